@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file vouch/ingest/v1/batch.proto.
  */
 export const file_vouch_ingest_v1_batch: GenFile = /*@__PURE__*/
-  fileDesc("Cht2b3VjaC9pbmdlc3QvdjEvYmF0Y2gucHJvdG8SD3ZvdWNoLmluZ2VzdC52MSL7AQoQU3RyZWFtRGVmaW5pdGlvbhIRCglzdHJlYW1faWQYASABKAwSEAoIcmVzb3VyY2UYAiABKAkSDQoFbWV0ZXIYAyABKAkSDAoEdW5pdBgEIAEoCRIrCgRraW5kGAUgASgOMh0udm91Y2guaW5nZXN0LnYxLlJlZ2lzdGVyS2luZBJFCgphdHRyaWJ1dGVzGAYgAygLMjEudm91Y2guaW5nZXN0LnYxLlN0cmVhbURlZmluaXRpb24uQXR0cmlidXRlc0VudHJ5GjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIlQKBUNsb2NrEg8KB3dhbGxfbXMYASABKAMSFAoMbW9ub3RvbmljX21zGAIgASgDEhMKC2Jvb3R0aW1lX21zGAMgASgDEg8KB2Jvb3RfaWQYBCABKAwi1AEKC0JhdGNoSGVhZGVyEhAKCGFnZW50X2lkGAEgASgMEg4KBnJ1bl9pZBgCIAEoDBIQCghzZXF1ZW5jZRgDIAEoBBIXCg9wcmV2aW91c19kaWdlc3QYBCABKAwSEwoLYm9keV9kaWdlc3QYBSABKAwSJQoFY2xvY2sYBiABKAsyFi52b3VjaC5pbmdlc3QudjEuQ2xvY2sSFQoNYWdlbnRfdmVyc2lvbhgHIAEoCRIWCg5wb2xpY3lfdmVyc2lvbhgIIAEoBBINCgVmaW5hbBgJIAEoCCLVAQoJQmF0Y2hCb2R5EhIKCnN0cmVhbV9pZHMYASABKAwSFAoMdGltZV9iYXNlX21zGAIgASgEEhYKDnNlZ21lbnRfc3RyZWFtGAMgAygNEhUKDXNlZ21lbnRfZXBvY2gYBCADKBISFAoMc2VnbWVudF9yb3dzGAUgAygNEg8KB3RpbWVfbXMYBiADKAQSEAoIcmVnaXN0ZXIYByADKAQSDwoHc3Bhbl9tcxgIIAMoDRIlCgZsb3NzZXMYCSADKAsyFS52b3VjaC5pbmdlc3QudjEuTG9zcyJlCgRMb3NzEg8KB2Zyb21fbXMYASABKAMSDQoFdG9fbXMYAiABKAMSEAoIcmVhZGluZ3MYAyABKAQSKwoGcmVhc29uGAQgASgOMhsudm91Y2guaW5nZXN0LnYxLkxvc3NSZWFzb24iTgoLU2lnbmVkQmF0Y2gSDgoGaGVhZGVyGAEgASgMEgwKBGJvZHkYAiABKAwSEQoJc2lnbmF0dXJlGAMgASgMEg4KBmtleV9pZBgEIAEoDCpkCgxSZWdpc3RlcktpbmQSHQoZUkVHSVNURVJfS0lORF9VTlNQRUNJRklFRBAAEhkKFVJFR0lTVEVSX0tJTkRfQ09VTlRFUhABEhoKFlJFR0lTVEVSX0tJTkRfSU5URUdSQUwQAip/CgpMb3NzUmVhc29uEhsKF0xPU1NfUkVBU09OX1VOU1BFQ0lGSUVEEAASGgoWTE9TU19SRUFTT05fU1BPT0xfRlVMTBABEhkKFUxPU1NfUkVBU09OX0RJU0tfRlVMTBACEh0KGUxPU1NfUkVBU09OX1NQT09MX0NPUlJVUFQQA2IGcHJvdG8z");
+  fileDesc("Cht2b3VjaC9pbmdlc3QvdjEvYmF0Y2gucHJvdG8SD3ZvdWNoLmluZ2VzdC52MSL7AQoQU3RyZWFtRGVmaW5pdGlvbhIRCglzdHJlYW1faWQYASABKAwSEAoIcmVzb3VyY2UYAiABKAkSDQoFbWV0ZXIYAyABKAkSDAoEdW5pdBgEIAEoCRIrCgRraW5kGAUgASgOMh0udm91Y2guaW5nZXN0LnYxLlJlZ2lzdGVyS2luZBJFCgphdHRyaWJ1dGVzGAYgAygLMjEudm91Y2guaW5nZXN0LnYxLlN0cmVhbURlZmluaXRpb24uQXR0cmlidXRlc0VudHJ5GjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIlQKBUNsb2NrEg8KB3dhbGxfbXMYASABKAMSFAoMbW9ub3RvbmljX21zGAIgASgDEhMKC2Jvb3R0aW1lX21zGAMgASgDEg8KB2Jvb3RfaWQYBCABKAwi1AEKC0JhdGNoSGVhZGVyEhAKCGFnZW50X2lkGAEgASgMEg4KBnJ1bl9pZBgCIAEoDBIQCghzZXF1ZW5jZRgDIAEoBBIXCg9wcmV2aW91c19kaWdlc3QYBCABKAwSEwoLYm9keV9kaWdlc3QYBSABKAwSJQoFY2xvY2sYBiABKAsyFi52b3VjaC5pbmdlc3QudjEuQ2xvY2sSFQoNYWdlbnRfdmVyc2lvbhgHIAEoCRIWCg5wb2xpY3lfdmVyc2lvbhgIIAEoBBINCgVmaW5hbBgJIAEoCCLVAQoJQmF0Y2hCb2R5EhIKCnN0cmVhbV9pZHMYASABKAwSFAoMdGltZV9iYXNlX21zGAIgASgEEhYKDnNlZ21lbnRfc3RyZWFtGAMgAygNEhUKDXNlZ21lbnRfZXBvY2gYBCADKBISFAoMc2VnbWVudF9yb3dzGAUgAygNEg8KB3RpbWVfbXMYBiADKAQSEAoIcmVnaXN0ZXIYByADKAQSDwoHc3Bhbl9tcxgIIAMoDRIlCgZsb3NzZXMYCSADKAsyFS52b3VjaC5pbmdlc3QudjEuTG9zcyJlCgRMb3NzEg8KB2Zyb21fbXMYASABKAMSDQoFdG9fbXMYAiABKAMSEAoIcmVhZGluZ3MYAyABKAQSKwoGcmVhc29uGAQgASgOMhsudm91Y2guaW5nZXN0LnYxLkxvc3NSZWFzb24iTgoLU2lnbmVkQmF0Y2gSDgoGaGVhZGVyGAEgASgMEgwKBGJvZHkYAiABKAwSEQoJc2lnbmF0dXJlGAMgASgMEg4KBmtleV9pZBgEIAEoDCJACghBZ2VudEtleRIQCghhZ2VudF9pZBgBIAEoDBIOCgZrZXlfaWQYAiABKAwSEgoKcHVibGljX2tleRgDIAEoDCpkCgxSZWdpc3RlcktpbmQSHQoZUkVHSVNURVJfS0lORF9VTlNQRUNJRklFRBAAEhkKFVJFR0lTVEVSX0tJTkRfQ09VTlRFUhABEhoKFlJFR0lTVEVSX0tJTkRfSU5URUdSQUwQAip/CgpMb3NzUmVhc29uEhsKF0xPU1NfUkVBU09OX1VOU1BFQ0lGSUVEEAASGgoWTE9TU19SRUFTT05fU1BPT0xfRlVMTBABEhkKFUxPU1NfUkVBU09OX0RJU0tfRlVMTBACEh0KGUxPU1NfUkVBU09OX1NQT09MX0NPUlJVUFQQA2IGcHJvdG8z");
 
 /**
  * A stream: one (resource, meter) as seen by one agent. `stream_id` commits to every
@@ -355,6 +355,41 @@ export type SignedBatch = Message<"vouch.ingest.v1.SignedBatch"> & {
  */
 export const SignedBatchSchema: GenMessage<SignedBatch> = /*@__PURE__*/
   messageDesc(file_vouch_ingest_v1_batch, 5);
+
+/**
+ * A public key of an agent.
+ *
+ * @generated from message vouch.ingest.v1.AgentKey
+ */
+export type AgentKey = Message<"vouch.ingest.v1.AgentKey"> & {
+  /**
+   * 16 bytes.
+   *
+   * @generated from field: bytes agent_id = 1;
+   */
+  agentId: Uint8Array;
+
+  /**
+   * First 16 bytes of the SHA-256 of the key.
+   *
+   * @generated from field: bytes key_id = 2;
+   */
+  keyId: Uint8Array;
+
+  /**
+   * Ed25519, 32 bytes.
+   *
+   * @generated from field: bytes public_key = 3;
+   */
+  publicKey: Uint8Array;
+};
+
+/**
+ * Describes the message vouch.ingest.v1.AgentKey.
+ * Use `create(AgentKeySchema)` to create a new message.
+ */
+export const AgentKeySchema: GenMessage<AgentKey> = /*@__PURE__*/
+  messageDesc(file_vouch_ingest_v1_batch, 6);
 
 /**
  * How the register of a stream comes about.

@@ -8,7 +8,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { SignedBatch, StreamDefinition } from "../../ingest/v1/batch_pb.ts";
+import type { AgentKey, SignedBatch, StreamDefinition } from "../../ingest/v1/batch_pb.ts";
 import { file_vouch_ingest_v1_batch } from "../../ingest/v1/batch_pb.ts";
 import type { Tariff } from "../../rating/v1/tariff_pb.ts";
 import { file_vouch_rating_v1_tariff } from "../../rating/v1/tariff_pb.ts";
@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file vouch/proof/v1/proof.proto.
  */
 export const file_vouch_proof_v1_proof: GenFile = /*@__PURE__*/
-  fileDesc("Chp2b3VjaC9wcm9vZi92MS9wcm9vZi5wcm90bxIOdm91Y2gucHJvb2YudjEiJwoFUGFydHkSEAoIcGFydHlfaWQYASABKAkSDAoEbmFtZRgCIAEoCSKBAgoHSW52b2ljZRIOCgZudW1iZXIYASABKAkSEQoJaXNzdWVkX2F0GAIgASgJEiUKBnNlbGxlchgDIAEoCzIVLnZvdWNoLnByb29mLnYxLlBhcnR5EiQKBWJ1eWVyGAQgASgLMhUudm91Y2gucHJvb2YudjEuUGFydHkSEAoIY3VycmVuY3kYBSABKAkSEwoLcGVyaW9kX2Zyb20YBiABKAkSEQoJcGVyaW9kX3RvGAcgASgJEhEKCXRpbWVfem9uZRgIIAEoCRIqCgVsaW5lcxgJIAMoCzIbLnZvdWNoLnByb29mLnYxLkludm9pY2VMaW5lEg0KBXRvdGFsGAogASgJIosBCgtJbnZvaWNlTGluZRITCgtsaW5lX251bWJlchgBIAEoDRITCgtkZXNjcmlwdGlvbhgCIAEoCRIRCgl0YXJpZmZfaWQYAyABKAkSFgoOdGFyaWZmX3ZlcnNpb24YBCABKA0SJwoGY2hhcmdlGAUgASgLMhcudm91Y2gucmF0aW5nLnYxLkNoYXJnZSJACghBZ2VudEtleRIQCghhZ2VudF9pZBgBIAEoDBIOCgZrZXlfaWQYAiABKAwSEgoKcHVibGljX2tleRgDIAEoDCItCgRTZWFsEhIKCnB1YmxpY19rZXkYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMIpoCCgVQcm9vZhIOCgZmb3JtYXQYASABKAkSKAoHaW52b2ljZRgCIAEoCzIXLnZvdWNoLnByb29mLnYxLkludm9pY2USKAoHdGFyaWZmcxgDIAMoCzIXLnZvdWNoLnJhdGluZy52MS5UYXJpZmYSJgoEa2V5cxgEIAMoCzIYLnZvdWNoLnByb29mLnYxLkFnZW50S2V5EjIKB3N0cmVhbXMYBSADKAsyIS52b3VjaC5pbmdlc3QudjEuU3RyZWFtRGVmaW5pdGlvbhItCgdiYXRjaGVzGAYgAygLMhwudm91Y2guaW5nZXN0LnYxLlNpZ25lZEJhdGNoEiIKBHNlYWwYByABKAsyFC52b3VjaC5wcm9vZi52MS5TZWFsYgZwcm90bzM", [file_vouch_ingest_v1_batch, file_vouch_rating_v1_tariff, file_vouch_rating_v1_usage]);
+  fileDesc("Chp2b3VjaC9wcm9vZi92MS9wcm9vZi5wcm90bxIOdm91Y2gucHJvb2YudjEiJwoFUGFydHkSEAoIcGFydHlfaWQYASABKAkSDAoEbmFtZRgCIAEoCSKBAgoHSW52b2ljZRIOCgZudW1iZXIYASABKAkSEQoJaXNzdWVkX2F0GAIgASgJEiUKBnNlbGxlchgDIAEoCzIVLnZvdWNoLnByb29mLnYxLlBhcnR5EiQKBWJ1eWVyGAQgASgLMhUudm91Y2gucHJvb2YudjEuUGFydHkSEAoIY3VycmVuY3kYBSABKAkSEwoLcGVyaW9kX2Zyb20YBiABKAkSEQoJcGVyaW9kX3RvGAcgASgJEhEKCXRpbWVfem9uZRgIIAEoCRIqCgVsaW5lcxgJIAMoCzIbLnZvdWNoLnByb29mLnYxLkludm9pY2VMaW5lEg0KBXRvdGFsGAogASgJIosBCgtJbnZvaWNlTGluZRITCgtsaW5lX251bWJlchgBIAEoDRITCgtkZXNjcmlwdGlvbhgCIAEoCRIRCgl0YXJpZmZfaWQYAyABKAkSFgoOdGFyaWZmX3ZlcnNpb24YBCABKA0SJwoGY2hhcmdlGAUgASgLMhcudm91Y2gucmF0aW5nLnYxLkNoYXJnZSItCgRTZWFsEhIKCnB1YmxpY19rZXkYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMIpsCCgVQcm9vZhIOCgZmb3JtYXQYASABKAkSKAoHaW52b2ljZRgCIAEoCzIXLnZvdWNoLnByb29mLnYxLkludm9pY2USKAoHdGFyaWZmcxgDIAMoCzIXLnZvdWNoLnJhdGluZy52MS5UYXJpZmYSJwoEa2V5cxgEIAMoCzIZLnZvdWNoLmluZ2VzdC52MS5BZ2VudEtleRIyCgdzdHJlYW1zGAUgAygLMiEudm91Y2guaW5nZXN0LnYxLlN0cmVhbURlZmluaXRpb24SLQoHYmF0Y2hlcxgGIAMoCzIcLnZvdWNoLmluZ2VzdC52MS5TaWduZWRCYXRjaBIiCgRzZWFsGAcgASgLMhQudm91Y2gucHJvb2YudjEuU2VhbGIGcHJvdG8z", [file_vouch_ingest_v1_batch, file_vouch_rating_v1_tariff, file_vouch_rating_v1_usage]);
 
 /**
  * A party of the invoice.
@@ -184,41 +184,6 @@ export const InvoiceLineSchema: GenMessage<InvoiceLine> = /*@__PURE__*/
   messageDesc(file_vouch_proof_v1_proof, 2);
 
 /**
- * A public key of an agent.
- *
- * @generated from message vouch.proof.v1.AgentKey
- */
-export type AgentKey = Message<"vouch.proof.v1.AgentKey"> & {
-  /**
-   * 16 bytes.
-   *
-   * @generated from field: bytes agent_id = 1;
-   */
-  agentId: Uint8Array;
-
-  /**
-   * First 16 bytes of the SHA-256 of the key.
-   *
-   * @generated from field: bytes key_id = 2;
-   */
-  keyId: Uint8Array;
-
-  /**
-   * Ed25519, 32 bytes.
-   *
-   * @generated from field: bytes public_key = 3;
-   */
-  publicKey: Uint8Array;
-};
-
-/**
- * Describes the message vouch.proof.v1.AgentKey.
- * Use `create(AgentKeySchema)` to create a new message.
- */
-export const AgentKeySchema: GenMessage<AgentKey> = /*@__PURE__*/
-  messageDesc(file_vouch_proof_v1_proof, 3);
-
-/**
  * The issuer's signature: Ed25519 over the tag `vouch/proof/v1` and the SHA-256 of the
  * proof's text with an empty seal.
  *
@@ -245,7 +210,7 @@ export type Seal = Message<"vouch.proof.v1.Seal"> & {
  * Use `create(SealSchema)` to create a new message.
  */
 export const SealSchema: GenMessage<Seal> = /*@__PURE__*/
-  messageDesc(file_vouch_proof_v1_proof, 4);
+  messageDesc(file_vouch_proof_v1_proof, 3);
 
 /**
  * The proof.
@@ -277,7 +242,7 @@ export type Proof = Message<"vouch.proof.v1.Proof"> & {
   /**
    * Keys of the agents that measured.
    *
-   * @generated from field: repeated vouch.proof.v1.AgentKey keys = 4;
+   * @generated from field: repeated vouch.ingest.v1.AgentKey keys = 4;
    */
   keys: AgentKey[];
 
@@ -308,5 +273,5 @@ export type Proof = Message<"vouch.proof.v1.Proof"> & {
  * Use `create(ProofSchema)` to create a new message.
  */
 export const ProofSchema: GenMessage<Proof> = /*@__PURE__*/
-  messageDesc(file_vouch_proof_v1_proof, 5);
+  messageDesc(file_vouch_proof_v1_proof, 4);
 

@@ -6,7 +6,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { SignedBatch, StreamDefinition } from "../../ingest/v1/batch_pb.ts";
+import type { AgentKey, SignedBatch, StreamDefinition } from "../../ingest/v1/batch_pb.ts";
 import { file_vouch_ingest_v1_batch } from "../../ingest/v1/batch_pb.ts";
 import type { Period, Tariff } from "./tariff_pb.ts";
 import { file_vouch_rating_v1_tariff } from "./tariff_pb.ts";
@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file vouch/rating/v1/rating.proto.
  */
 export const file_vouch_rating_v1_rating: GenFile = /*@__PURE__*/
-  fileDesc("Chx2b3VjaC9yYXRpbmcvdjEvcmF0aW5nLnByb3RvEg92b3VjaC5yYXRpbmcudjEiWwoPR2V0VXNhZ2VSZXF1ZXN0EhAKCHJlc291cmNlGAEgASgJEg0KBW1ldGVyGAIgASgJEicKBnBlcmlvZBgDIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QiagoKTWV0ZXJVc2FnZRINCgVtZXRlchgBIAEoCRIMCgR1bml0GAIgASgJEhAKCHF1YW50aXR5GAMgASgJEi0KB3N0cmVhbXMYBCADKAsyHC52b3VjaC5yYXRpbmcudjEuU3RyZWFtVXNhZ2UiPwoQR2V0VXNhZ2VSZXNwb25zZRIrCgZtZXRlcnMYASADKAsyGy52b3VjaC5yYXRpbmcudjEuTWV0ZXJVc2FnZSJHCgpBc3NpZ25tZW50EhAKCHJlc291cmNlGAEgASgJEicKBnBlcmlvZBgCIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QikQEKC1JhdGVSZXF1ZXN0EicKBnBlcmlvZBgBIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSJwoGdGFyaWZmGAIgASgLMhcudm91Y2gucmF0aW5nLnYxLlRhcmlmZhIwCgthc3NpZ25tZW50cxgDIAMoCzIbLnZvdWNoLnJhdGluZy52MS5Bc3NpZ25tZW50IjgKDFJhdGVSZXNwb25zZRIoCgdjaGFyZ2VzGAEgAygLMhcudm91Y2gucmF0aW5nLnYxLkNoYXJnZSIrChJHZXRFdmlkZW5jZVJlcXVlc3QSFQoNYmF0Y2hfZGlnZXN0cxgBIAMoDCKBAQoTR2V0RXZpZGVuY2VSZXNwb25zZRItCgViYXRjaBgBIAEoCzIcLnZvdWNoLmluZ2VzdC52MS5TaWduZWRCYXRjaEgAEjMKBnN0cmVhbRgCIAEoCzIhLnZvdWNoLmluZ2VzdC52MS5TdHJlYW1EZWZpbml0aW9uSABCBgoEa2luZDKBAgoNUmF0aW5nU2VydmljZRJPCghHZXRVc2FnZRIgLnZvdWNoLnJhdGluZy52MS5HZXRVc2FnZVJlcXVlc3QaIS52b3VjaC5yYXRpbmcudjEuR2V0VXNhZ2VSZXNwb25zZRJDCgRSYXRlEhwudm91Y2gucmF0aW5nLnYxLlJhdGVSZXF1ZXN0Gh0udm91Y2gucmF0aW5nLnYxLlJhdGVSZXNwb25zZRJaCgtHZXRFdmlkZW5jZRIjLnZvdWNoLnJhdGluZy52MS5HZXRFdmlkZW5jZVJlcXVlc3QaJC52b3VjaC5yYXRpbmcudjEuR2V0RXZpZGVuY2VSZXNwb25zZTABYgZwcm90bzM", [file_vouch_ingest_v1_batch, file_vouch_rating_v1_tariff, file_vouch_rating_v1_usage]);
+  fileDesc("Chx2b3VjaC9yYXRpbmcvdjEvcmF0aW5nLnByb3RvEg92b3VjaC5yYXRpbmcudjEiWwoPR2V0VXNhZ2VSZXF1ZXN0EhAKCHJlc291cmNlGAEgASgJEg0KBW1ldGVyGAIgASgJEicKBnBlcmlvZBgDIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QiagoKTWV0ZXJVc2FnZRINCgVtZXRlchgBIAEoCRIMCgR1bml0GAIgASgJEhAKCHF1YW50aXR5GAMgASgJEi0KB3N0cmVhbXMYBCADKAsyHC52b3VjaC5yYXRpbmcudjEuU3RyZWFtVXNhZ2UiPwoQR2V0VXNhZ2VSZXNwb25zZRIrCgZtZXRlcnMYASADKAsyGy52b3VjaC5yYXRpbmcudjEuTWV0ZXJVc2FnZSJHCgpBc3NpZ25tZW50EhAKCHJlc291cmNlGAEgASgJEicKBnBlcmlvZBgCIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QikQEKC1JhdGVSZXF1ZXN0EicKBnBlcmlvZBgBIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSJwoGdGFyaWZmGAIgASgLMhcudm91Y2gucmF0aW5nLnYxLlRhcmlmZhIwCgthc3NpZ25tZW50cxgDIAMoCzIbLnZvdWNoLnJhdGluZy52MS5Bc3NpZ25tZW50IjgKDFJhdGVSZXNwb25zZRIoCgdjaGFyZ2VzGAEgAygLMhcudm91Y2gucmF0aW5nLnYxLkNoYXJnZSIrChJHZXRFdmlkZW5jZVJlcXVlc3QSFQoNYmF0Y2hfZGlnZXN0cxgBIAMoDCKrAQoTR2V0RXZpZGVuY2VSZXNwb25zZRItCgViYXRjaBgBIAEoCzIcLnZvdWNoLmluZ2VzdC52MS5TaWduZWRCYXRjaEgAEjMKBnN0cmVhbRgCIAEoCzIhLnZvdWNoLmluZ2VzdC52MS5TdHJlYW1EZWZpbml0aW9uSAASKAoDa2V5GAMgASgLMhkudm91Y2guaW5nZXN0LnYxLkFnZW50S2V5SABCBgoEa2luZDKBAgoNUmF0aW5nU2VydmljZRJPCghHZXRVc2FnZRIgLnZvdWNoLnJhdGluZy52MS5HZXRVc2FnZVJlcXVlc3QaIS52b3VjaC5yYXRpbmcudjEuR2V0VXNhZ2VSZXNwb25zZRJDCgRSYXRlEhwudm91Y2gucmF0aW5nLnYxLlJhdGVSZXF1ZXN0Gh0udm91Y2gucmF0aW5nLnYxLlJhdGVSZXNwb25zZRJaCgtHZXRFdmlkZW5jZRIjLnZvdWNoLnJhdGluZy52MS5HZXRFdmlkZW5jZVJlcXVlc3QaJC52b3VjaC5yYXRpbmcudjEuR2V0RXZpZGVuY2VSZXNwb25zZTABYgZwcm90bzM", [file_vouch_ingest_v1_batch, file_vouch_rating_v1_tariff, file_vouch_rating_v1_usage]);
 
 /**
  * What to look at.
@@ -225,7 +225,7 @@ export const GetEvidenceRequestSchema: GenMessage<GetEvidenceRequest> = /*@__PUR
   messageDesc(file_vouch_rating_v1_rating, 6);
 
 /**
- * One item of evidence: batches in full, then the headers that link them, then streams.
+ * One item of evidence: batches in full, then the headers that link them, then streams, then keys.
  *
  * @generated from message vouch.rating.v1.GetEvidenceResponse
  */
@@ -249,6 +249,14 @@ export type GetEvidenceResponse = Message<"vouch.rating.v1.GetEvidenceResponse">
      */
     value: StreamDefinition;
     case: "stream";
+  } | {
+    /**
+     * A key that signed one of the batches.
+     *
+     * @generated from field: vouch.ingest.v1.AgentKey key = 3;
+     */
+    value: AgentKey;
+    case: "key";
   } | { case: undefined; value?: undefined };
 };
 

@@ -1,0 +1,148 @@
+import { GRPC } from './entry.ts'
+import type { FaultTable } from './entry.ts'
+
+/** Faults of agents and their keys. */
+export const IDENTITY_FAULTS = {
+  TOKEN_UNKNOWN: {
+    http: 401,
+    grpc: GRPC.UNAUTHENTICATED,
+    meaning: 'The enrolment token was never issued here.',
+    remedy: 'Copy the whole token again, or have the operator issue a new one.',
+  },
+  TOKEN_SPENT: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    meaning: 'The enrolment token has already enrolled an agent.',
+    remedy: 'Have the operator issue a new token; if this host did not use it, revoke the agent that did.',
+  },
+  TOKEN_EXPIRED: {
+    http: 401,
+    grpc: GRPC.UNAUTHENTICATED,
+    meaning: 'The enrolment token is past its expiry.',
+    remedy: 'Have the operator issue a new token and use it before it expires.',
+  },
+  AGENT_UNKNOWN: {
+    http: 404,
+    grpc: GRPC.NOT_FOUND,
+    meaning: 'No agent with this id is enrolled here.',
+    remedy: 'Enrol the agent, and check that it points at the right collector.',
+  },
+  AGENT_REVOKED: {
+    http: 403,
+    grpc: GRPC.PERMISSION_DENIED,
+    meaning: 'The operator has revoked this agent.',
+    remedy: 'Enrol the host again with a new token if it is to be metered.',
+  },
+  AGENT_QUARANTINED: {
+    http: 403,
+    grpc: GRPC.PERMISSION_DENIED,
+    meaning: 'The agent is held apart because its history contradicts itself.',
+    remedy: 'Look for a cloned host or a restored snapshot, then release or re-enrol the agent.',
+  },
+  KEY_UNKNOWN: {
+    http: 401,
+    grpc: GRPC.UNAUTHENTICATED,
+    meaning: 'The signing key does not belong to this agent.',
+    remedy: "Restore the agent's state directory, or enrol the host again.",
+  },
+  KEY_RETIRED: {
+    http: 401,
+    grpc: GRPC.UNAUTHENTICATED,
+    meaning: 'The signing key has been rotated away.',
+    remedy: 'Sign with the current key; if the old one was restored from a backup, enrol again.',
+  },
+  SIGNATURE_INVALID: {
+    http: 401,
+    grpc: GRPC.UNAUTHENTICATED,
+    meaning: 'The signature does not fit the bytes and the key.',
+    remedy: 'Nothing was stored. Check for a proxy that rewrites traffic and for a damaged key file.',
+  },
+  CHALLENGE_FAILED: {
+    http: 401,
+    grpc: GRPC.UNAUTHENTICATED,
+    meaning: 'The answer to the challenge was wrong, late or used before.',
+    remedy: 'Connect again; if it persists, check the agent id and key.',
+  },
+} as const satisfies FaultTable
+
+/** Faults of batches and the readings in them. */
+export const BATCH_FAULTS = {
+  BATCH_MALFORMED: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    meaning: 'The batch cannot be decoded or its columns disagree.',
+    remedy: 'Update the agent to a version that this collector accepts; the batch was set aside.',
+  },
+  BATCH_TOO_LARGE: {
+    http: 413,
+    grpc: GRPC.RESOURCE_EXHAUSTED,
+    meaning: 'The batch is larger than the collector accepts.',
+    remedy: 'Lower the batch size of the agent below the limit in the message.',
+  },
+  BATCH_DIGEST_MISMATCH: {
+    http: 400,
+    grpc: GRPC.DATA_LOSS,
+    meaning: 'The payload does not have the digest that was signed.',
+    remedy: 'Send the batch again from the spool; if it persists, check memory and disk of the host.',
+  },
+  SEQUENCE_GAP: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    meaning: 'A batch before this one has not arrived.',
+    remedy: 'Send from the sequence number in the message; what is lost for good must be declared lost.',
+  },
+  SEQUENCE_FORK: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    meaning: 'This sequence number was already used for another batch.',
+    remedy: 'Two copies of the agent run, or a snapshot was restored: stop one and re-enrol it.',
+  },
+  CHAIN_BROKEN: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    meaning: 'The batch does not name the digest of the batch before it.',
+    remedy: 'Look for a restored snapshot or a second copy of the agent, then re-enrol it.',
+  },
+  STREAM_UNDECLARED: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    meaning: 'A reading belongs to a stream that was not declared.',
+    remedy: 'Declare every stream on the connection before its first reading; update the agent.',
+  },
+  READING_DECREASING: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    meaning: 'A register went down, or time went back, within one epoch.',
+    remedy: 'A reset must open a new epoch; update the agent or its source.',
+  },
+  READING_IN_FUTURE: {
+    http: 400,
+    grpc: GRPC.OUT_OF_RANGE,
+    meaning: "A reading lies further ahead of the collector's clock than allowed.",
+    remedy: 'Set the clock of the host, then of the collector if that one is wrong.',
+  },
+  READING_TOO_OLD: {
+    http: 400,
+    grpc: GRPC.OUT_OF_RANGE,
+    meaning: 'A reading is older than the collector accepts.',
+    remedy: 'Set the clock of the host, or widen the accepted age before sending the spool again.',
+  },
+  READING_MALFORMED: {
+    http: 400,
+    grpc: GRPC.INVALID_ARGUMENT,
+    meaning: 'A reading is incomplete or outside of its range.',
+    remedy: 'Update the agent; the batch was set aside for inspection.',
+  },
+  CLOCK_OFFSET: {
+    http: 400,
+    grpc: GRPC.FAILED_PRECONDITION,
+    meaning: "The agent's clock differs from the collector's by more than allowed.",
+    remedy: 'Synchronise both clocks; readings stay in the spool meanwhile.',
+  },
+  QUOTA_EXCEEDED: {
+    http: 429,
+    grpc: GRPC.RESOURCE_EXHAUSTED,
+    meaning: 'The agent sends more than its quota.',
+    remedy: 'Wait and send again; lower the cadence or raise the quota if it persists.',
+  },
+} as const satisfies FaultTable

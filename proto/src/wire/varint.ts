@@ -1,0 +1,122 @@
+/**
+ * Packed columns of varints to typed arrays and back, without an object or a bigint per value.
+ * A 64-bit column is a Uint32Array of (low, high) pairs: on a little-endian machine its buffer is
+ * the BigUint64Array, and the bytes that ClickHouse's Native format wants.
+ *
+ * Source: Protocol Buffers encoding, "Base 128 Varints".
+ */
+
+const BYTES_MAX = 10
+
+/**
+ * Decodes varints from bytes[start, end) into `pairs`, two words each.
+ * Returns how many there were, or -1 where the bytes are no varints, or exceed 64 bits or the room.
+ */
+export function decodeVarints(bytes: Uint8Array, start: number, end: number, pairs: Uint32Array): number {
+  let at = start
+  let out = 0
+  while (at < end) {
+    if (out === pairs.length) return -1
+    let byte = bytes[at++]!
+    let low = byte & 0x7f
+    let high = 0
+    // Most deltas fit in four bytes: unrolled, the rest in the loop below.
+    if (byte >= 0x80) {
+      byte = bytes[at++]!
+      low |= (byte & 0x7f) << 7
+      if (byte >= 0x80) {
+        byte = bytes[at++]!
+        low |= (byte & 0x7f) << 14
+        if (byte >= 0x80) {
+          byte = bytes[at++]!
+          low |= (byte & 0x7f) << 21
+          if (byte >= 0x80) {
+            byte = bytes[at++]!
+            low |= (byte & 0x0f) << 28
+            high = (byte & 0x7f) >>> 4
+            for (let index = 5; byte >= 0x80; index++) {
+              if (index === BYTES_MAX) return -1
+              byte = bytes[at++]!
+              if (index === BYTES_MAX - 1 && byte > 1) return -1
+              high |= (byte & 0x7f) << (index * 7 - 32)
+            }
+          }
+        }
+      }
+    }
+    // A varint cut off by the end read bytes that are not its own, or none.
+    if (at > end) return -1
+    pairs[out] = low
+    pairs[out + 1] = high
+    out += 2
+  }
+  return out >>> 1
+}
+
+/** Number of varints in bytes[start, end): those bytes that end one. */
+export function countVarints(bytes: Uint8Array, start: number, end: number): number {
+  let count = 0
+  for (let at = start; at < end; at++) if (bytes[at]! < 0x80) count++
+  return count
+}
+
+/** Bytes written one after another into a buffer that grows. */
+export class ByteWriter {
+  #bytes = new Uint8Array(1024)
+  #length = 0
+
+  /** What was written, as a copy. */
+  finish(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.slice(0, this.#length)
+  }
+
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#length
+  }
+
+  /** Forgets what was written. */
+  clear(): void {
+    this.#length = 0
+  }
+
+  /** Appends bytes as they are. */
+  bytes(bytes: Uint8Array): void {
+    this.#reserve(bytes.length)
+    this.#bytes.set(bytes, this.#length)
+    this.#length += bytes.length
+  }
+
+  /** Appends one varint of two unsigned 32-bit words. */
+  varint(low: number, high: number): void {
+    this.#reserve(BYTES_MAX)
+    let lowWord = low >>> 0
+    let highWord = high >>> 0
+    while (highWord > 0 || lowWord > 0x7f) {
+      this.#bytes[this.#length++] = (lowWord & 0x7f) | 0x80
+      lowWord = ((lowWord >>> 7) | (highWord << 25)) >>> 0
+      highWord >>>= 7
+    }
+    this.#bytes[this.#length++] = lowWord
+  }
+
+  /** Appends one varint of an unsigned 64-bit value. */
+  varint64(value: bigint): void {
+    this.varint(Number(value & 0xffff_ffffn), Number((value >> 32n) & 0xffff_ffffn))
+  }
+
+  /** Appends a length-delimited field: tag, length, bytes. */
+  field(number: number, bytes: Uint8Array): void {
+    if (bytes.length === 0) return
+    this.varint((number << 3) | 2, 0)
+    this.varint(bytes.length, 0)
+    this.bytes(bytes)
+  }
+
+  #reserve(more: number): void {
+    if (this.#length + more <= this.#bytes.length) return
+    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + more))
+    grown.set(this.#bytes.subarray(0, this.#length))
+    this.#bytes = grown
+  }
+}

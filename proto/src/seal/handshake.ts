@@ -2,15 +2,15 @@ import { concat } from '../kernel/bytes.ts'
 
 /** What an agent signs, under the tag `hello`, to answer a challenge. */
 export function helloBytes(nonce: Uint8Array, agentId: Uint8Array, runId: Uint8Array): Uint8Array {
-  return concat(nonce, agentId, runId)
+  return concat([nonce, agentId, runId])
 }
 
 /** What a new key signs, under the tag `enrol`, to spend a token. */
 export function enrolBytes(token: string, publicKey: Uint8Array): Uint8Array {
-  return concat(new TextEncoder().encode(token), publicKey)
+  return concat([new TextEncoder().encode(token), publicKey])
 }
 
 /** What both keys sign, under the tag `rotate`, to replace one by the other. */
 export function rotateBytes(agentId: Uint8Array, newPublicKey: Uint8Array): Uint8Array {
-  return concat(agentId, newPublicKey)
+  return concat([agentId, newPublicKey])
 }

@@ -4,7 +4,14 @@
  *
  * Source: RFC 8032 (Ed25519), RFC 8410 (key encodings), FIPS 180-4 (SHA-256).
  */
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify as verifyRaw } from 'node:crypto'
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  sign,
+  verify as verifyRaw,
+} from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 
 /** The domain tags: what a signature says. */

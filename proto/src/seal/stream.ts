@@ -26,7 +26,7 @@ export function streamId(agentId: Uint8Array, stream: StreamIdentity): Uint8Arra
   const field = (text: string): Uint8Array => {
     const bytes = utf8.encode(text)
     if (bytes.length > 0xff_ff) throw new Error('a field of a stream is longer than 65,535 bytes')
-    return concat(Uint8Array.of(bytes.length >> 8, bytes.length & 0xff), bytes)
+    return concat([Uint8Array.of(bytes.length >> 8, bytes.length & 0xff), bytes])
   }
   const tag = utf8.encode(`${TAGS.stream}\0`)
   const fields = [field(stream.resource), field(stream.meter), field(stream.unit), Uint8Array.of(stream.kind)]

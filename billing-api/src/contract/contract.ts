@@ -1,0 +1,78 @@
+import { intersect } from '@vouch/proto/kernel/period.ts'
+import type { Period } from '@vouch/proto/kernel/period.ts'
+import { INSTANT_MAX_MS } from '@vouch/proto/kernel/period.ts'
+import type { AssignedResource } from '../ports.ts'
+
+/** Who pays. */
+export interface Account {
+  readonly id: string
+  readonly name: string
+  /** IANA time zone in which months are cut. */
+  readonly timeZone: string
+}
+
+/** A stretch of time that may have no end yet. */
+export interface OpenPeriod {
+  readonly from: number
+  readonly to: number | undefined
+}
+
+/** An account's tariff version over a stretch of time; one at a time for each account. */
+export interface Contract {
+  readonly id: string
+  readonly account: string
+  readonly tariff: string
+  readonly tariffVersion: number
+  readonly period: OpenPeriod
+}
+
+/** Whose bill a resource, with everything below it, is on over a stretch of time. */
+export interface Assignment {
+  readonly id: string
+  readonly account: string
+  readonly resource: string
+  readonly period: OpenPeriod
+}
+
+/** The part of a period that one contract governs, with the resources assigned in it. */
+export interface Stretch {
+  readonly contract: Contract
+  readonly period: Period
+  readonly assigned: readonly AssignedResource[]
+}
+
+/** A period that has an end: where none is set, the last instant that can be kept. */
+export function closed({ from, to }: OpenPeriod): Period {
+  return { from, to: to ?? INSTANT_MAX_MS }
+}
+
+/**
+ * Cuts a period by contract, in order of time, and each part's assignments to that part, in order of
+ * resource. Parts of different contracts never overlap, so no instant is rated twice.
+ */
+export function cutByContract(
+  period: Period,
+  contracts: readonly Contract[],
+  assignments: readonly Assignment[],
+): Stretch[] {
+  return contracts
+    .flatMap((contract) => {
+      const part = intersect(closed(contract.period), period)
+      return part === undefined ? [] : [{ contract, period: part, assigned: assignedIn(part, assignments) }]
+    })
+    .toSorted((a, b) => a.period.from - b.period.from)
+}
+
+function assignedIn(period: Period, assignments: readonly Assignment[]): AssignedResource[] {
+  return assignments
+    .flatMap(({ resource, period: whole }) => {
+      const part = intersect(closed(whole), period)
+      return part === undefined ? [] : [{ resource, period: part }]
+    })
+    .toSorted((a, b) => compareText(a.resource, b.resource) || a.period.from - b.period.from)
+}
+
+function compareText(a: string, b: string): number {
+  if (a === b) return 0
+  return a < b ? -1 : 1
+}

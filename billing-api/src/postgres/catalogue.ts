@@ -1,0 +1,186 @@
+import { create } from '@bufbuild/protobuf'
+import { ItemSchema, TariffSchema } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
+import type { Item, Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
+import { formatInstant } from '@vouch/proto/kernel/period.ts'
+import { pageOf } from './page.ts'
+import type { Page, PageRequest } from './page.ts'
+import type { Sql } from './database.ts'
+
+interface ItemRow {
+  readonly item_id: string
+  readonly version: number
+  readonly name: string
+  readonly meter: string
+  readonly unit: string
+  readonly rounding_mode: string
+  readonly rounding_scale: number
+}
+
+interface TariffRow {
+  readonly tariff_id: string
+  readonly version: number
+  readonly currency: string
+  readonly amount_rounding: string
+}
+
+interface PriceRow extends ItemRow {
+  readonly tariff_id: string
+  readonly tariff_version: number
+  readonly unit_price: string
+}
+
+/** A version of something. */
+export interface VersionId {
+  readonly id: string
+  /** Counts from 1; absent = the newest. */
+  readonly version?: number | undefined
+}
+
+const ITEM_COLUMNS = 'i.item_id, i.version, i.name, i.meter, i.unit, i.rounding_mode, i.rounding_scale'
+const TARIFF_COLUMNS = 'tariff_id, version, currency, amount_rounding'
+
+/** The number that a new version of the item takes; writers of one item take turns until their transaction ends. */
+export async function nextItemVersion(sql: Sql, id: string): Promise<number> {
+  return nextVersion(sql, 'items', 'item_id', id)
+}
+
+/** As {@link nextItemVersion}, for a tariff. */
+export async function nextTariffVersion(sql: Sql, id: string): Promise<number> {
+  return nextVersion(sql, 'tariffs', 'tariff_id', id)
+}
+
+/** Adds a version of an item. */
+export async function insertItem(sql: Sql, item: Item, nowMs: number): Promise<void> {
+  await sql.rows('INSERT INTO billing.items VALUES ($1, $2, $3, $4, $5, $6, $7, $8)', [
+    item.itemId,
+    item.version,
+    item.name,
+    item.meter,
+    item.unit,
+    item.quantityRounding?.mode,
+    item.quantityRounding?.scale,
+    formatInstant(nowMs),
+  ])
+}
+
+/** A version of an item. */
+export async function findItem(sql: Sql, { id, version }: VersionId): Promise<Item | undefined> {
+  const [row] = await sql.rows<ItemRow>(
+    `SELECT ${ITEM_COLUMNS} FROM billing.items i WHERE item_id = $1 AND version = coalesce($2, version)
+     ORDER BY version DESC LIMIT 1`,
+    [id, version],
+  )
+  return row === undefined ? undefined : itemOf(row)
+}
+
+/** The newest version of each item, by id. */
+export async function listItems(sql: Sql, { limit, after }: PageRequest): Promise<Page<Item>> {
+  const rows = await sql.rows<ItemRow>(
+    `SELECT DISTINCT ON (item_id) ${ITEM_COLUMNS} FROM billing.items i WHERE item_id > coalesce($1, '')
+     ORDER BY item_id, version DESC LIMIT $2`,
+    [after, limit + 1],
+  )
+  return pageOf(rows, limit, (row) => row.item_id, itemOf)
+}
+
+/** Publishes a version of a tariff. Its prices and its items are in the same order. */
+export async function insertTariff(sql: Sql, tariff: Tariff, nowMs: number): Promise<void> {
+  const { tariffId, version, currency, amountRounding, prices, items } = tariff
+  await sql.rows('INSERT INTO billing.tariffs VALUES ($1, $2, $3, $4, $5)', [
+    tariffId,
+    version,
+    currency,
+    amountRounding,
+    formatInstant(nowMs),
+  ])
+  await sql.rows(
+    `INSERT INTO billing.tariff_prices (tariff_id, tariff_version, ordinal, item_id, item_version, unit_price)
+     SELECT $1, $2, p.* FROM unnest($3::int[], $4::text[], $5::int[], $6::text[]) AS p`,
+    [
+      tariffId,
+      version,
+      items.map((_, index) => index),
+      items.map(({ itemId }) => itemId),
+      items.map((item) => item.version),
+      prices.map(({ model }) => model.value?.unitPrice),
+    ],
+  )
+}
+
+/** A version of a tariff with its items. */
+export async function findTariff(sql: Sql, { id, version }: VersionId): Promise<Tariff | undefined> {
+  const rows = await sql.rows<TariffRow>(
+    `SELECT ${TARIFF_COLUMNS} FROM billing.tariffs WHERE tariff_id = $1 AND version = coalesce($2, version)
+     ORDER BY version DESC LIMIT 1`,
+    [id, version],
+  )
+  const [tariff] = await withPrices(sql, rows)
+  return tariff
+}
+
+/** The newest version of each tariff, by id. */
+export async function listTariffs(sql: Sql, { limit, after }: PageRequest): Promise<Page<Tariff>> {
+  const rows = await sql.rows<TariffRow>(
+    `SELECT DISTINCT ON (tariff_id) ${TARIFF_COLUMNS} FROM billing.tariffs WHERE tariff_id > coalesce($1, '')
+     ORDER BY tariff_id, version DESC LIMIT $2`,
+    [after, limit + 1],
+  )
+  const tariffs = await withPrices(sql, rows)
+  return pageOf(
+    tariffs,
+    limit,
+    ({ tariffId }) => tariffId,
+    (tariff) => tariff,
+  )
+}
+
+async function withPrices(sql: Sql, tariffs: readonly TariffRow[]): Promise<Tariff[]> {
+  const prices = await sql.rows<PriceRow>(
+    `SELECT p.tariff_id, p.tariff_version, p.unit_price, ${ITEM_COLUMNS}
+     FROM billing.tariff_prices p JOIN billing.items i ON (i.item_id, i.version) = (p.item_id, p.item_version)
+     WHERE (p.tariff_id, p.tariff_version) IN (SELECT * FROM unnest($1::text[], $2::int[])) ORDER BY p.ordinal`,
+    [tariffs.map(({ tariff_id: id }) => id), tariffs.map(({ version }) => version)],
+  )
+  return tariffs.map((tariff) =>
+    tariffOf(
+      tariff,
+      prices.filter(
+        (price) => price.tariff_id === tariff.tariff_id && price.tariff_version === tariff.version,
+      ),
+    ),
+  )
+}
+
+function tariffOf(row: TariffRow, prices: readonly PriceRow[]): Tariff {
+  return create(TariffSchema, {
+    tariffId: row.tariff_id,
+    version: row.version,
+    currency: row.currency,
+    amountRounding: row.amount_rounding,
+    prices: prices.map((price) => ({
+      itemId: price.item_id,
+      model: { case: 'perUnit' as const, value: { unitPrice: price.unit_price } },
+    })),
+    items: prices.map(itemOf),
+  })
+}
+
+function itemOf(row: ItemRow): Item {
+  return create(ItemSchema, {
+    itemId: row.item_id,
+    version: row.version,
+    name: row.name,
+    meter: row.meter,
+    unit: row.unit,
+    quantityRounding: { mode: row.rounding_mode, scale: row.rounding_scale },
+  })
+}
+
+async function nextVersion(sql: Sql, table: string, column: string, id: string): Promise<number> {
+  await sql.rows('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`billing.${table}:${id}`])
+  const [row] = await sql.rows<{ next: number }>(
+    `SELECT coalesce(max(version), 0) + 1 AS next FROM billing.${table} WHERE ${column} = $1`,
+    [id],
+  )
+  return row?.next ?? 1
+}

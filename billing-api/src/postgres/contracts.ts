@@ -1,0 +1,156 @@
+import { formatInstant } from '@vouch/proto/kernel/period.ts'
+import type { Period } from '@vouch/proto/kernel/period.ts'
+import type { Assignment, Contract, OpenPeriod } from '../contract/contract.ts'
+import { pageOf } from './page.ts'
+import type { Page, PageRequest } from './page.ts'
+import type { Sql } from './database.ts'
+
+interface PeriodRow {
+  readonly from: Date
+  readonly to: Date | null
+}
+
+interface ContractRow extends PeriodRow {
+  readonly contract_id: string
+  readonly account_id: string
+  readonly tariff_id: string
+  readonly tariff_version: number
+}
+
+interface AssignmentRow extends PeriodRow {
+  readonly assignment_id: string
+  readonly account_id: string
+  readonly resource: string
+}
+
+/** Two tables that are asked the same questions. */
+export type Table = 'contracts' | 'assignments'
+
+const RANGE = 'lower(period) AS "from", upper(period) AS "to"'
+const CONTRACT = `contract_id, account_id, tariff_id, tariff_version, ${RANGE}`
+const ASSIGNMENT = `assignment_id, account_id, resource, ${RANGE}`
+
+/** Adds a contract. Faults: CONTRACT_OVERLAP. */
+export async function insertContract(sql: Sql, contract: Contract, nowMs: number): Promise<void> {
+  await sql.rows('INSERT INTO billing.contracts VALUES ($1, $2, $3, $4, tstzrange($5, $6), $7)', [
+    contract.id,
+    contract.account,
+    contract.tariff,
+    contract.tariffVersion,
+    ...ends(contract.period),
+    formatInstant(nowMs),
+  ])
+}
+
+/** Adds an assignment. Faults: ASSIGNMENT_OVERLAP. */
+export async function insertAssignment(sql: Sql, assignment: Assignment, nowMs: number): Promise<void> {
+  await sql.rows(
+    `INSERT INTO billing.assignments (assignment_id, account_id, resource, period, created_at)
+     VALUES ($1, $2, $3, tstzrange($4, $5), $6)`,
+    [
+      assignment.id,
+      assignment.account,
+      assignment.resource,
+      ...ends(assignment.period),
+      formatInstant(nowMs),
+    ],
+  )
+}
+
+/** The contract of this id. */
+export async function findContract(sql: Sql, id: string): Promise<Contract | undefined> {
+  const rows = await sql.rows<ContractRow>(
+    `SELECT ${CONTRACT} FROM billing.contracts WHERE contract_id = $1`,
+    [id],
+  )
+  return rows.map(contractOf)[0]
+}
+
+/** The assignment of this id. */
+export async function findAssignment(sql: Sql, id: string): Promise<Assignment | undefined> {
+  const rows = await sql.rows<AssignmentRow>(
+    `SELECT ${ASSIGNMENT} FROM billing.assignments WHERE assignment_id = $1`,
+    [id],
+  )
+  return rows.map(assignmentOf)[0]
+}
+
+/** Gives a contract or assignment its end. Faults: the overlap faults, where the end moves out. */
+export async function setEnd(sql: Sql, table: Table, id: string, toMs: number): Promise<void> {
+  const column = table === 'contracts' ? 'contract_id' : 'assignment_id'
+  await sql.rows(`UPDATE billing.${table} SET period = tstzrange(lower(period), $2) WHERE ${column} = $1`, [
+    id,
+    formatInstant(toMs),
+  ])
+}
+
+/** An account's contracts that touch a period. */
+export async function contractsIn(sql: Sql, account: string, period: Period): Promise<Contract[]> {
+  const rows = await sql.rows<ContractRow>(
+    `SELECT ${CONTRACT} FROM billing.contracts WHERE account_id = $1 AND period && tstzrange($2, $3)`,
+    [account, ...ends(period)],
+  )
+  return rows.map(contractOf)
+}
+
+/** An account's assignments that touch a period. */
+export async function assignmentsIn(sql: Sql, account: string, period: Period): Promise<Assignment[]> {
+  const rows = await sql.rows<AssignmentRow>(
+    `SELECT ${ASSIGNMENT} FROM billing.assignments WHERE account_id = $1 AND period && tstzrange($2, $3)`,
+    [account, ...ends(period)],
+  )
+  return rows.map(assignmentOf)
+}
+
+/** Accounts with a contract that touches the period, by id, at most `limit`. */
+export async function accountsUnderContract(sql: Sql, period: Period, limit: number): Promise<string[]> {
+  const rows = await sql.rows<{ account_id: string }>(
+    `SELECT DISTINCT account_id FROM billing.contracts WHERE period && tstzrange($1, $2)
+     ORDER BY account_id LIMIT $3`,
+    [...ends(period), limit],
+  )
+  return rows.map(({ account_id: id }) => id)
+}
+
+/** Contracts by id, which is the order of their making. */
+export async function listContracts(sql: Sql, { limit, after }: PageRequest): Promise<Page<Contract>> {
+  const rows = await sql.rows<ContractRow>(
+    `SELECT ${CONTRACT} FROM billing.contracts WHERE $1::uuid IS NULL OR contract_id > $1
+     ORDER BY contract_id LIMIT $2`,
+    [after, limit + 1],
+  )
+  return pageOf(rows, limit, (row) => row.contract_id, contractOf)
+}
+
+/** Assignments by id, which is the order of their making. */
+export async function listAssignments(sql: Sql, { limit, after }: PageRequest): Promise<Page<Assignment>> {
+  const rows = await sql.rows<AssignmentRow>(
+    `SELECT ${ASSIGNMENT} FROM billing.assignments WHERE $1::uuid IS NULL OR assignment_id > $1
+     ORDER BY assignment_id LIMIT $2`,
+    [after, limit + 1],
+  )
+  return pageOf(rows, limit, (row) => row.assignment_id, assignmentOf)
+}
+
+/** Both ends as the database takes them; no end is null. */
+export function ends({ from, to }: OpenPeriod): [string, string | null] {
+  return [formatInstant(from), to === undefined ? null : formatInstant(to)]
+}
+
+function contractOf(row: ContractRow): Contract {
+  return {
+    id: row.contract_id,
+    account: row.account_id,
+    tariff: row.tariff_id,
+    tariffVersion: row.tariff_version,
+    period: periodOf(row),
+  }
+}
+
+function assignmentOf(row: AssignmentRow): Assignment {
+  return { id: row.assignment_id, account: row.account_id, resource: row.resource, period: periodOf(row) }
+}
+
+function periodOf({ from, to }: PeriodRow): OpenPeriod {
+  return { from: from.getTime(), to: to?.getTime() }
+}

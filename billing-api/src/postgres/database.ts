@@ -1,0 +1,84 @@
+import pg from 'pg'
+import type { Logger } from '../ports.ts'
+import { translated } from './faults.ts'
+
+/** One row as the driver gives it: int8 and numeric as text, timestamptz as Date, bytea as Buffer. */
+export type Row = Readonly<Record<string, unknown>>
+
+/** Runs statements inside one transaction or on one connection. */
+export interface Sql {
+  /** All rows of one statement. Throws FaultErrors for what is expected to go wrong. */
+  rows<R>(text: string, values?: readonly unknown[]): Promise<R[]>
+}
+
+/** The pool. */
+export interface Database extends Sql {
+  /** Runs `work` in a transaction: committed when it resolves, rolled back when it throws. */
+  transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>
+  close(): Promise<void>
+}
+
+/** Bounds of the pool. */
+export interface DatabaseOptions {
+  readonly url: string
+  readonly connectionsMax: number
+  readonly logger: Logger
+}
+
+const CONNECT_TIMEOUT_MS = 10_000
+const STATEMENT_TIMEOUT_MS = 60_000
+const LOCK_TIMEOUT_MS = 30_000
+
+/** Opens a pool; connections are made on demand. */
+export function openDatabase({ url, connectionsMax, logger }: DatabaseOptions): Database {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: connectionsMax,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    lock_timeout: LOCK_TIMEOUT_MS,
+    application_name: 'vouch-billing',
+    options: '-c timezone=UTC',
+  })
+  // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
+  pool.on('error', (error) => logger.warn({ error: error.message }, 'an idle database connection broke'))
+  return {
+    rows: (text, values) => run(pool, text, values),
+    transaction: (work) => transaction(pool, work),
+    close: () => pool.end(),
+  }
+}
+
+async function transaction<T>(pool: pg.Pool, work: (sql: Sql) => Promise<T>): Promise<T> {
+  const client = await pool.connect().catch((error: unknown) => {
+    throw translated(error)
+  })
+  let broken: Error | undefined
+  try {
+    const sql: Sql = { rows: (text, values) => run(client, text, values) }
+    await sql.rows('BEGIN')
+    const value = await work(sql)
+    await sql.rows('COMMIT')
+    return value
+  } catch (error) {
+    await client.query('ROLLBACK').catch((failure: Error) => {
+      broken = failure
+    })
+    throw error
+  } finally {
+    client.release(broken)
+  }
+}
+
+async function run<R>(
+  target: pg.Pool | pg.PoolClient,
+  text: string,
+  values: readonly unknown[] = [],
+): Promise<R[]> {
+  try {
+    const result = await target.query(text, [...values])
+    return result.rows as R[]
+  } catch (error) {
+    throw translated(error)
+  }
+}

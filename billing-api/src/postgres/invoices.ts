@@ -1,0 +1,208 @@
+import { fromBinary, toBinary } from '@bufbuild/protobuf'
+import { ChargeSchema } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import { parseCurrency } from '@vouch/proto/kernel/currency.ts'
+import { unwrap } from '@vouch/proto/kernel/fault.ts'
+import { money } from '@vouch/proto/kernel/money.ts'
+import { formatInstant } from '@vouch/proto/kernel/period.ts'
+import { SERIES, invoiceNumber } from '../invoice/invoice.ts'
+import type { Draft, Invoice, InvoiceLine } from '../invoice/invoice.ts'
+import type { OpenPeriod } from '../contract/contract.ts'
+import { ends } from './contracts.ts'
+import { pageOf } from './page.ts'
+import type { Page, PageRequest } from './page.ts'
+import type { Sql } from './database.ts'
+
+interface InvoiceRow {
+  readonly invoice_id: string
+  readonly account_id: string
+  readonly buyer_name: string
+  readonly seller_id: string
+  readonly seller_name: string
+  readonly currency: string
+  readonly from: Date
+  readonly to: Date
+  readonly time_zone: string
+  readonly total_minor: string
+  readonly created_at: Date
+  readonly series: string | null
+  readonly ordinal: string | null
+  readonly issued_at: Date | null
+  readonly sha256: Buffer | null
+}
+
+interface LineRow {
+  readonly line_number: number
+  readonly description: string
+  readonly tariff_id: string
+  readonly tariff_version: number
+  readonly amount_minor: string
+  readonly charge: Buffer
+}
+
+/** An invoice without its lines, as listings show it. */
+export type InvoiceHead = Omit<Invoice, 'lines'>
+
+/** Which invoices to list. */
+export interface InvoiceFilter {
+  readonly account: string | undefined
+  readonly issued: boolean | undefined
+}
+
+const SELECT = `SELECT invoice_id, account_id, buyer_name, seller_id, seller_name, currency,
+  lower(period) AS "from", upper(period) AS "to", time_zone, total_minor, created_at, series, ordinal, issued_at,
+  p.sha256 FROM billing.invoices LEFT JOIN billing.proofs p USING (invoice_id)`
+
+/** Enters a draft, taking the place of one over the very same period. Faults: ALREADY_EXISTS on other overlap. */
+export async function insertDraft(sql: Sql, id: string, draft: Draft, nowMs: number): Promise<void> {
+  await sql.rows(
+    `DELETE FROM billing.invoices
+     WHERE account_id = $1 AND currency = $2 AND period = tstzrange($3, $4) AND issued_at IS NULL`,
+    [draft.buyer.id, draft.currency, ...ends(draft.period)],
+  )
+  await sql.rows(
+    `INSERT INTO billing.invoices (invoice_id, account_id, buyer_name, seller_id, seller_name, currency, period,
+       time_zone, total_minor, created_at) VALUES ($1, $2, $3, $4, $5, $6, tstzrange($7, $8), $9, $10, $11)`,
+    [
+      id,
+      draft.buyer.id,
+      draft.buyer.name,
+      draft.seller.id,
+      draft.seller.name,
+      draft.currency,
+      ...ends(draft.period),
+      draft.timeZone,
+      draft.total.minor,
+      formatInstant(nowMs),
+    ],
+  )
+  for (const line of draft.lines) await insertLine(sql, id, line)
+}
+
+async function insertLine(sql: Sql, id: string, line: InvoiceLine): Promise<void> {
+  await sql.rows('INSERT INTO billing.invoice_lines VALUES ($1, $2, $3, $4, $5, $6, $7, $8)', [
+    id,
+    line.lineNumber,
+    line.description,
+    line.tariff,
+    line.tariffVersion,
+    line.charge.itemId,
+    line.amount.minor,
+    toBinary(ChargeSchema, line.charge),
+  ])
+}
+
+/** Removes a draft; the database refuses for an issued invoice. */
+export async function deleteDraft(sql: Sql, id: string): Promise<void> {
+  await sql.rows('DELETE FROM billing.invoices WHERE invoice_id = $1', [id])
+}
+
+/** The invoice with its lines. `lock` holds it until the transaction ends. */
+export async function findInvoice(sql: Sql, id: string, lock = false): Promise<Invoice | undefined> {
+  const [row] = await sql.rows<InvoiceRow>(
+    `${SELECT} WHERE invoice_id = $1 ${lock ? 'FOR UPDATE OF invoices' : ''}`,
+    [id],
+  )
+  if (row === undefined) return undefined
+  const head = headOf(row)
+  const lines = await sql.rows<LineRow>(
+    `SELECT line_number, description, tariff_id, tariff_version, amount_minor, charge
+     FROM billing.invoice_lines WHERE invoice_id = $1 ORDER BY line_number`,
+    [id],
+  )
+  return { ...head, lines: lines.map((line) => lineOf(line, head.currency)) }
+}
+
+/** Invoices by id, which is the order of their making. */
+export async function listInvoices(
+  sql: Sql,
+  { account, issued }: InvoiceFilter,
+  { limit, after }: PageRequest,
+): Promise<Page<InvoiceHead>> {
+  const rows = await sql.rows<InvoiceRow>(
+    `${SELECT} WHERE ($1::uuid IS NULL OR invoice_id > $1) AND ($2::text IS NULL OR account_id = $2)
+       AND ($3::boolean IS NULL OR (issued_at IS NOT NULL) = $3) ORDER BY invoice_id LIMIT $4`,
+    [after, account, issued, limit + 1],
+  )
+  return pageOf(rows, limit, (row) => row.invoice_id, headOf)
+}
+
+/** An invoice of the account, draft or issued, that touches the period. */
+export async function invoiceTouching(
+  sql: Sql,
+  account: string,
+  period: OpenPeriod,
+): Promise<InvoiceHead | undefined> {
+  const rows = await sql.rows<InvoiceRow>(
+    `${SELECT} WHERE account_id = $1 AND period && tstzrange($2, $3) ORDER BY issued_at NULLS LAST LIMIT 1`,
+    [account, ...ends(period)],
+  )
+  return rows.map(headOf)[0]
+}
+
+/** The next number; nobody else gets one until the transaction ends, and none is lost if it fails. */
+export async function nextOrdinal(sql: Sql): Promise<bigint> {
+  const [row] = await sql.rows<{ last: string }>(
+    'SELECT last FROM billing.number_series WHERE series = $1 FOR UPDATE',
+    [SERIES],
+  )
+  if (row === undefined) throw new Error(`the series ${SERIES} is gone`)
+  return BigInt(row.last) + 1n
+}
+
+/** Makes a draft an issued invoice with its proof. */
+export async function markIssued(
+  sql: Sql,
+  id: string,
+  ordinal: bigint,
+  atMs: number,
+  proof: { readonly text: Uint8Array; readonly sha256: Uint8Array },
+): Promise<void> {
+  await sql.rows('INSERT INTO billing.proofs (invoice_id, sha256, body) VALUES ($1, $2, $3)', [
+    id,
+    proof.sha256,
+    proof.text,
+  ])
+  await sql.rows(
+    'UPDATE billing.invoices SET series = $2, ordinal = $3, issued_at = $4 WHERE invoice_id = $1',
+    [id, SERIES, ordinal, formatInstant(atMs)],
+  )
+}
+
+/** The text of an issued invoice's proof. */
+export async function findProof(sql: Sql, id: string): Promise<Uint8Array | undefined> {
+  const [row] = await sql.rows<{ body: Buffer }>('SELECT body FROM billing.proofs WHERE invoice_id = $1', [
+    id,
+  ])
+  return row?.body
+}
+
+function headOf(row: InvoiceRow): InvoiceHead {
+  const currency = unwrap(parseCurrency(row.currency))
+  return {
+    id: row.invoice_id,
+    seller: { id: row.seller_id, name: row.seller_name },
+    buyer: { id: row.account_id, name: row.buyer_name },
+    currency,
+    period: { from: row.from.getTime(), to: row.to.getTime() },
+    timeZone: row.time_zone,
+    total: money(BigInt(row.total_minor), currency),
+    createdMs: row.created_at.getTime(),
+    issue: issueOf(row),
+  }
+}
+
+function issueOf({ series, ordinal, issued_at: at, sha256 }: InvoiceRow): Invoice['issue'] {
+  if (series === null || ordinal === null || at === null || sha256 === null) return undefined
+  return { number: invoiceNumber(series, BigInt(ordinal)), atMs: at.getTime(), proofSha256: sha256 }
+}
+
+function lineOf(row: LineRow, currency: Invoice['currency']): InvoiceLine {
+  return {
+    lineNumber: row.line_number,
+    description: row.description,
+    tariff: row.tariff_id,
+    tariffVersion: row.tariff_version,
+    amount: money(BigInt(row.amount_minor), currency),
+    charge: fromBinary(ChargeSchema, row.charge),
+  }
+}

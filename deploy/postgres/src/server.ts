@@ -48,11 +48,11 @@ export interface PostgresServer {
 export async function startEmbeddedPostgres(options: PostgresOptions): Promise<Result<PostgresServer>> {
   const directory = resolve(options.directory)
   const cluster = join(directory, 'data')
-  const made = await mkdir(directory, { recursive: true }).then(
-    () => undefined,
-    (error: Error) => error.message,
-  )
-  if (made !== undefined) return unwritable(directory, made)
+  try {
+    await mkdir(directory, { recursive: true })
+  } catch (error) {
+    return unwritable(directory, reasonOf(error))
+  }
   const owner = await ownerOf(cluster)
   const closed = await barrier(directory, owner)
   if (closed !== undefined) {
@@ -64,8 +64,8 @@ export async function startEmbeddedPostgres(options: PostgresOptions): Promise<R
     await programs.dispose()
     return started
   }
-  const { url, stop } = started.value
-  return ok({ url, stop: () => stop().then(programs.dispose) })
+  const server = started.value
+  return ok({ url: server.url, stop: () => server.stop().then(programs.dispose) })
 }
 
 type Prepared = PostgresOptions & { readonly binaries: Binaries }
@@ -87,9 +87,12 @@ async function startCluster(
     if (written < ours)
       return fail('UNSUPPORTED', `${message}; dump it with ${written}, then load it`, { detail })
   }
-  const password = await readFile(join(options.directory, 'password'), 'utf8').catch((error: Error) => error)
-  if (password instanceof Error) return unwritable(options.directory, password.message)
-  return serve(options, cluster, owner, password)
+  try {
+    const password = await readFile(join(options.directory, 'password'), 'utf8')
+    return await serve(options, cluster, owner, password)
+  } catch (error) {
+    return unwritable(options.directory, reasonOf(error))
+  }
 }
 
 async function versionOf(cluster: string): Promise<number | undefined> {
@@ -131,7 +134,7 @@ async function createCluster(options: Prepared, cluster: string, owner: Owner): 
     await rename(draft, cluster)
     return ok(undefined)
   } catch (error) {
-    return unwritable(options.directory, error instanceof Error ? error.message : String(error))
+    return unwritable(options.directory, reasonOf(error))
   }
 }
 
@@ -199,4 +202,8 @@ function unwritable<T>(directory: string, reason: string): Result<T> {
   return fail('DATA_DIRECTORY_UNWRITABLE', `PostgreSQL cannot use ${directory}: ${reason}`, {
     detail: { directory },
   })
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

@@ -12,7 +12,7 @@ export function allocate(total: bigint, weights: readonly bigint[]): bigint[] {
   const missing = total - shares.reduce((sum, share) => sum + share, 0n)
   const byRemainder = weights
     .map((weight, index) => ({ index, remainder: (total * weight) % whole }))
-    .sort((a, b) => descending(a.remainder, b.remainder) || a.index - b.index)
+    .toSorted((a, b) => descending(a.remainder, b.remainder) || a.index - b.index)
   let rank = 0n
   for (const { index } of byRemainder) {
     if (rank === missing) break

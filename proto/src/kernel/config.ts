@@ -85,7 +85,8 @@ export function describeConfig(spec: ConfigSpec): string {
 function describeDefault(setting: Setting<unknown>): string {
   if (!('fallback' in setting)) return 'required'
   if (setting.fallback === undefined) return 'optional'
-  return setting.secret === true ? 'has a default' : `default ${String(setting.fallback)}`
+  if (setting.secret === true) return 'has a default'
+  return `default ${typeof setting.fallback === 'string' ? setting.fallback : JSON.stringify(setting.fallback)}`
 }
 
 function readSetting(

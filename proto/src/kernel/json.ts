@@ -29,7 +29,7 @@ export function canonicalJson(value: JsonValue): string {
   }
   if (value === null || typeof value !== 'object') return JSON.stringify(value)
   if (isJsonArray(value)) return `[${value.map(canonicalJson).join(',')}]`
-  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+  const members = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1))
   return `{${members.map(([key, member]) => `${canonicalString(key)}:${canonicalJson(member)}`).join(',')}}`
 }
 

@@ -38,6 +38,7 @@ export function subtractMoney(a: Money, b: Money): Money {
   return money(a.minor - sameCurrency(a.currency, b).minor, a.currency)
 }
 
+/** The amount with the other sign. */
 export function negateMoney(amount: Money): Money {
   return money(-amount.minor, amount.currency)
 }

@@ -131,6 +131,19 @@ it.each([
   expect(durationMs(unwrap(dayOf(zone, year, month, day))) / HOUR_MS).toBe(expected)
 })
 
+it('ends are not part of periods', () => {
+  const hour = { from: HOUR_MS, to: 2 * HOUR_MS }
+  expect([hour.from - 1, hour.from, hour.to - 1, hour.to].map((ms) => contains(hour, ms))).toEqual([
+    false,
+    true,
+    true,
+    false,
+  ])
+  expect(hours(hour)).toEqual([HOUR_MS])
+  expect(hours({ from: hour.from, to: hour.to + 1 })).toEqual([HOUR_MS, 2 * HOUR_MS])
+  expect(overlaps(hour, { from: hour.to, to: hour.to + 1 })).toBe(false)
+})
+
 it('places a month of a half-hour zone between UTC hours', () => {
   const march = unwrap(monthOf('Asia/Kolkata', 2026, 3))
   expect(formatInstant(march.from)).toBe('2026-02-28T18:30:00Z')

@@ -21,14 +21,17 @@ export const ZERO: Rational = rational(0n)
 /** 1/1 */
 export const ONE: Rational = rational(1n)
 
+/** a + b */
 export function add(a: Rational, b: Rational): Rational {
   return a.d === b.d ? rational(a.n + b.n, a.d) : rational(a.n * b.d + b.n * a.d, a.d * b.d)
 }
 
+/** a - b */
 export function subtract(a: Rational, b: Rational): Rational {
   return add(a, negate(b))
 }
 
+/** a · b */
 export function multiply(a: Rational, b: Rational): Rational {
   return rational(a.n * b.n, a.d * b.d)
 }
@@ -38,10 +41,12 @@ export function divide(a: Rational, b: Rational): Rational {
   return rational(a.n * b.d, a.d * b.n)
 }
 
+/** -a */
 export function negate(a: Rational): Rational {
   return { n: -a.n, d: a.d }
 }
 
+/** |a| */
 export function absolute(a: Rational): Rational {
   return a.n < 0n ? negate(a) : a
 }
@@ -51,10 +56,12 @@ export function compare(a: Rational, b: Rational): -1 | 0 | 1 {
   return signOf(a.n * b.d - b.n * a.d)
 }
 
+/** Whether a and b are the same number. */
 export function equals(a: Rational, b: Rational): boolean {
   return a.n === b.n && a.d === b.d
 }
 
+/** Whether a is 0. */
 export function isZero(a: Rational): boolean {
   return a.n === 0n
 }

@@ -6,9 +6,9 @@ export type SettingParser<T> = (text: string) => Result<T>
 
 /** A whole number from min to max. */
 export function integer(bounds: { readonly min: number; readonly max: number }): SettingParser<number> {
-  return (text) => {
-    const value = /^(?:0|-?[1-9][0-9]{0,15})$/.test(text) ? Number.parseInt(text, 10) : Number.NaN
-    if (Number.isSafeInteger(value) && value >= bounds.min && value <= bounds.max) return ok(value)
+  return (value) => {
+    const parsed = /^(?:0|-?[1-9][0-9]{0,15})$/.test(value) ? Number.parseInt(value, 10) : Number.NaN
+    if (Number.isSafeInteger(parsed) && parsed >= bounds.min && parsed <= bounds.max) return ok(parsed)
     return fail('CONFIG_INVALID', `must be a whole number from ${bounds.min} to ${bounds.max}`)
   }
 }

@@ -1,0 +1,86 @@
+import type { ClickHouseClient } from '@clickhouse/client'
+import { type Result, fail, ok } from '@vouch/proto/kernel/fault.ts'
+import type { Query } from './usage-query.ts'
+
+/** A row as JSON gives it: 64-bit integers are decimal text, smaller ones numbers. */
+export type Row = Readonly<Record<string, unknown>>
+
+/** Runs queries on a few clients, each of which runs one at a time. */
+export interface Reader {
+  /** All rows of a query. Faults: STORE_UNAVAILABLE, RATE_LIMITED where too many wait. */
+  rows(query: Query): Promise<Result<Row[]>>
+  close(): Promise<void>
+}
+
+const WAITING_MAX = 1000
+
+/** A reader over `concurrency` clients of the factory; `database` holds the versioned views. */
+export function createReader(
+  connect: () => ClickHouseClient | Promise<ClickHouseClient>,
+  database: string,
+  concurrency: number,
+): Reader {
+  const clients: Promise<ClickHouseClient>[] = []
+  const idle: Promise<ClickHouseClient>[] = []
+  const waiting: ((client: Promise<ClickHouseClient>) => void)[] = []
+  const acquire = (): Promise<ClickHouseClient> | undefined => {
+    const free = idle.pop()
+    if (free !== undefined) return free
+    if (clients.length < concurrency) {
+      const client = Promise.resolve(connect())
+      clients.push(client)
+      return client
+    }
+    if (waiting.length >= WAITING_MAX) return undefined
+    return new Promise((resolve) => waiting.push(resolve))
+  }
+  const release = (client: ClickHouseClient): void => {
+    const next = waiting.shift()
+    if (next === undefined) idle.push(Promise.resolve(client))
+    else next(Promise.resolve(client))
+  }
+  const rows = async (query: Query): Promise<Result<Row[]>> => {
+    const acquired = acquire()
+    if (acquired === undefined) return fail('RATE_LIMITED', `more than ${WAITING_MAX} queries wait; ask again later`)
+    const client = await acquired
+    try {
+      const answer = await client.query({
+        query: query.sql,
+        query_params: { ...query.params, database },
+        format: 'JSONEachRow',
+      })
+      return ok(await answer.json<Row>())
+    } catch (error) {
+      return storeFault(error)
+    } finally {
+      release(client)
+    }
+  }
+  return { rows, close: async () => void (await Promise.all(clients.map(async (client) => (await client).close()))) }
+}
+
+/** Translates whatever the client throws; the text of the engine helps the operator, not a caller. */
+function storeFault(error: unknown): Result<never> {
+  const message = error instanceof Error ? error.message.split('\n', 1)[0] : String(error)
+  return fail('STORE_UNAVAILABLE', `ClickHouse does not answer the query: ${message}`)
+}
+
+/** A column that holds text. Throws where the store answers something else. */
+export function textOf(row: Row, column: string): string {
+  const value = row[column]
+  if (typeof value !== 'string') throw new Error(`column ${column} is not text`)
+  return value
+}
+
+/** A column that holds a 64-bit integer. */
+export function bigintOf(row: Row, column: string): bigint {
+  return BigInt(textOf(row, column))
+}
+
+/** A column that holds milliseconds since 1970, or a small integer. */
+export function integerOf(row: Row, column: string): number {
+  const value = row[column]
+  const number = typeof value === 'number' ? value : Number.parseInt(textOf(row, column), 10)
+  if (!Number.isSafeInteger(number)) throw new Error(`column ${column} is not a safe integer`)
+  return number
+}

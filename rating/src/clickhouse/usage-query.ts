@@ -1,0 +1,102 @@
+import { hourStart } from '@vouch/proto/kernel/period.ts'
+import type { Interval } from '../usage/interval.ts'
+
+/** SQL text with the values of its `{name:Type}` parameters. */
+export interface Query {
+  readonly sql: string
+  readonly params: Readonly<Record<string, unknown>>
+}
+
+/** A row of `readings_v1` to look up. */
+export interface ReadingKey {
+  readonly stream: string
+  readonly epoch: bigint
+  readonly timeMs: number
+}
+
+const HOUR_MS = 3_600_000
+const SETTINGS = 'SETTINGS output_format_json_quote_64bit_integers = 1'
+
+/** A list of ids given in hexadecimal, as FixedString constants that the primary key can use. */
+export function ids(hex: readonly string[]): string {
+  return hex.map((id) => `toFixedString(unhex('${checkedHex(id)}'), ${id.length / 2})`).join(', ')
+}
+
+/** Guards against text in SQL: everything that is not hexadecimal is a broken invariant. */
+export function checkedHex(text: string): string {
+  if (!/^(?:[0-9a-f]{2})+$/.test(text)) throw new Error(`not hexadecimal: ${text}`)
+  return text
+}
+
+const instant = (ms: number): string => `fromUnixTimestamp64Milli(${ms}, 'UTC')`
+
+/** Streams of the resources' hosts (first path segment) and meters; no meters = all. */
+export function streamsQuery(roots: readonly string[], meters: readonly string[], limit: number): Query {
+  const meter = meters.length === 0 ? '' : 'AND meter IN {meters:Array(String)} '
+  const sql =
+    'SELECT lower(hex(stream)) AS streamId, lower(hex(agent)) AS agentId, resource, meter, unit ' +
+    `FROM {database:Identifier}.streams_v1 WHERE splitByChar('/', resource)[1] IN {roots:Array(String)} ${meter}` +
+    `ORDER BY resource, meter, stream LIMIT ${limit} ${SETTINGS}`
+  return { sql, params: { roots: [...roots], ...(meters.length === 0 ? {} : { meters: [...meters] }) } }
+}
+
+/**
+ * Where each epoch begins and ends, and the times of its readings around both ends of the period;
+ * 0 = none. Whole hours come from the lattice, the two hours that hold the ends from the readings.
+ */
+export function epochsQuery(streams: readonly string[], period: Interval): Query {
+  const list = ids(streams)
+  const edges = [...new Set([hourStart(period.from), hourStart(period.to)])]
+  const inEdge = edges
+    .map((hour) => `(time >= ${instant(hour)} AND time < ${instant(hour + HOUR_MS)})`)
+    .join(' OR ')
+  const hourList = edges.map((hour) => `toDateTime(${hour / 1000}, 'UTC')`).join(', ')
+  const sql =
+    'SELECT lower(hex(stream)) AS streamId, epoch, min(first) AS firstMs, max(last) AS lastMs, ' +
+    around('opening', period.from) +
+    ', ' +
+    around('closing', period.to) +
+    ' FROM (SELECT stream, epoch, toUnixTimestamp64Milli(first_time) AS first, ' +
+    'toUnixTimestamp64Milli(last_time) AS last FROM {database:Identifier}.usage_hours_v1 ' +
+    `WHERE stream IN (${list}) AND hour NOT IN (${hourList}) AND first_time <= last_time ` +
+    'UNION ALL SELECT stream, epoch, toUnixTimestamp64Milli(time) AS first, first AS last FROM {database:Identifier}.readings_v1 ' +
+    `WHERE stream IN (${list}) AND (${inEdge})) ` +
+    `GROUP BY stream, epoch HAVING firstMs < ${period.to} ORDER BY stream, epoch ${SETTINGS}`
+  return { sql, params: {} }
+}
+
+function around(name: string, ms: number): string {
+  return `maxIf(last, last <= ${ms}) AS ${name}BeforeMs, minIf(first, first > ${ms}) AS ${name}AfterMs`
+}
+
+/** Steps between readings that their spans do not explain, over [from, to] of reading times. */
+export function holesQuery(streams: readonly string[], between: Interval, limit: number): Query {
+  const sql =
+    'SELECT lower(hex(stream)) AS streamId, epoch, previous AS fromMs, at - span AS toMs FROM (' +
+    'SELECT stream, epoch, at, span, lagInFrame(at, 1, at) OVER (PARTITION BY stream, epoch ORDER BY at ' +
+    'ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS previous FROM (' +
+    'SELECT stream, epoch, toUnixTimestamp64Milli(time) AS at, max(toInt64(span_ms)) AS span FROM {database:Identifier}.readings_v1 ' +
+    `WHERE stream IN (${ids(streams)}) AND time >= ${instant(between.from)} AND time <= ${instant(between.to)} ` +
+    'GROUP BY stream, epoch, time)) ' +
+    `WHERE previous < at - span ORDER BY stream, epoch, at LIMIT ${limit} ${SETTINGS}`
+  return { sql, params: {} }
+}
+
+/** The readings at exactly these times, with their place in the signed archive. */
+export function readingsQuery(keys: readonly ReadingKey[]): Query {
+  const tuples = keys.map(({ stream, epoch, timeMs }) => `(${ids([stream])}, ${epoch}, ${instant(timeMs)})`)
+  const sql =
+    'SELECT lower(hex(stream)) AS streamId, epoch, toUnixTimestamp64Milli(time) AS timeMs, register, ' +
+    'lower(hex(run)) AS runId, sequence, row FROM {database:Identifier}.readings_v1 ' +
+    `WHERE (stream, epoch, time) IN (${tuples.join(', ')}) ORDER BY stream, epoch, time, register ${SETTINGS}`
+  return { sql, params: {} }
+}
+
+/** Digests of batches by (agent, run, sequence). */
+export function digestsQuery(batches: readonly { agent: string; run: string; sequence: bigint }[]): Query {
+  const tuples = batches.map(({ agent, run, sequence }) => `(${ids([agent])}, ${ids([run])}, ${sequence})`)
+  const sql =
+    'SELECT lower(hex(run)) AS runId, sequence, lower(hex(digest)) AS digest FROM {database:Identifier}.batches_v1 ' +
+    `WHERE (agent, run, sequence) IN (${tuples.join(', ')}) ORDER BY run, sequence, digest ${SETTINGS}`
+  return { sql, params: {} }
+}

@@ -1,0 +1,62 @@
+import { once } from 'node:events'
+import type { Server, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js'
+import {
+  type GetEvidenceRequest,
+  type GetEvidenceResponse,
+  RatingService,
+} from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
+import type { Result } from '@vouch/proto/kernel/fault.ts'
+import { addService, faultOfError, faultToStatus } from '@vouch/proto/wire/grpc.ts'
+import type { ChainLimits } from '../evidence/chain.ts'
+import { evidence } from '../evidence/evidence.ts'
+import type { Archive, Logger, UsageStore } from '../rate/ports.ts'
+import { rate } from '../rate/rate.ts'
+import { usageReport } from '../rate/usage-report.ts'
+
+/** What the service answers from. */
+export interface RatingParts {
+  readonly store: UsageStore
+  readonly archive: Archive
+  readonly limits: ChainLimits
+  readonly logger: Logger
+}
+
+/** Adds RatingService to a server. */
+export function addRatingService(server: Server, parts: RatingParts): void {
+  addService(server, RatingService, {
+    getUsage: (call, answer) => unary('GetUsage', () => usageReport(call.request, parts.store), answer, parts.logger),
+    rate: (call, answer) => unary('Rate', () => rate(call.request, parts.store), answer, parts.logger),
+    getEvidence: (call) => void streamEvidence(call, parts),
+  })
+}
+
+function unary<T>(method: string, run: () => Promise<Result<T>>, answer: sendUnaryData<T>, logger: Logger): void {
+  const refuse = (fault: ReturnType<typeof faultOfError>): void => {
+    logger.warn({ method, code: fault.code }, fault.message)
+    answer(faultToStatus(fault))
+  }
+  run().then(
+    (result) => (result.ok ? answer(null, result.value) : refuse(result.fault)),
+    (error: unknown) => refuse(faultOfError(error)),
+  )
+}
+
+async function streamEvidence(
+  call: ServerWritableStream<GetEvidenceRequest, GetEvidenceResponse>,
+  { archive, limits, logger }: RatingParts,
+): Promise<void> {
+  try {
+    for await (const item of evidence(call.request, archive, limits)) {
+      if (call.cancelled) return
+      if (!item.ok) {
+        logger.warn({ method: 'GetEvidence', code: item.fault.code }, item.fault.message)
+        call.destroy(faultToStatus(item.fault))
+        return
+      }
+      if (!call.write(item.value)) await Promise.race([once(call, 'drain'), once(call, 'cancelled')])
+    }
+    call.end()
+  } catch (error) {
+    call.destroy(faultToStatus(faultOfError(error)))
+  }
+}

@@ -1,0 +1,49 @@
+import type { AgentKey, SignedBatch, StreamDefinition } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
+import type { Result } from '@vouch/proto/kernel/fault.ts'
+import type { Interval } from '../usage/interval.ts'
+import type { Stream, StreamRecord } from '../usage/stream-usage.ts'
+
+/** What rating asks of the usage store. Each answer is a function of the rows stored, in a fixed order. */
+export interface UsageStore {
+  /** Streams at or below the resources, of the meters (none = all). Faults: STORE_UNAVAILABLE, OUT_OF_RANGE. */
+  streams(resources: readonly string[], meters: readonly string[]): Promise<Result<Stream[]>>
+  /**
+   * What the streams measured in the period; streams without any reading before its end are left out.
+   * Faults: STORE_UNAVAILABLE, OUT_OF_RANGE, EVIDENCE_MISSING.
+   */
+  records(streams: readonly Stream[], period: Interval): Promise<Result<StreamRecord[]>>
+}
+
+/** Name and place of a batch in its agent's chain; ids and digests in hexadecimal. */
+export interface BatchPlace {
+  readonly digest: string
+  readonly agentId: string
+  readonly runId: string
+  readonly sequence: bigint
+  /** Digest of the batch before; empty for the first of an agent's life. */
+  readonly previous: string
+  readonly keyId: string
+  /** Last reading in it, milliseconds since 1970. */
+  readonly lastMs: number
+}
+
+/** What evidence asks of the signed archive. All faults: STORE_UNAVAILABLE. */
+export interface Archive {
+  /** Places of the batches with these digests, in no order; unknown ones are left out. */
+  find(digests: readonly string[]): Promise<Result<BatchPlace[]>>
+  /** The places of a run with sequences from `after` + 1 to `before` − 1, ascending. */
+  between(run: { agentId: string; runId: string }, after: bigint, before: bigint): Promise<Result<BatchPlace[]>>
+  /** Batches in full or without their bodies, in the order asked for; ones that have gone are left out. */
+  batches(places: readonly BatchPlace[], withBody: boolean): Promise<Result<SignedBatch[]>>
+  /** Definitions of streams, ascending by id. */
+  definitions(streamIds: readonly string[]): Promise<Result<StreamDefinition[]>>
+  /** Public keys, ascending by agent and key id. */
+  keys(keys: readonly { agentId: string; keyId: string }[]): Promise<Result<AgentKey[]>>
+}
+
+/** What the logs need of a logger. */
+export interface Logger {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}

@@ -1,0 +1,43 @@
+import { type Boundary, type Reading, boundaryAt } from './boundary.ts'
+import type { Interval } from './interval.ts'
+
+/** The readings of one epoch that matter for one period. */
+export interface EpochRecord {
+  /** Name of the epoch. */
+  readonly epoch: bigint
+  /** First reading of the epoch. */
+  readonly firstMs: number
+  /** Last reading of the epoch. */
+  readonly lastMs: number
+  /** Around the start of the period, or of the epoch if that is later. */
+  readonly opening: { readonly before: Reading; readonly after?: Reading | undefined }
+  /** Around the end of the period, or of the epoch if that is earlier. */
+  readonly closing: { readonly before: Reading; readonly after?: Reading | undefined }
+  /** Steps longer than the cadence explains: measured, place in time unknown. */
+  readonly holes: readonly Interval[]
+}
+
+/** Usage within one epoch: closing − opening. */
+export interface EpochUsage {
+  readonly epoch: bigint
+  readonly opening: Boundary
+  readonly closing: Boundary
+  readonly quantity: bigint
+}
+
+/** The part of a period in which an epoch has readings on both sides; undefined where they only touch. */
+export function measuredPart(epoch: { firstMs: number; lastMs: number }, period: Interval): Interval | undefined {
+  const from = Math.max(period.from, epoch.firstMs)
+  const to = Math.min(period.to, epoch.lastMs)
+  return from < to ? { from, to } : undefined
+}
+
+/** Usage of an epoch over a period; undefined where the epoch lies outside of it. */
+export function epochUsage(record: EpochRecord, period: Interval): EpochUsage | undefined {
+  const part = measuredPart(record, period)
+  if (part === undefined) return undefined
+  const opening = boundaryAt(part.from, record.opening.before, record.opening.after)
+  const closing = boundaryAt(part.to, record.closing.before, record.closing.after)
+  if (closing.register < opening.register) throw new Error(`register of epoch ${record.epoch} decreases`)
+  return { epoch: record.epoch, opening, closing, quantity: closing.register - opening.register }
+}

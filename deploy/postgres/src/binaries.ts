@@ -26,10 +26,10 @@ export function embeddedBinaries(): Binaries {
   return { initdb: `${native}/native/bin/initdb`, postgres: `${native}/native/bin/postgres` }
 }
 
-/** Major version of the server program, such as 18. */
-export async function majorVersion(binaries: Binaries): Promise<number> {
+/** Version of the server program, such as `18.4`. */
+export async function versionOf(binaries: Binaries): Promise<string> {
   const { stdout } = await run(binaries.postgres, ['--version'])
-  const major = /\) (\d+)/.exec(stdout)?.[1]
-  if (major === undefined) throw new Error(`unreadable version of ${binaries.postgres}: ${stdout}`)
-  return Number.parseInt(major, 10)
+  const version = /\) ([\d.]+)/.exec(stdout)?.[1]
+  if (version === undefined) throw new Error(`unreadable version of ${binaries.postgres}: ${stdout}`)
+  return version
 }

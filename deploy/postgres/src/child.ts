@@ -15,6 +15,7 @@ const SUPERVISE = `
   wait $server
   status=$?
   kill $watcher 2>/dev/null
+  [ -z "$REMOVE" ] || rm -rf "$REMOVE"
   exit $status`
 
 /** A running server program. */
@@ -27,14 +28,26 @@ export interface Child {
 
 const LOG_TAIL_LINES = 40
 
-/** Starts a server program under supervision, away from the terminal's signals. */
-export function startChild(command: readonly string[], owner: Owner, onLog: (line: string) => void): Child {
+/**
+ * Starts a server program under supervision, away from the terminal's signals.
+ *
+ * @param options.onLog receives each line of the log.
+ * @param options.remove a folder to remove when the program has ended.
+ */
+export function startChild(
+  command: readonly string[],
+  owner: Owner,
+  options: {
+    readonly onLog: ((line: string) => void) | undefined
+    readonly remove: string | undefined
+  },
+): Child {
   const child = spawn('sh', ['-c', SUPERVISE, 'sh', ...command], {
     ...owner,
     cwd: '/',
     detached: true,
     stdio: ['pipe', 'ignore', 'pipe'],
-    env: { PATH: process.env['PATH'], TZ: 'UTC', LC_ALL: 'C' },
+    env: { PATH: process.env['PATH'], TZ: 'UTC', LC_ALL: 'C', REMOVE: options.remove },
   })
   const tail: string[] = []
   const listeners = new Set<(line: string) => void>()
@@ -42,7 +55,7 @@ export function startChild(command: readonly string[], owner: Owner, onLog: (lin
     tail.push(line)
     if (tail.length > LOG_TAIL_LINES) tail.shift()
     for (const listener of listeners) listener(line)
-    onLog(line)
+    options.onLog?.(line)
   })
   child.stdin.on('error', () => {})
   const end = new Promise<void>((resolve) => {

@@ -1,10 +1,9 @@
 import { execFile } from 'node:child_process'
-import { constants } from 'node:fs'
-import { access, cp, mkdtemp, rm, stat } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { existsSync } from 'node:fs'
+import { cp, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import type { Binaries } from './binaries.ts'
+import { type Binaries, versionOf } from './binaries.ts'
 
 const run = promisify(execFile)
 
@@ -45,17 +44,23 @@ export async function barrier(path: string, owner: Owner): Promise<string | unde
   return undefined
 }
 
-/** Binaries that the account can reach, with the clean-up of a copy if one was needed (a checkout below /root). */
-export async function reachableBinaries(binaries: Binaries, owner: Owner) {
+/**
+ * Binaries that the account can reach: those given, or a copy below `directory` when they stand behind a folder that
+ * it may not enter, as in a checkout below /root. The copy is made once per version.
+ */
+export async function reachableBinaries(
+  binaries: Binaries,
+  owner: Owner,
+  directory: string,
+): Promise<Binaries> {
   const folder = dirname(binaries.postgres)
-  if ((await barrier(folder, owner)) === undefined) return { binaries, dispose: async () => {} }
-  const copy = await mkdtemp(join(tmpdir(), 'vouch-postgres-bin-'))
-  await access(copy, constants.W_OK)
-  await cp(dirname(folder), join(copy, 'native'), { recursive: true, verbatimSymlinks: true })
-  await run('chmod', ['755', copy])
-  const moved = (program: string) => join(copy, 'native', basename(folder), basename(program))
-  return {
-    binaries: { initdb: moved(binaries.initdb), postgres: moved(binaries.postgres) },
-    dispose: () => rm(copy, { recursive: true, force: true }),
+  if ((await barrier(folder, owner)) === undefined) return binaries
+  const copy = join(directory, `postgres-${await versionOf(binaries)}`)
+  if (!existsSync(copy)) {
+    await rm(`${copy}.new`, { recursive: true, force: true })
+    await cp(dirname(folder), `${copy}.new`, { recursive: true, verbatimSymlinks: true })
+    await rename(`${copy}.new`, copy)
   }
+  const moved = (program: string) => join(copy, basename(folder), basename(program))
+  return { initdb: moved(binaries.initdb), postgres: moved(binaries.postgres) }
 }

@@ -1,10 +1,10 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync } from 'node:fs'
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import pg from 'pg'
@@ -100,7 +100,7 @@ describe.each([
   })
 
   test('does not open without the password', async () => {
-    const server = unwrap(await startEmbeddedPostgres({ directory, binaries, durable: false }))
+    const server = unwrap(await startEmbeddedPostgres({ directory, binaries }))
     const url = new URL(server.url)
     url.password = 'guess'
     await expect(query(url.href, 'SELECT 1')).rejects.toMatchObject({ code: '28P01' })
@@ -109,7 +109,7 @@ describe.each([
 })
 
 test('a cluster of a newer release is DATA_DIRECTORY_NEWER, of an older one UNSUPPORTED', async () => {
-  const server = unwrap(await startEmbeddedPostgres({ directory, durable: false }))
+  const server = unwrap(await startEmbeddedPostgres({ directory }))
   await server.stop()
   const version = join(directory, 'data', 'PG_VERSION')
   await writeFile(version, '99\n')
@@ -129,7 +129,7 @@ test('a taken port is PORT_IN_USE', async () => {
   await once(taken, 'listening')
   const address = taken.address()
   const port = typeof address === 'object' && address !== null ? address.port : 0
-  const started = await startEmbeddedPostgres({ directory, port, durable: false })
+  const started = await startEmbeddedPostgres({ directory, port })
   expect(started).toMatchObject({ ok: false, fault: { code: 'PORT_IN_USE', detail: { port: String(port) } } })
   taken.close()
 })
@@ -141,9 +141,23 @@ test('a directory below a file is DATA_DIRECTORY_UNWRITABLE', async () => {
   expect(started).toMatchObject({ ok: false, fault: { code: 'DATA_DIRECTORY_UNWRITABLE' } })
 })
 
+test('binaries behind a closed folder are copied to where the account can reach them', async () => {
+  const closed = await mkdtemp(join(tmpdir(), 'vouch-closed-'))
+  const { postgres } = embeddedBinaries()
+  await cp(dirname(dirname(postgres)), join(closed, 'native'), { recursive: true, verbatimSymlinks: true })
+  const binaries = {
+    initdb: join(closed, 'native/bin/initdb'),
+    postgres: join(closed, 'native/bin/postgres'),
+  }
+  const server = unwrap(await startEmbeddedPostgres({ directory, binaries }))
+  expect(await query(server.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+  await server.stop()
+  await rm(closed, { recursive: true })
+})
+
 test('a half-made cluster is made anew', async () => {
   execFileSync('mkdir', ['-p', join(directory, 'data.new', 'base')])
-  const server = unwrap(await startEmbeddedPostgres({ directory, durable: false }))
+  const server = unwrap(await startEmbeddedPostgres({ directory }))
   expect(await query(server.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
   await server.stop()
 })

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { fail, ok, type Result } from '@vouch/proto/kernel/fault.ts'
-import { type Binaries, embeddedBinaries, majorVersion } from './binaries.ts'
+import { type Binaries, embeddedBinaries, versionOf } from './binaries.ts'
 import { type Child, startChild } from './child.ts'
 import { barrier, type Owner, ownerOf, reachableBinaries } from './owner.ts'
 
@@ -25,8 +25,8 @@ export interface PostgresOptions {
   readonly port?: number
   /** Server programs; those from npm when absent. */
   readonly binaries?: Binaries
-  /** False only for tests: gives up safety against power loss for speed. Default true. */
-  readonly durable?: boolean
+  /** For tests: gives up safety against power loss for speed, and removes the directory when the server ends. */
+  readonly temporary?: boolean
   /** Receives each line of the server's log. */
   readonly onLog?: (line: string) => void
 }
@@ -58,14 +58,12 @@ export async function startEmbeddedPostgres(options: PostgresOptions): Promise<R
   if (closed !== undefined) {
     return unwritable(directory, `PostgreSQL runs as uid ${owner.uid}, which cannot enter ${closed}`)
   }
-  const programs = await reachableBinaries(options.binaries ?? embeddedBinaries(), owner)
-  const started = await startCluster({ ...options, directory, binaries: programs.binaries }, cluster, owner)
-  if (!started.ok) {
-    await programs.dispose()
-    return started
+  try {
+    const binaries = await reachableBinaries(options.binaries ?? embeddedBinaries(), owner, directory)
+    return await startCluster({ ...options, directory, binaries }, cluster, owner)
+  } catch (error) {
+    return unwritable(directory, reasonOf(error))
   }
-  const server = started.value
-  return ok({ url: server.url, stop: () => server.stop().then(programs.dispose) })
 }
 
 type Prepared = PostgresOptions & { readonly binaries: Binaries }
@@ -75,67 +73,55 @@ async function startCluster(
   cluster: string,
   owner: Owner,
 ): Promise<Result<PostgresServer>> {
-  const written = await versionOf(cluster)
-  if (written === undefined) {
-    const created = await createCluster(options, cluster, owner)
-    if (!created.ok) return created
-  } else {
-    const ours = await majorVersion(options.binaries)
-    const detail = { directory: cluster, written: String(written), ours: String(ours) }
+  const written = await majorOf(cluster)
+  if (written === undefined) await createCluster(options, cluster, owner)
+  else {
+    const ours = await versionOf(options.binaries)
+    const detail = { directory: cluster, written: String(written), ours }
     const message = `${cluster} was written by PostgreSQL ${written}, this is ${ours}`
-    if (written > ours) return fail('DATA_DIRECTORY_NEWER', `${message}; run the newer release`, { detail })
-    if (written < ours)
-      return fail('UNSUPPORTED', `${message}; dump it with ${written}, then load it`, { detail })
+    const major = Number.parseInt(ours, 10)
+    if (written > major) return fail('DATA_DIRECTORY_NEWER', `${message}; run the newer release`, { detail })
+    if (written < major) return fail('UNSUPPORTED', `${message}; dump and load it`, { detail })
   }
-  try {
-    const password = await readFile(join(options.directory, 'password'), 'utf8')
-    return await serve(options, cluster, owner, password)
-  } catch (error) {
-    return unwritable(options.directory, reasonOf(error))
-  }
+  const password = await readFile(join(options.directory, 'password'), 'utf8')
+  return serve(options, cluster, owner, password)
 }
 
-async function versionOf(cluster: string): Promise<number | undefined> {
+async function majorOf(cluster: string): Promise<number | undefined> {
   const text = await readFile(join(cluster, 'PG_VERSION'), 'utf8').catch(() => undefined)
   return text === undefined ? undefined : Number.parseInt(text, 10)
 }
 
 /** `initdb` into a sibling and rename: a crash half-way leaves no half cluster behind. */
-async function createCluster(options: Prepared, cluster: string, owner: Owner): Promise<Result<undefined>> {
+async function createCluster(options: Prepared, cluster: string, owner: Owner): Promise<void> {
   const draft = `${cluster}.new`
   const secret = join(options.directory, 'password')
-  const password = randomBytes(24).toString('base64url')
-  try {
-    await rm(draft, { recursive: true, force: true })
-    await mkdir(draft, { mode: 0o700 })
-    await writeFile(secret, password, { mode: 0o600 })
-    if (owner.uid !== undefined && owner.gid !== undefined) {
-      await chown(draft, owner.uid, owner.gid)
-      await chown(secret, owner.uid, owner.gid)
-    }
-    const sync = options.durable === false ? ['--no-sync'] : []
-    await run(
-      options.binaries.initdb,
-      [
-        ...sync,
-        '-D',
-        draft,
-        '-U',
-        USER,
-        `--pwfile=${secret}`,
-        '-A',
-        'scram-sha-256',
-        '-E',
-        'UTF8',
-        '--locale=C',
-      ],
-      { ...owner, cwd: '/', env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' } },
-    )
-    await rename(draft, cluster)
-    return ok(undefined)
-  } catch (error) {
-    return unwritable(options.directory, reasonOf(error))
+  await rm(draft, { recursive: true, force: true })
+  await mkdir(draft, { mode: 0o700 })
+  await writeFile(secret, randomBytes(24).toString('base64url'), { mode: 0o600 })
+  if (owner.uid !== undefined && owner.gid !== undefined) {
+    await chown(draft, owner.uid, owner.gid)
+    await chown(secret, owner.uid, owner.gid)
   }
+  const sync = options.temporary === true ? ['--no-sync'] : []
+  await run(
+    options.binaries.initdb,
+    [
+      ...sync,
+      '-D',
+      draft,
+      '-U',
+      USER,
+      `--pwfile=${secret}`,
+      '-A',
+      'scram-sha-256',
+      '-E',
+      'UTF8',
+      '--locale=C',
+    ],
+    { ...owner, cwd: '/', env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' } },
+  )
+  await rename(draft, cluster)
 }
 
 async function serve(
@@ -147,7 +133,10 @@ async function serve(
   const deadline = performance.now() + LOCK_WAIT_MS
   for (let attempt = 1; ;) {
     const port = options.port ?? (await freePort())
-    const child = startChild(command(options, cluster, port), owner, options.onLog ?? (() => {}))
+    const child = startChild(command(options, cluster, port), owner, {
+      onLog: options.onLog,
+      remove: options.temporary === true ? options.directory : undefined,
+    })
     const outcome = await child.seen(/database system is ready to accept connections/)
     if (!outcome.ended) return ok(serverOf(child, port, password))
     if (/lock file "postmaster.pid" already exists|pre-existing shared memory/.test(outcome.log)) {
@@ -178,7 +167,7 @@ function command(options: Prepared, cluster: string, port: number): string[] {
     shared_buffers: '64MB',
     max_connections: '100',
     timezone: 'UTC',
-    ...(options.durable === false && { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
+    ...(options.temporary === true && { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
   }
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   return [options.binaries.postgres, '-D', cluster, ...flags]

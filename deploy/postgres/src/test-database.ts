@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { rmSync } from 'node:fs'
-import { chmod, mkdtemp } from 'node:fs/promises'
+import { chown, mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import pg from 'pg'
+import { ownerOf } from './owner.ts'
 import { startEmbeddedPostgres } from './server.ts'
 
 /** An empty database for one suite. */
@@ -41,8 +41,7 @@ async function administer(server: string, statement: string): Promise<void> {
 
 async function startShared(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'vouch-postgres-'))
-  await chmod(directory, 0o755)
-  const server = unwrap(await startEmbeddedPostgres({ directory, durable: false }))
-  process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
-  return server.url
+  const { uid, gid } = await ownerOf(directory)
+  if (uid !== undefined && gid !== undefined) await chown(directory, uid, gid)
+  return unwrap(await startEmbeddedPostgres({ directory, temporary: true })).url
 }

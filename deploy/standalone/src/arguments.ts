@@ -1,0 +1,20 @@
+import { parseArgs } from 'node:util'
+import { fail, ok } from '@vouch/proto/kernel/fault.ts'
+import type { Result } from '@vouch/proto/kernel/fault.ts'
+
+/** What the command line asks for. */
+export type Command = 'serve' | 'once' | 'help' | 'version'
+
+/** Reads the command line. Fault: CONFIG_UNKNOWN_KEY. */
+export function readArguments(argv: readonly string[]): Result<Command> {
+  const options = { once: { type: 'boolean' }, help: { type: 'boolean', short: 'h' }, version: { type: 'boolean' } } as const
+  try {
+    const { values } = parseArgs({ args: [...argv], options, strict: true, allowPositionals: false })
+    if (values.help === true) return ok('help')
+    if (values.version === true) return ok('version')
+    return ok(values.once === true ? 'once' : 'serve')
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    return fail('CONFIG_UNKNOWN_KEY', `${why.split('.')[0] ?? why}; known are --once, --help and --version`)
+  }
+}

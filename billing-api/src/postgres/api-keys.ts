@@ -60,7 +60,7 @@ export async function findApiKey(
 }
 
 /** Ends a key. True where it was there and live. */
-export async function revokeApiKey(sql: Sql, id: string, nowMs: number): Promise<boolean> {
+export async function endApiKey(sql: Sql, id: string, nowMs: number): Promise<boolean> {
   const rows = await sql.rows(
     'UPDATE billing.api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL RETURNING id',
     [id, formatInstant(nowMs)],

@@ -49,6 +49,19 @@ export function openDatabase({ url, connectionsMax, logger }: DatabaseOptions): 
   }
 }
 
+/** Runs `work` so that its failure undoes only itself, not the transaction around it. */
+export async function savepoint<T>(sql: Sql, work: () => Promise<T>): Promise<T> {
+  await sql.rows('SAVEPOINT part')
+  try {
+    const value = await work()
+    await sql.rows('RELEASE SAVEPOINT part')
+    return value
+  } catch (error) {
+    await sql.rows('ROLLBACK TO SAVEPOINT part')
+    throw error
+  }
+}
+
 async function transaction<T>(pool: pg.Pool, work: (sql: Sql) => Promise<T>): Promise<T> {
   const client = await pool.connect().catch((error: unknown) => {
     throw translated(error)

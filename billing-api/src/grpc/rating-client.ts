@@ -1,0 +1,97 @@
+import { create, toBinary } from '@bufbuild/protobuf'
+import type { ChannelCredentials } from '@grpc/grpc-js'
+import {
+  GetEvidenceRequestSchema,
+  GetEvidenceResponseSchema,
+  GetUsageRequestSchema,
+  RateRequestSchema,
+  RatingService,
+} from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
+import type { GetEvidenceResponse } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
+import type { AgentKey, SignedBatch, StreamDefinition } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
+import { FaultError, throwFault } from '@vouch/proto/kernel/fault.ts'
+import type { Period } from '@vouch/proto/kernel/period.ts'
+import { faultOfError, makeClient } from '@vouch/proto/wire/grpc.ts'
+import type { Client } from '@vouch/proto/wire/grpc.ts'
+import type { Evidence, Rating } from '../ports.ts'
+
+/** Bounds of the calls. */
+export interface RatingClientOptions {
+  /** host:port */
+  readonly address: string
+  readonly credentials: ChannelCredentials
+  /** Longest wait for one answer. */
+  readonly deadlineMs: number
+  /** Largest evidence of one invoice, in bytes as sent. */
+  readonly evidenceBytesMax: number
+}
+
+type RatingCalls = Client<(typeof RatingService)['method']>
+
+/** Charges come with their evidence: more than grpc-js allows by default. */
+const MESSAGE_BYTES_MAX = 64 * 1024 * 1024
+
+/** The rating service over gRPC. */
+export function openRating(options: RatingClientOptions): Rating & { close(): void } {
+  const client = makeClient(RatingService, options.address, options.credentials, {
+    'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
+  })
+  const deadline = () => ({ deadline: Date.now() + options.deadlineMs })
+  return {
+    usage: async (resource, meter, period) => {
+      const request = create(GetUsageRequestSchema, { resource, meter, period: periodInit(period) })
+      return (await translated(client.getUsage(request, deadline()))).meters
+    },
+    rate: async (tariff, period, assigned) => {
+      const assignments = assigned.map((one) => ({ resource: one.resource, period: periodInit(one.period) }))
+      const request = create(RateRequestSchema, { tariff, period: periodInit(period), assignments })
+      return (await translated(client.rate(request, deadline()))).charges
+    },
+    evidence: (digests) => translated(collectEvidence(client, digests, options.evidenceBytesMax, deadline())),
+    close: () => client.close(),
+  }
+}
+
+async function collectEvidence(
+  client: RatingCalls,
+  digests: readonly Uint8Array[],
+  bytesMax: number,
+  options: { readonly deadline: number },
+): Promise<Evidence> {
+  const batches: SignedBatch[] = []
+  const streams: StreamDefinition[] = []
+  const keys: AgentKey[] = []
+  let bytes = 0
+  const answers = client.getEvidence(
+    create(GetEvidenceRequestSchema, { batchDigests: [...digests] }),
+    options,
+  )
+  for await (const answer of answers as AsyncIterable<GetEvidenceResponse>) {
+    bytes += toBinary(GetEvidenceResponseSchema, answer).length
+    if (bytes > bytesMax) {
+      throwFault(
+        'OUT_OF_RANGE',
+        `the evidence exceeds ${bytesMax} bytes; raise VOUCH_BILLING_EVIDENCE_BYTES_MAX`,
+      )
+    }
+    const { kind } = answer
+    if (kind.case === 'batch') batches.push(kind.value)
+    else if (kind.case === 'stream') streams.push(kind.value)
+    else if (kind.case === 'key') keys.push(kind.value)
+  }
+  return { batches, streams, keys }
+}
+
+async function translated<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call
+  } catch (error) {
+    const fault = faultOfError(error)
+    const message = fault.code === 'UNAVAILABLE' ? `rating does not answer (${fault.message})` : fault.message
+    throw new FaultError({ ...fault, message }, { cause: error })
+  }
+}
+
+function periodInit({ from, to }: Period): { fromMs: bigint; toMs: bigint } {
+  return { fromMs: BigInt(from), toMs: BigInt(to) }
+}

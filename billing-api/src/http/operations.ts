@@ -1,0 +1,55 @@
+import type { Operation } from './operation.ts'
+import { createAccount } from './operations/create-account.ts'
+import { createAssignment } from './operations/create-assignment.ts'
+import { createContract } from './operations/create-contract.ts'
+import { createInvoiceRun } from './operations/create-invoice-run.ts'
+import { createItem } from './operations/create-item.ts'
+import { createTariff } from './operations/create-tariff.ts'
+import { discardInvoice } from './operations/discard-invoice.ts'
+import { endAssignment } from './operations/end-assignment.ts'
+import { endContract } from './operations/end-contract.ts'
+import { getAccount } from './operations/get-account.ts'
+import { getInvoicePdf } from './operations/get-invoice-pdf.ts'
+import { getInvoice } from './operations/get-invoice.ts'
+import { getItem } from './operations/get-item.ts'
+import { getProof } from './operations/get-proof.ts'
+import { getTariff } from './operations/get-tariff.ts'
+import { getUsage } from './operations/get-usage.ts'
+import { issueInvoice } from './operations/issue-invoice.ts'
+import { listAccounts } from './operations/list-accounts.ts'
+import { listAssignments } from './operations/list-assignments.ts'
+import { auditLog } from './operations/list-audit.ts'
+import { listContracts } from './operations/list-contracts.ts'
+import { listInvoices } from './operations/list-invoices.ts'
+import { listItems } from './operations/list-items.ts'
+import { listJournal } from './operations/list-journal.ts'
+import { listTariffs } from './operations/list-tariffs.ts'
+
+/** Every operation of the interface, one file each. */
+export const OPERATIONS: readonly Operation[] = [
+  createAccount,
+  createAssignment,
+  createContract,
+  createInvoiceRun,
+  createItem,
+  createTariff,
+  discardInvoice,
+  endAssignment,
+  endContract,
+  getAccount,
+  getInvoicePdf,
+  getInvoice,
+  getItem,
+  getProof,
+  getTariff,
+  getUsage,
+  issueInvoice,
+  listAccounts,
+  listAssignments,
+  auditLog,
+  listContracts,
+  listInvoices,
+  listItems,
+  listJournal,
+  listTariffs,
+]

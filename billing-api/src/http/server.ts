@@ -1,0 +1,88 @@
+import fastifySwagger from '@fastify/swagger'
+import Fastify from 'fastify'
+import type { FastifyInstance } from 'fastify'
+import { FaultError, fail } from '@vouch/proto/kernel/fault.ts'
+import { parseJson } from '@vouch/proto/kernel/json.ts'
+import { metered } from './metrics.ts'
+import { OPERATIONS } from './operations.ts'
+import type { Services } from './operation.ts'
+import { sendProblem } from './problem.ts'
+import { compileValidator } from './validation.ts'
+
+/** Certificate and key, PEM. */
+export interface ServerTls {
+  readonly cert: Buffer
+  readonly key: Buffer
+}
+
+const BODY_BYTES_MAX = 1024 * 1024
+const REQUEST_TIMEOUT_MS = 30_000
+const IDLE_TIMEOUT_MS = 75_000
+
+/** The HTTP interface, not listening yet. `ready` says whether it can serve. */
+export async function createServer(
+  services: Services,
+  ready: () => Promise<void>,
+  tls?: ServerTls,
+): Promise<FastifyInstance> {
+  const app = Fastify({
+    ...(tls === undefined ? {} : { https: tls }),
+    bodyLimit: BODY_BYTES_MAX,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: IDLE_TIMEOUT_MS,
+    forceCloseConnections: 'idle',
+    genReqId: () => Buffer.from(services.chance.random(12)).toString('base64url'),
+    routerOptions: { maxParamLength: 200 },
+  }) as FastifyInstance
+  app.setValidatorCompiler(compileValidator)
+  app.setSerializerCompiler(() => (value) => JSON.stringify(value))
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
+    const parsed = parseJson(String(body))
+    if (parsed.ok) done(null, parsed.value)
+    else done(new FaultError(parsed.fault))
+  })
+  app.setErrorHandler((error, request, reply) => sendProblem(services.logger, error, request, reply))
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(
+      services.logger,
+      new FaultError(fail('NOT_FOUND', `there is no ${request.method} ${request.url.split('?')[0]}`).fault),
+      request,
+      reply,
+    ),
+  )
+  metered(app)
+  await app.register(fastifySwagger, { openapi: OPENAPI })
+  for (const operation of OPERATIONS) operation(app, services)
+  probes(app, ready)
+  await app.ready()
+  return app
+}
+
+const OPENAPI = {
+  openapi: '3.1.0',
+  info: {
+    title: 'Vouch billing',
+    version: '1',
+    description:
+      'Catalogue, contracts, invoices, ledger. Amounts are decimal strings with a currency, times RFC 3339, periods half-open. ' +
+      'Every write needs an Idempotency-Key: the same request under the same key is done once and answered the same.',
+    license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+  },
+  components: {
+    securitySchemes: { apiKey: { type: 'http' as const, scheme: 'bearer', bearerFormat: 'vouch_…' } },
+  },
+  security: [{ apiKey: [] }],
+}
+
+function probes(app: FastifyInstance, ready: () => Promise<void>): void {
+  const hidden = { schema: { hide: true } }
+  app.get('/v1/openapi.json', hidden, async (_request, reply) =>
+    reply.type('application/json').send(JSON.stringify(app.swagger())),
+  )
+  app.get('/livez', hidden, async (_request, reply) => reply.send({ live: true }))
+  app.get('/readyz', hidden, async (_request, reply) => {
+    await ready()
+    return reply.send({ ready: true })
+  })
+}

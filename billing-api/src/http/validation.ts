@@ -1,0 +1,62 @@
+import type { FastifySchemaCompiler } from 'fastify'
+import { Compile } from 'typebox/compile'
+import type { TLocalizedValidationError } from 'typebox/error'
+import type { TSchema } from '@fastify/type-provider-typebox'
+import { FaultError, fail, summarise } from '@vouch/proto/kernel/fault.ts'
+import type { Fault } from '@vouch/proto/kernel/fault.ts'
+import { nearest } from '@vouch/proto/kernel/nearest.ts'
+
+/** Checks a part of a request against its schema, as it is: nothing is coerced, added or dropped. */
+export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema }) => {
+  const validator = Compile(schema)
+  return (value: unknown) => {
+    if (validator.Check(value)) return { value }
+    const [first, ...rest] = validator.Errors(value).flatMap((error) => faultsOf(schema, error))
+    if (first === undefined) throw new Error('a value was refused without a reason')
+    return { error: new FaultError(summarise([first, ...rest]).fault) }
+  }
+}
+
+function faultsOf(schema: TSchema, error: TLocalizedValidationError): Fault[] {
+  const { instancePath: place } = error
+  if (error.keyword === 'additionalProperties') {
+    return error.params.additionalProperties.map((name) => unknownField(schema, place, name))
+  }
+  if (error.keyword === 'required') {
+    return error.params.requiredProperties.map(
+      (name) => fail('FIELD_MISSING', `${name} is required`, { pointer: `${place}/${name}` }).fault,
+    )
+  }
+  // The schema `false` of a member that was reported as unknown already.
+  if (error.keyword === 'boolean') return []
+  const name = place.split('/').at(-1)
+  const subject = name === undefined || name === '' ? 'the value' : name
+  if (error.keyword === 'format') {
+    return [
+      fail('INSTANT_INVALID', `${subject} must be an RFC 3339 instant such as "2026-03-01T00:00:00Z"`, {
+        pointer: place,
+      }).fault,
+    ]
+  }
+  return [fail('FIELD_INVALID', `${subject} ${error.message}`, { pointer: place }).fault]
+}
+
+function unknownField(schema: TSchema, place: string, name: string): Fault {
+  const known = Object.keys(memberAt(schema, place.split('/').slice(1)).properties ?? {})
+  const suggestion = nearest(name, known)
+  const hint = suggestion === undefined ? `known are ${known.join(', ')}` : `did you mean ${suggestion}?`
+  const pointer = `${place}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
+  return fail('FIELD_UNKNOWN', `${name} is not a field here; ${hint}`, { pointer }).fault
+}
+
+interface ObjectOrArray {
+  readonly properties?: Readonly<Record<string, ObjectOrArray>>
+  readonly items?: ObjectOrArray
+}
+
+function memberAt(schema: ObjectOrArray, path: readonly string[]): ObjectOrArray {
+  const [head, ...rest] = path
+  if (head === undefined) return schema
+  const member = schema.items ?? schema.properties?.[head]
+  return member === undefined ? {} : memberAt(member, rest)
+}

@@ -1,0 +1,109 @@
+import { FaultError, throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
+import type { FaultCode } from '@vouch/proto/kernel/fault.ts'
+import { uuidV7 } from '@vouch/proto/kernel/id.ts'
+import { formatInstant } from '@vouch/proto/kernel/period.ts'
+import type { Period } from '@vouch/proto/kernel/period.ts'
+import { cutByContract } from '../contract/contract.ts'
+import type { Account } from '../contract/contract.ts'
+import { draftInvoices } from '../invoice/draft.ts'
+import type { Rated } from '../invoice/draft.ts'
+import type { Invoice, Party } from '../invoice/invoice.ts'
+import type { Chance, Rating } from '../ports.ts'
+import { lockAccount } from '../postgres/accounts.ts'
+import { findTariff } from '../postgres/catalogue.ts'
+import { accountsUnderContract, assignmentsIn, contractsIn } from '../postgres/contracts.ts'
+import { savepoint } from '../postgres/database.ts'
+import type { Sql } from '../postgres/database.ts'
+import { insertDraft, invoiceTouching } from '../postgres/invoices.ts'
+
+/** What drawing works with. */
+export interface DrawContext {
+  readonly sql: Sql
+  readonly nowMs: number
+  readonly rating: Rating
+  readonly seller: Party
+  readonly chance: Chance
+}
+
+/** For whom no invoice was drawn, and why. */
+export interface Skipped {
+  readonly account: string
+  readonly code: FaultCode
+  readonly message: string
+}
+
+/** Most accounts in one run: it is one transaction. */
+const ACCOUNTS_MAX = 1000
+const ID_RANDOM_BYTES = 10
+
+/**
+ * Draws the drafts of one account. A draft over the very same period is drawn anew.
+ * Faults: NOT_FOUND, PERIOD_OPEN, INVOICE_EMPTY, INVOICE_ISSUED, ALREADY_EXISTS, and what rating answers.
+ */
+export async function drawForAccount(
+  context: DrawContext,
+  id: string,
+  periodOf: (account: Account) => Period,
+): Promise<Invoice[]> {
+  const { sql, nowMs, seller } = context
+  const account = await lockAccount(sql, id)
+  if (account === undefined) return throwFault('NOT_FOUND', `there is no account ${id}`)
+  const period = periodOf(account)
+  if (period.to > nowMs)
+    throwFault('PERIOD_OPEN', `the period ends at ${formatInstant(period.to)}; draw it then`)
+  const existing = await invoiceTouching(sql, id, period)
+  if (existing?.issue !== undefined) {
+    throwFault('INVOICE_ISSUED', `invoice ${existing.issue.number} covers part of the period`)
+  }
+  const rated = await rateAccount(context, id, period)
+  const head = { seller, buyer: { id, name: account.name }, period, timeZone: account.timeZone }
+  const invoices: Invoice[] = []
+  for (const draft of unwrap(draftInvoices(head, rated))) {
+    const invoiceId = uuidV7(nowMs, context.chance.random(ID_RANDOM_BYTES))
+    await insertDraft(sql, invoiceId, draft, nowMs)
+    invoices.push({ ...draft, id: invoiceId, createdMs: nowMs, issue: undefined })
+  }
+  return invoices
+}
+
+/** Draws the drafts of every account under contract; what keeps one account from it keeps no other. */
+export async function drawForAll(
+  context: DrawContext,
+  widest: Period,
+  periodOf: (account: Account) => Period,
+): Promise<{ readonly invoices: Invoice[]; readonly skipped: Skipped[] }> {
+  const accounts = await accountsUnderContract(context.sql, widest, ACCOUNTS_MAX + 1)
+  if (accounts.length > ACCOUNTS_MAX) {
+    throwFault('OUT_OF_RANGE', `more than ${ACCOUNTS_MAX} accounts are under contract; draw them one by one`)
+  }
+  const invoices: Invoice[] = []
+  const skipped: Skipped[] = []
+  for (const account of accounts) {
+    try {
+      invoices.push(...(await savepoint(context.sql, () => drawForAccount(context, account, periodOf))))
+    } catch (error) {
+      skipped.push({ account, ...reasonOf(error) })
+    }
+  }
+  return { invoices, skipped }
+}
+
+async function rateAccount({ sql, rating }: DrawContext, account: string, period: Period): Promise<Rated[]> {
+  const contracts = await contractsIn(sql, account, period)
+  const assignments = await assignmentsIn(sql, account, period)
+  const rated: Rated[] = []
+  for (const { contract, period: part, assigned } of cutByContract(period, contracts, assignments)) {
+    const tariff = await findTariff(sql, { id: contract.tariff, version: contract.tariffVersion })
+    if (tariff === undefined) throw new Error(`contract ${contract.id} names a tariff that is gone`)
+    if (assigned.length > 0) rated.push({ tariff, charges: await rating.rate(tariff, part, assigned) })
+  }
+  return rated
+}
+
+/** Faults of one account are its own; where a store or service is down, the whole run is. */
+function reasonOf(error: unknown): { readonly code: FaultCode; readonly message: string } {
+  if (!(error instanceof FaultError)) throw error
+  const { code, message } = error.fault
+  if (code === 'UNAVAILABLE' || code === 'STORE_UNAVAILABLE' || code === 'INTERNAL') throw error
+  return { code, message }
+}

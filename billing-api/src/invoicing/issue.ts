@@ -1,0 +1,69 @@
+import { throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
+import { uuidV7 } from '@vouch/proto/kernel/id.ts'
+import { proofText, sealProof } from '@vouch/proto/seal/proof.ts'
+import { sha256 } from '@vouch/proto/seal/seal.ts'
+import type { Signer } from '@vouch/proto/seal/seal.ts'
+import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
+import { SERIES, invoiceNumber } from '../invoice/invoice.ts'
+import type { Invoice, Issue } from '../invoice/invoice.ts'
+import { postInvoice } from '../ledger/entry.ts'
+import type { Chance, Rating } from '../ports.ts'
+import { findTariff } from '../postgres/catalogue.ts'
+import type { Sql } from '../postgres/database.ts'
+import { findInvoice, markIssued, nextOrdinal } from '../postgres/invoices.ts'
+import { insertEntry } from '../postgres/journal.ts'
+import { assembleProof, digestsOf } from '../proof/proof.ts'
+
+/** What issuing works with. */
+export interface IssueContext {
+  readonly sql: Sql
+  readonly rating: Rating
+  readonly issuer: Signer
+  readonly chance: Chance
+}
+
+/** An issued invoice. */
+export type IssuedInvoice = Invoice & { readonly issue: Issue }
+
+const ID_RANDOM_BYTES = 10
+
+/**
+ * Issues a draft: its evidence is fetched and frozen in a sealed proof, it gets the next number, and its
+ * total is posted, all in the caller's transaction. Faults: NOT_FOUND, INVOICE_ISSUED, EVIDENCE_MISSING,
+ * LEDGER_UNBALANCED, and what rating answers.
+ */
+export async function issueInvoice(context: IssueContext, id: string): Promise<IssuedInvoice> {
+  const { sql, rating, issuer, chance } = context
+  const draft = await findInvoice(sql, id, true)
+  if (draft === undefined) return throwFault('NOT_FOUND', `there is no invoice ${id}`)
+  if (draft.issue !== undefined) throwFault('INVOICE_ISSUED', `it is issued as ${draft.issue.number}`)
+  const evidence = await rating.evidence(digestsOf(draft.lines.map(({ charge }) => charge)))
+  const tariffs = await tariffsOf(sql, draft)
+
+  // From here on everybody else who issues waits; the slow part, fetching evidence, is behind us.
+  const ordinal = await nextOrdinal(sql)
+  const stamp = { number: invoiceNumber(SERIES, ordinal), atMs: chance.nowMs() }
+  const proof = unwrap(assembleProof(draft, stamp, tariffs, evidence))
+  const text = new TextEncoder().encode(proofText(sealProof(proof, issuer)))
+  const proofSha256 = sha256(text)
+  await markIssued(sql, id, ordinal, stamp.atMs, { text, sha256: proofSha256 })
+  await insertEntry(sql, {
+    ...unwrap(postInvoice(stamp.number, draft)),
+    id: uuidV7(stamp.atMs, chance.random(ID_RANDOM_BYTES)),
+    postedMs: stamp.atMs,
+    invoiceId: id,
+  })
+  return { ...draft, issue: { ...stamp, proofSha256 } }
+}
+
+/** The tariff versions that the lines name, in order of first use. */
+async function tariffsOf(sql: Sql, { lines }: Invoice): Promise<Tariff[]> {
+  const versions = new Map(lines.map((line) => [`${line.tariff} ${line.tariffVersion}`, line]))
+  const tariffs: Tariff[] = []
+  for (const { tariff: id, tariffVersion: version } of versions.values()) {
+    const tariff = await findTariff(sql, { id, version })
+    if (tariff === undefined) throw new Error(`version ${version} of tariff ${id} is gone`)
+    tariffs.push(tariff)
+  }
+  return tariffs
+}

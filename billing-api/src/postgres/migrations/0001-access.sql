@@ -48,7 +48,7 @@ CREATE TABLE billing.audit_log (
 
 -- One row, locked by each writer: the chain has one end.
 CREATE TABLE billing.audit_head (
-  only     boolean PRIMARY KEY DEFAULT true CHECK (only),
+  one      boolean PRIMARY KEY DEFAULT true CHECK (one),
   sequence bigint NOT NULL,
   hash     bytea NOT NULL
 );

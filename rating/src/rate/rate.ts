@@ -6,11 +6,11 @@ import {
 } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
 import { type Charge, ChargeSchema } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { type Result, ok } from '@vouch/proto/kernel/fault.ts'
-import { formatInstant } from '@vouch/proto/kernel/period.ts'
 import { priceUsage } from '../tariff/charge.ts'
 import type { PricedItem, PricedTariff } from '../tariff/tariff.ts'
 import { selfAndAncestors } from '../usage/resource.ts'
 import type { Stream, StreamRecord } from '../usage/stream-usage.ts'
+import { lineId } from './line-id.ts'
 import { periodInit, streamUsageMessage } from './message.ts'
 import type { UsageStore } from './ports.ts'
 import { type Assignment, parseRateRequest } from './request.ts'
@@ -39,11 +39,6 @@ export async function rate(request: RateRequest, store: UsageStore): Promise<Res
     }
   }
   return ok(create(RateResponseSchema, { charges }))
-}
-
-/** The id of a line: what is billed, for what, from when. */
-export function lineId(itemId: string, resource: string, fromMs: number): string {
-  return `${itemId} ${resource} ${formatInstant(fromMs)}`
 }
 
 /** One charge: usage of all streams at or below the resource, then the tariff's rules. */

@@ -1,0 +1,53 @@
+const SPACE = /[ \t\r\n]*/y
+const STRING = /"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y
+const SCALAR = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y
+const DEPTH_MAX = 100
+
+/** Where a text that is not JSON goes wrong: the line, and the path of the member there. */
+export function brokenPlace(text: string): { readonly line: number; readonly path: string } {
+  let at = 0
+  let broken = ''
+  const take = (pattern: RegExp): string | undefined => {
+    pattern.lastIndex = at
+    const found = pattern.exec(text)?.[0]
+    at += found?.length ?? 0
+    return found
+  }
+  const mark = (character: string): boolean => {
+    take(SPACE)
+    if (text[at] !== character) return false
+    at += 1
+    return true
+  }
+  const stop = (path: string): false => {
+    broken = path
+    return false
+  }
+  const members = (path: string, depth: number): boolean => {
+    if (mark('}')) return true
+    do {
+      take(SPACE)
+      const name = take(STRING)
+      if (name === undefined || !mark(':')) return stop(path)
+      if (!value(path === '' ? name.slice(1, -1) : `${path}.${name.slice(1, -1)}`, depth + 1)) return false
+    } while (mark(','))
+    return mark('}') || stop(path)
+  }
+  const elements = (path: string, depth: number): boolean => {
+    if (mark(']')) return true
+    let i = 0
+    do {
+      if (!value(`${path}[${i}]`, depth + 1)) return false
+      i += 1
+    } while (mark(','))
+    return mark(']') || stop(path)
+  }
+  const value = (path: string, depth: number): boolean => {
+    if (depth > DEPTH_MAX) return stop(path)
+    if (mark('{')) return members(path, depth)
+    if (mark('[')) return elements(path, depth)
+    return take(STRING) !== undefined || take(SCALAR) !== undefined || stop(path)
+  }
+  value('', 0)
+  return { line: text.slice(0, at).split('\n').length, path: broken }
+}

@@ -1,0 +1,103 @@
+import { RegisterKind } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
+import type { Boundary, Charge, EpochUsage, StreamUsage } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import { equalBytes, toHex } from '@vouch/proto/kernel/bytes.ts'
+import { isSameOrDescendant } from '@vouch/proto/kernel/id.ts'
+import { streamId } from '@vouch/proto/seal/stream.ts'
+import { coverageInit } from '../rate/message.ts'
+import { registerAt } from '../usage/boundary.ts'
+import { coverage } from '../usage/coverage.ts'
+import type { Interval } from '../usage/interval.ts'
+import { checkNotContradicted } from './contradiction.ts'
+import { instantOf, mismatch, present, same } from './mismatch.ts'
+import { type Archive, checkReading } from './readings.ts'
+
+/** The quantity of a stream, after every reading and sum behind it has been checked. */
+export function checkStreamUsage(path: string, usage: StreamUsage, charge: Charge, archive: Archive): bigint {
+  const stream = toHex(usage.streamId)
+  checkStreamId(path, usage, charge)
+  const period = periodOf(`${path}.period`, usage.period)
+  const asked = periodOf('charge.period', charge.period)
+  same(`${path}.period.fromMs`, period.from, asked.from)
+  same(`${path}.period.toMs`, period.to, asked.to)
+  const parts: Interval[] = []
+  let [quantity, last] = [0n, -1n]
+  for (const [i, epoch] of usage.epochs.entries()) {
+    const own = `${path}.epochs[${i}]`
+    if (epoch.epoch <= last) mismatch(`${own}.epoch`, 'epochs stand in ascending order, each once')
+    last = epoch.epoch
+    parts.push(checkEpoch(own, epoch, stream, period, archive))
+    quantity += epoch.quantity
+  }
+  same(`${path}.quantity`, usage.quantity, `${quantity}`)
+  checkCoverage(`${path}.coverage`, usage, period, parts)
+  checkNotContradicted(path, usage, period, archive)
+  return quantity
+}
+
+/** A period of the proof. */
+export function periodOf(path: string, message: { fromMs: bigint; toMs: bigint } | undefined): Interval {
+  const { fromMs, toMs } = present(path, message)
+  const period = { from: instantOf(`${path}.fromMs`, fromMs), to: instantOf(`${path}.toMs`, toMs) }
+  if (period.from >= period.to) mismatch(path, 'ends before it begins')
+  return period
+}
+
+/** The stream id commits to agent, resource, meter and unit; the kind is one of two. */
+function checkStreamId(path: string, usage: StreamUsage, charge: Charge): void {
+  const { agentId, resource } = usage
+  const identity = { resource, meter: charge.meter, unit: charge.baseUnit }
+  const kinds = [RegisterKind.COUNTER, RegisterKind.INTEGRAL]
+  if (!kinds.some((kind) => equalBytes(streamId(agentId, { ...identity, kind }), usage.streamId))) {
+    mismatch(`${path}.streamId`, `is no stream of ${charge.meter} (${charge.baseUnit}) of ${resource} by this agent`)
+  }
+  if (!isSameOrDescendant(resource, charge.resource)) {
+    mismatch(`${path}.resource`, `${resource} is neither ${charge.resource} nor below it`)
+  }
+}
+
+function checkEpoch(path: string, epoch: EpochUsage, stream: string, period: Interval, archive: Archive): Interval {
+  const boundary = (name: string, message: Boundary | undefined, edgeMs: number): { at: number; register: bigint } => {
+    const own = `${path}.${name}`
+    const shown = present(own, message)
+    const at = instantOf(`${own}.atMs`, shown.atMs)
+    const before = checkReading(`${own}.before`, shown.before, stream, epoch.epoch, archive)
+    const after =
+      shown.after === undefined ? undefined : checkReading(`${own}.after`, shown.after, stream, epoch.epoch, archive)
+    if (before.timeMs > at) mismatch(`${own}.before.timeMs`, 'lies after the instant')
+    if (before.timeMs === at && after !== undefined) mismatch(`${own}.after`, 'is not needed: a reading lies at the instant')
+    if (before.timeMs < at && (after === undefined || after.timeMs <= at)) mismatch(`${own}.after`, 'does not lie after the instant')
+    if (after !== undefined && after.register < before.register) mismatch(`${own}.after.register`, 'is below the reading before')
+    if (at !== edgeMs && before.timeMs !== at) mismatch(`${own}.atMs`, 'is neither the end of the period nor a reading')
+    const register = registerAt(at, before, after)
+    same(`${own}.register`, shown.register, register)
+    return { at, register }
+  }
+  const opening = boundary('opening', epoch.opening, period.from)
+  const closing = boundary('closing', epoch.closing, period.to)
+  if (opening.at < period.from) mismatch(`${path}.opening.atMs`, 'lies before the period')
+  if (closing.at > period.to) mismatch(`${path}.closing.atMs`, 'lies after the period')
+  if (closing.at <= opening.at) mismatch(`${path}.closing.atMs`, 'does not lie after the opening')
+  same(`${path}.quantity`, epoch.quantity, closing.register - opening.register)
+  if (epoch.quantity < 0n) mismatch(`${path}.quantity`, 'is negative')
+  return { from: opening.at, to: closing.at }
+}
+
+/** Recomputes coverage from the epochs and the spread gaps; what is outside of all epochs is missing. */
+function checkCoverage(path: string, usage: StreamUsage, period: Interval, parts: readonly Interval[]): void {
+  const shown = present(path, usage.coverage)
+  const spread = shown.gaps
+    .filter(({ fromMs, toMs }) => parts.some(({ from, to }) => fromMs >= BigInt(from) && toMs <= BigInt(to)))
+    .map(({ fromMs, toMs }) => ({ from: Number(fromMs), to: Number(toMs) }))
+  const computed = coverageInit(coverage(period, parts.map((part) => ({ part, holes: spread }))))
+  for (const [i, gap] of computed.gaps.entries()) {
+    const own = `${path}.gaps[${i}]`
+    const listed = present(own, shown.gaps[i])
+    same(`${own}.fromMs`, listed.fromMs, gap.fromMs)
+    same(`${own}.toMs`, listed.toMs, gap.toMs)
+    same(`${own}.kind`, listed.kind, gap.kind)
+  }
+  if (shown.gaps.length > computed.gaps.length) mismatch(`${path}.gaps[${computed.gaps.length}]`, 'is no gap of this period')
+  same(`${path}.coveredMs`, shown.coveredMs, computed.coveredMs)
+  same(`${path}.spreadMs`, shown.spreadMs, computed.spreadMs)
+  same(`${path}.missingMs`, shown.missingMs, computed.missingMs)
+}

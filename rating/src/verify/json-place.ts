@@ -3,8 +3,19 @@ const STRING = /"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y
 const SCALAR = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y
 const DEPTH_MAX = 100
 
-/** Where a text that is not JSON goes wrong: the line, and the path of the member there. */
-export function brokenPlace(text: string): { readonly line: number; readonly path: string } {
+/** Where a text that is not JSON goes wrong, as 'line 7, invoice.total'. */
+export function brokenPlace(text: string): string {
+  const { line, path } = firstFault(text)
+  return path === '' ? `line ${line}` : `line ${line}, ${path}`
+}
+
+/** Line and member of a position in a JSON text. */
+export function placeOf(text: string, position: number): string {
+  // A control character is legal nowhere in JSON, so the text breaks there and not earlier.
+  return brokenPlace(`${text.slice(0, position)}\u0001`)
+}
+
+function firstFault(text: string): { readonly line: number; readonly path: string } {
   let at = 0
   let broken = ''
   const take = (pattern: RegExp): string | undefined => {

@@ -2,7 +2,7 @@ import { type DescMessage, type JsonValue, fromJson } from '@bufbuild/protobuf'
 import { type Proof, ProofSchema } from '@vouch/proto/gen/vouch/proof/v1/proof_pb.ts'
 import { throwFault } from '@vouch/proto/kernel/fault.ts'
 import { PROOF_FORMAT, proofText } from '@vouch/proto/seal/proof.ts'
-import { brokenPlace } from './json-place.ts'
+import { brokenPlace, placeOf } from './json-place.ts'
 import { mismatch, same } from './mismatch.ts'
 
 /** Reads a proof from its only spelling. Faults: PROOF_MALFORMED, PROOF_MISMATCH. */
@@ -20,8 +20,7 @@ export function readProof(text: string): Proof {
   if (canonical !== text) {
     const path = differingPath(json, JSON.parse(canonical) as JsonValue, '')
     if (path !== undefined) mismatch(path, 'is not written in the one spelling that a proof has')
-    const line = text.slice(0, firstDifference(text, canonical)).split('\n').length
-    mismatch(`line ${line}`, 'is not written in the one spelling that a proof has')
+    mismatch(placeOf(text, firstDifference(text, canonical)), 'is not written in the one spelling that a proof has')
   }
   same('format', proof.format, PROOF_FORMAT)
   return proof
@@ -31,8 +30,7 @@ function readJson(text: string): JsonValue {
   try {
     return JSON.parse(text) as JsonValue
   } catch {
-    const { line, path } = brokenPlace(text)
-    const place = path === '' ? `line ${line}` : `line ${line}, ${path}`
+    const place = brokenPlace(text)
     return throwFault('PROOF_MALFORMED', `${place}: is not JSON`, { pointer: place })
   }
 }

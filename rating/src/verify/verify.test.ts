@@ -49,10 +49,8 @@ test('a character changed anywhere is found, and the item it stands in is named'
       const fault = faultOf(text.slice(0, at) + character + text.slice(at + 1))
       expect(fault?.code).toMatch(/^PROOF_(?:MISMATCH|MALFORMED)$/)
       expect(fault?.pointer).toBeTruthy()
-      // A comma or bracket belongs to no item: there the line is named.
-      const line = text.slice(0, at).split('\n').length
-      const named = [itemAt(at), `line ${line}`, `line ${line + 1}`].some((place) => fault?.message.includes(place))
-      expect(named, fault?.message).toBe(true)
+      // A bracket or comma belongs to no item, and without it the text may break far behind.
+      if (!'{}[],'.includes(text[at]!)) expect(fault?.message).toContain(itemAt(at))
       if (itemAt(at) !== '' && fault?.message.includes(itemAt(at))) exact += 1
     }),
     { numRuns: 1000 },

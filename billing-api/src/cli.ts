@@ -8,6 +8,7 @@ import { toHex } from '@vouch/proto/kernel/bytes.ts'
 import type { JsonValue } from '@vouch/proto/kernel/json.ts'
 import { describeBillingConfig, readBillingConfig } from './config.ts'
 import type { BillingConfig } from './config.ts'
+import { describeInterface } from './http/server.ts'
 import type { Logger } from './ports.ts'
 import { SCOPES } from './postgres/api-keys.ts'
 import type { Scope } from './postgres/api-keys.ts'
@@ -20,7 +21,7 @@ export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>
   print(text: string): unknown
   complain(text: string): unknown
-  makeLogger(level: string): Logger
+  readonly makeLogger: (level: string) => Logger
   /** Resolves when the program is asked to stop. */
   stopped(): Promise<void>
 }
@@ -32,6 +33,7 @@ const USAGE = `vouch-billing: catalogue, contracts, invoices with proofs, ledger
   vouch-billing api-key create --name NAME --scopes read,write,issue,admin [--expires RFC3339]
   vouch-billing api-key revoke ID
   vouch-billing check-config                   check the settings, change nothing
+  vouch-billing openapi                        print the description of the interface
   vouch-billing --help | --version
 
 Settings, from the environment or from the YAML file that VOUCH_CONFIG_FILE names:
@@ -55,6 +57,8 @@ export async function runCli(terminal: Terminal): Promise<number> {
   const { values, positionals } = parsed
   if (values.help === true) return printed(terminal, USAGE)
   if (values.version === true) return printed(terminal, `${manifest.version}\n`)
+  if (positionals[0] === 'openapi')
+    return printed(terminal, `${JSON.stringify(await describeInterface(), null, 2)}\n`)
   const command = positionals.slice(0, positionals[0] === 'api-key' ? 2 : 1).join(' ')
   const run = COMMANDS[command]
   if (run === undefined) {

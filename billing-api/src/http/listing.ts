@@ -20,12 +20,12 @@ interface Listing<Q extends TProperties, T, R extends TSchema> {
   readonly item: R
   /** What a key looks like; anything else in a cursor is refused. */
   readonly key: RegExp
-  page(
+  readonly page: (
     sql: Sql,
     request: PageRequest,
     filters: Readonly<Record<string, string | undefined>>,
-  ): Promise<Page<T>>
-  view(value: T): Static<R>
+  ) => Promise<Page<T>>
+  readonly view: (value: T) => Static<R>
 }
 
 /** Keys of what people name. */

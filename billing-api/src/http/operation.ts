@@ -14,7 +14,6 @@ import type { Database, Sql } from '../postgres/database.ts'
 import { recall, remember } from '../postgres/idempotency.ts'
 import type { Answer } from '../postgres/idempotency.ts'
 import { authenticate } from './authentication.ts'
-import { Problem } from './schemas.ts'
 
 /** What operations work with. */
 export interface Services {
@@ -79,7 +78,10 @@ export interface WriteContext extends Services {
 
 const NOTHING = Type.Object({}, { additionalProperties: false })
 const KEY_CHARACTERS_MAX = 255
-const PROBLEM = { description: 'A fault', content: { 'application/problem+json': { schema: Problem } } }
+const PROBLEM = {
+  description: 'A fault',
+  content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } },
+}
 
 /** Makes a read. */
 export function read<P extends TObject, Q extends TObject, R extends TSchema>(
@@ -172,6 +174,9 @@ async function execute<P extends TObject, B extends TObject, R extends TSchema>(
     const earlier = await recall(sql, identity)
     if (earlier !== undefined) return { ...earlier, replayed: true }
     const nowMs = services.chance.nowMs()
+    if (operation.body === undefined && body !== null) {
+      throwFault('FIELD_UNKNOWN', 'this operation takes no body; send none')
+    }
     const input = { params: request.params as Static<P>, body: request.body as Static<B> }
     const { reply, subject, detail = {} } = await operation.run({ ...services, sql, nowMs }, input)
     const answer = { status: operation.status, response: JSON.stringify(reply) }

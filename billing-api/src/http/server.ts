@@ -1,12 +1,13 @@
 import fastifySwagger from '@fastify/swagger'
 import Fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
-import { FaultError, fail } from '@vouch/proto/kernel/fault.ts'
+import { FaultError, fail, throwFault } from '@vouch/proto/kernel/fault.ts'
 import { parseJson } from '@vouch/proto/kernel/json.ts'
 import { metered } from './metrics.ts'
 import { OPERATIONS } from './operations.ts'
 import type { Services } from './operation.ts'
 import { sendProblem } from './problem.ts'
+import { Problem } from './schemas.ts'
 import { compileValidator } from './validation.ts'
 
 /** Certificate and key, PEM. */
@@ -18,6 +19,13 @@ export interface ServerTls {
 const BODY_BYTES_MAX = 1024 * 1024
 const REQUEST_TIMEOUT_MS = 30_000
 const IDLE_TIMEOUT_MS = 75_000
+
+/** The interface's own description, as served and as committed. */
+export async function describeInterface(): Promise<object> {
+  const nothing = (): never => throwFault('UNSUPPORTED', 'this server only describes itself')
+  const app = await createServer(new Proxy({} as Services, { get: nothing }), nothing)
+  return app.swagger()
+}
 
 /** The HTTP interface, not listening yet. `ready` says whether it can serve. */
 export async function createServer(
@@ -52,7 +60,13 @@ export async function createServer(
     ),
   )
   metered(app)
-  await app.register(fastifySwagger, { openapi: OPENAPI })
+  app.addSchema({ $id: 'Problem', ...Problem })
+  await app.register(fastifySwagger, {
+    openapi: OPENAPI,
+    refResolver: {
+      buildLocalReference: ({ $id }, _base, _fragment, index) => String($id ?? `Schema${index}`),
+    },
+  })
   for (const operation of OPERATIONS) operation(app, services)
   probes(app, ready)
   await app.ready()

@@ -38,7 +38,6 @@ export function openDatabase({ url, connectionsMax, logger }: DatabaseOptions): 
     statement_timeout: STATEMENT_TIMEOUT_MS,
     lock_timeout: LOCK_TIMEOUT_MS,
     application_name: 'vouch-billing',
-    options: '-c timezone=UTC',
   })
   // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
   pool.on('error', (error) => logger.warn({ error: error.message }, 'an idle database connection broke'))

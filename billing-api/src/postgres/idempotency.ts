@@ -45,6 +45,11 @@ export async function recall(sql: Sql, request: RequestId): Promise<Answer | und
   return { status: row.status, response: row.response }
 }
 
+/** How long an answer is kept; a request sent again after that is a new one. */
+const RETENTION_MS = 30 * 24 * 3_600_000
+/** Each write clears away a few old answers, so that their number follows the traffic. */
+const CLEARED_MAX = 10
+
 /** Keeps an answer, in the transaction of the write itself. */
 export async function remember(sql: Sql, request: RequestId, answer: Answer, nowMs: number): Promise<void> {
   await sql.rows('INSERT INTO billing.idempotency_keys VALUES ($1, $2, $3, $4, $5, $6)', [
@@ -55,4 +60,10 @@ export async function remember(sql: Sql, request: RequestId, answer: Answer, now
     answer.response,
     formatInstant(nowMs),
   ])
+  await sql.rows(
+    `DELETE FROM billing.idempotency_keys WHERE (api_key_id, key) IN (
+       SELECT api_key_id, key FROM billing.idempotency_keys WHERE created_at < $1
+       ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+    [formatInstant(Math.max(0, nowMs - RETENTION_MS)), CLEARED_MAX],
+  )
 }

@@ -75,20 +75,24 @@ export async function insertDraft(sql: Sql, id: string, draft: Draft, nowMs: num
       formatInstant(nowMs),
     ],
   )
-  for (const line of draft.lines) await insertLine(sql, id, line)
+  await insertLines(sql, id, draft.lines)
 }
 
-async function insertLine(sql: Sql, id: string, line: InvoiceLine): Promise<void> {
-  await sql.rows('INSERT INTO billing.invoice_lines VALUES ($1, $2, $3, $4, $5, $6, $7, $8)', [
-    id,
-    line.lineNumber,
-    line.description,
-    line.tariff,
-    line.tariffVersion,
-    line.charge.itemId,
-    line.amount.minor,
-    toBinary(ChargeSchema, line.charge),
-  ])
+async function insertLines(sql: Sql, id: string, lines: readonly InvoiceLine[]): Promise<void> {
+  await sql.rows(
+    `INSERT INTO billing.invoice_lines
+     SELECT $1, l.* FROM unnest($2::int[], $3::text[], $4::text[], $5::int[], $6::text[], $7::bigint[], $8::bytea[]) AS l`,
+    [
+      id,
+      lines.map(({ lineNumber }) => lineNumber),
+      lines.map(({ description }) => description),
+      lines.map(({ tariff }) => tariff),
+      lines.map(({ tariffVersion }) => tariffVersion),
+      lines.map(({ charge }) => charge.itemId),
+      lines.map(({ amount }) => amount.minor),
+      lines.map(({ charge }) => Buffer.from(toBinary(ChargeSchema, charge))),
+    ],
+  )
 }
 
 /** Removes a draft; the database refuses for an issued invoice. */
@@ -98,10 +102,9 @@ export async function deleteDraft(sql: Sql, id: string): Promise<void> {
 
 /** The invoice with its lines. `lock` holds it until the transaction ends. */
 export async function findInvoice(sql: Sql, id: string, lock = false): Promise<Invoice | undefined> {
-  const [row] = await sql.rows<InvoiceRow>(
-    `${SELECT} WHERE invoice_id = $1 ${lock ? 'FOR UPDATE OF invoices' : ''}`,
-    [id],
-  )
+  // A statement of its own: the next one then sees what whoever held it before has committed.
+  if (lock) await sql.rows('SELECT FROM billing.invoices WHERE invoice_id = $1 FOR UPDATE', [id])
+  const [row] = await sql.rows<InvoiceRow>(`${SELECT} WHERE invoice_id = $1`, [id])
   if (row === undefined) return undefined
   const head = headOf(row)
   const lines = await sql.rows<LineRow>(

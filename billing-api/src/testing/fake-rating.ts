@@ -18,12 +18,14 @@ import { ChargeSchema, GapKind, StreamUsageSchema } from '@vouch/proto/gen/vouch
 import type { Charge, StreamUsage } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { toHex } from '@vouch/proto/kernel/bytes.ts'
 import { parseCurrency } from '@vouch/proto/kernel/currency.ts'
-import { formatDecimal, parseDecimal } from '@vouch/proto/kernel/decimal.ts'
+import { formatDecimal, formatExact, parseDecimal } from '@vouch/proto/kernel/decimal.ts'
 import { fail, unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Fault } from '@vouch/proto/kernel/fault.ts'
 import { parseMeter } from '@vouch/proto/kernel/meter.ts'
 import { formatAmount, roundToMoney } from '@vouch/proto/kernel/money.ts'
-import { multiply, rational } from '@vouch/proto/kernel/rational.ts'
+import { formatInstant } from '@vouch/proto/kernel/period.ts'
+import { formatFraction, multiply, rational } from '@vouch/proto/kernel/rational.ts'
+import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import { roundingByName } from '@vouch/proto/kernel/rounding.ts'
 import { conversion } from '@vouch/proto/kernel/unit.ts'
 import { sealBatch } from '@vouch/proto/seal/batch.ts'
@@ -75,11 +77,12 @@ export async function startFakeRating(): Promise<FakeRating> {
       void guarded(() => create(GetUsageResponseSchema, { meters }), callback as never)
     },
     getEvidence: (call) => {
-      for (const answer of agent.evidence(call.request.batchDigests)) {
-        if (!answer)
-          return void call.emit('error', faultToStatus(fail('EVIDENCE_MISSING', 'a batch is gone').fault))
-        call.write(answer)
+      const answers = agent.evidence(call.request.batchDigests)
+      if (answers === undefined) {
+        call.emit('error', faultToStatus(fail('EVIDENCE_MISSING', 'a batch is gone').fault))
+        return
       }
+      for (const answer of answers) call.write(answer)
       call.end()
     },
   })
@@ -126,7 +129,7 @@ function charge(
   const currency = unwrap(parseCurrency(rules.currency))
   const amount = formatAmount(roundToMoney(product, currency, unwrap(roundingByName(rules.amountRounding))))
   return create(ChargeSchema, {
-    lineId: `${item.itemId} ${usage.resource}`,
+    lineId: `${item.itemId} ${usage.resource} ${formatInstant(Number(usage.period!.fromMs))}`,
     itemId: item.itemId,
     resource: usage.resource,
     meter: item.meter,
@@ -138,9 +141,27 @@ function charge(
     unitPrice,
     amount,
     currency,
-    trace: [{ rule: `${baseUnit} to ${item.unit}`, input: usage.quantity, output: quantity }],
+    trace: [
+      { rule: 'sum of streams', input: `1 of ${item.meter}`, output: usage.quantity },
+      {
+        rule: `${baseUnit} to ${item.unit}`,
+        input: `${usage.quantity} × ${text(factor)}`,
+        output: text(exact),
+      },
+      { rule: `quantity ${mode} ${scale}`, input: text(exact), output: quantity },
+      {
+        rule: 'per unit',
+        input: `${text(unwrap(parseDecimal(quantity)))} × ${text(unwrap(parseDecimal(unitPrice)))}`,
+        output: text(product),
+      },
+      { rule: `amount ${rules.amountRounding} ${currency}`, input: text(product), output: amount },
+    ],
     usage: [usage],
   })
+}
+
+function text(value: Rational): string {
+  return formatExact(value) ?? formatFraction(value)
 }
 
 function unitOf(meter: string): string {
@@ -156,6 +177,8 @@ function testAgent() {
   const runId = new Uint8Array(16).fill(9)
   const chain: { digest: string; signed: SignedBatch }[] = []
   const streams = new Map<string, StreamDefinition>()
+  /** Stream id by digest. */
+  const streamOf = new Map<string, string>()
   const measured = new Map<string, StreamUsage>()
   let previousDigest: Uint8Array = new Uint8Array(0)
 
@@ -187,6 +210,7 @@ function testAgent() {
     const { signed, digest } = sealBatch(header, body, signer)
     chain.push({ digest: toHex(digest), signed })
     streams.set(toHex(stream.streamId), stream)
+    streamOf.set(toHex(digest), toHex(stream.streamId))
     previousDigest = digest
     return digest
   }
@@ -225,19 +249,23 @@ function testAgent() {
       measured.set(name, usage)
       return usage
     },
-    *evidence(digests: readonly Uint8Array[]): Generator<GetEvidenceResponse | undefined> {
+    evidence: (digests: readonly Uint8Array[]): GetEvidenceResponse[] | undefined => {
       const wanted = new Set(digests.map(toHex))
       const places = chain.flatMap(({ digest }, index) => (wanted.has(digest) ? [index] : []))
-      if (places.length < wanted.size) yield undefined
-      for (const { digest, signed } of chain.slice(places[0], (places.at(-1) ?? -1) + 1)) {
+      if (places.length < wanted.size) return undefined
+      const answer = (kind: GetEvidenceResponse['kind']) => create(GetEvidenceResponseSchema, { kind })
+      const batches = chain.slice(places[0], (places.at(-1) ?? -1) + 1).map(({ digest, signed }) => {
         const value = wanted.has(digest) ? signed : { ...signed, body: new Uint8Array(0) }
-        yield create(GetEvidenceResponseSchema, { kind: { case: 'batch', value } })
-      }
-      for (const value of streams.values()) {
-        yield create(GetEvidenceResponseSchema, { kind: { case: 'stream', value } })
-      }
+        return answer({ case: 'batch', value })
+      })
+      const inFull = new Set([...wanted].map((digest) => streamOf.get(digest)))
+      const named = [...streams].filter(([id]) => inFull.has(id))
       const value = create(AgentKeySchema, { agentId, keyId: signer.keyId, publicKey: signer.publicKey })
-      yield create(GetEvidenceResponseSchema, { kind: { case: 'key', value } })
+      return [
+        ...batches,
+        ...named.map(([, stream]) => answer({ case: 'stream', value: stream })),
+        answer({ case: 'key', value }),
+      ]
     },
   }
 }

@@ -35,6 +35,7 @@ CREATE TABLE billing.idempotency_keys (
   created_at  timestamptz NOT NULL,
   PRIMARY KEY (api_key_id, key)
 );
+CREATE INDEX ON billing.idempotency_keys (created_at);
 
 -- Each row's hash covers the row before it: SHA-256(previous || record).
 CREATE TABLE billing.audit_log (

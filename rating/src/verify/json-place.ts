@@ -36,22 +36,24 @@ function firstFault(text: string): { readonly line: number; readonly path: strin
   }
   const members = (path: string, depth: number): boolean => {
     if (mark('}')) return true
+    let member = path
     do {
       take(SPACE)
       const name = take(STRING)
       if (name === undefined || !mark(':')) return stop(path)
-      if (!value(path === '' ? name.slice(1, -1) : `${path}.${name.slice(1, -1)}`, depth + 1)) return false
+      member = `${path === '' ? '' : `${path}.`}${name.slice(1, -1)}`
+      if (!value(member, depth + 1)) return false
     } while (mark(','))
-    return mark('}') || stop(path)
+    return mark('}') || stop(member)
   }
   const elements = (path: string, depth: number): boolean => {
     if (mark(']')) return true
-    let i = 0
+    let i = -1
     do {
-      if (!value(`${path}[${i}]`, depth + 1)) return false
       i += 1
+      if (!value(`${path}[${i}]`, depth + 1)) return false
     } while (mark(','))
-    return mark(']') || stop(path)
+    return mark(']') || stop(`${path}[${i}]`)
   }
   const value = (path: string, depth: number): boolean => {
     if (depth > DEPTH_MAX) return stop(path)

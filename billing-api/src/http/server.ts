@@ -64,7 +64,8 @@ export async function createServer(
   await app.register(fastifySwagger, {
     openapi: OPENAPI,
     refResolver: {
-      buildLocalReference: ({ $id }, _base, _fragment, index) => String($id ?? `Schema${index}`),
+      buildLocalReference: ({ $id }, _base, _fragment, index) =>
+        typeof $id === 'string' ? $id : `Schema${index}`,
     },
   })
   for (const operation of OPERATIONS) operation(app, services)

@@ -44,8 +44,10 @@ export interface FakeRating {
   gate: Promise<void> | undefined
   /** Requests to Rate so far. */
   readonly requests: RateRequest[]
-  /** Forgets the signed batches, as a broken archive would. */
+  /** Loses the signed batches, as a broken archive would. */
   forget(): void
+  /** Finds them again. */
+  remember(): void
   close(): void
 }
 
@@ -94,7 +96,8 @@ export async function startFakeRating(): Promise<FakeRating> {
   return Object.assign(fake, {
     address: `127.0.0.1:${port}`,
     requests,
-    forget: () => agent.forget(),
+    forget: () => agent.setArchive(false),
+    remember: () => agent.setArchive(true),
     close: () => server.forceShutdown(),
   })
 }
@@ -180,6 +183,7 @@ function testAgent() {
   /** Stream id by digest. */
   const streamOf = new Map<string, string>()
   const measured = new Map<string, StreamUsage>()
+  let archived = true
   let previousDigest: Uint8Array = new Uint8Array(0)
 
   function sign(
@@ -216,7 +220,9 @@ function testAgent() {
   }
 
   return {
-    forget: () => chain.splice(0),
+    setArchive: (intact: boolean) => {
+      archived = intact
+    },
     measure: (resource: string, meter: string, period: Period): StreamUsage => {
       const name = `${resource} ${meter} ${period.fromMs} ${period.toMs}`
       const known = measured.get(name)
@@ -252,7 +258,7 @@ function testAgent() {
     evidence: (digests: readonly Uint8Array[]): GetEvidenceResponse[] | undefined => {
       const wanted = new Set(digests.map(toHex))
       const places = chain.flatMap(({ digest }, index) => (wanted.has(digest) ? [index] : []))
-      if (places.length < wanted.size) return undefined
+      if (!archived || places.length < wanted.size) return undefined
       const answer = (kind: GetEvidenceResponse['kind']) => create(GetEvidenceResponseSchema, { kind })
       const batches = chain.slice(places[0], (places.at(-1) ?? -1) + 1).map(({ digest, signed }) => {
         const value = wanted.has(digest) ? signed : { ...signed, body: new Uint8Array(0) }

@@ -1,56 +1,148 @@
+import { create } from '@bufbuild/protobuf'
 import { credentials } from '@grpc/grpc-js'
-import { create, toBinary } from '@bufbuild/protobuf'
-import { type GetEvidenceResponse, GetUsageRequestSchema, RateRequestSchema, RateResponseSchema, RatingService, GetEvidenceRequestSchema } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
-import { unwrap } from '@vouch/proto/kernel/fault.ts'
-import { makeClient } from '@vouch/proto/wire/grpc.ts'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Rating, createRating, readRatingConfig } from './index.ts'
-import { createTestAgent } from './testing/test-agent.ts'
+import {
+  GetEvidenceRequestSchema,
+  GetUsageRequestSchema,
+  RateRequestSchema,
+  RatingService,
+} from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
+import { type Fault, unwrap } from '@vouch/proto/kernel/fault.ts'
+import { type Client, faultOfError, makeClient } from '@vouch/proto/wire/grpc.ts'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { usageTable } from './grpc/print-usage.ts'
+import { type Rating, type RatingConfig, createRating, readRatingConfig } from './index.ts'
+import { BILLED, measuredHost } from './testing/test-month.ts'
+import { TARIFF } from './testing/test-proof.ts'
 import { type TestStore, createTestStore } from './testing/test-store.ts'
 
 let store: TestStore
 let rating: Rating
 let address: string
+let httpAddress: string | undefined
+let client: Client<(typeof RatingService)['method']>
 const logger = { info: () => {}, warn: () => {}, error: () => {} }
-const agent = createTestAgent('one')
-const cpu = agent.define('host:a', 'host.cpu.used', 'ms')
-const T = Date.UTC(2026, 0, 1)
+const host = measuredHost('a')
+const period = { fromMs: BigInt(BILLED.from), toMs: BigInt(BILLED.to) }
+
+const configOf = (env: Record<string, string>): RatingConfig =>
+  unwrap(readRatingConfig({ VOUCH_DATA_DIR: 'unused', VOUCH_TLS: 'off', VOUCH_CLICKHOUSE_DATABASE: store.database, ...env }))
+const open = (env: Record<string, string>): Rating =>
+  createRating({ config: configOf(env), clickhouse: () => store.connect(), logger })
 
 beforeAll(async () => {
   store = await createTestStore()
-  const config = unwrap(readRatingConfig({ VOUCH_DATA_DIR: 'unused', VOUCH_RATING_LISTEN: '127.0.0.1:0', VOUCH_TLS: 'off', VOUCH_CLICKHOUSE_DATABASE: store.database }))
-  rating = createRating({ config, clickhouse: () => store.connect(), logger })
-  address = (await rating.start()).address
-  await store.define(agent, [cpu])
-  const batches = [0, 1, 2, 3].map((n) =>
-    agent.seal([0, 1, 2].map((i) => {
-      const k = n * 3 + i
-      return { stream: cpu, epoch: 1n, timeMs: T + k * 600_000, register: BigInt(k * 1000), spanMs: k === 0 ? 0 : 600_000 }
-    })),
-  )
-  await store.insert(agent, batches)
+  await store.define(host.agent, host.streams)
+  await store.insert(host.agent, host.batches)
+  rating = open({ VOUCH_RATING_LISTEN: '127.0.0.1:0', VOUCH_RATING_HTTP_LISTEN: '127.0.0.1:0' })
+  const started = await rating.start()
+  address = started.address
+  httpAddress = started.httpAddress
+  client = makeClient(RatingService, address, credentials.createInsecure())
 }, 60_000)
 afterAll(async () => {
+  client.close()
   await rating.stop()
   await store.dispose()
 })
 
-test('rates', async () => {
-  const client = makeClient(RatingService, address, credentials.createInsecure())
-  const usage = await client.getUsage(create(GetUsageRequestSchema, { resource: 'host:a', period: { fromMs: BigInt(T), toMs: BigInt(T + 3_600_000) } }))
-  console.log(JSON.stringify(usage, (_, v) => typeof v === 'bigint' ? String(v) : v instanceof Uint8Array ? Buffer.from(v).toString('hex') : v, 1))
-  const request = create(RateRequestSchema, {
-    period: { fromMs: BigInt(T + 1000), toMs: BigInt(T + 3_700_000) },
-    tariff: { tariffId: 't', version: 1, currency: 'EUR', amountRounding: 'half-up', prices: [{ itemId: 'cpu', model: { case: 'perUnit', value: { unitPrice: '0.05' } } }],
-      items: [{ itemId: 'cpu', version: 1, name: 'CPU', meter: 'host.cpu.used', unit: 'core-second', quantityRounding: { mode: 'half-even', scale: 6 } }] },
-    assignments: [{ resource: 'host:a', period: { fromMs: BigInt(T), toMs: BigInt(T + 7_200_000) } }],
+const faultOf = async (call: Promise<unknown>): Promise<Fault> =>
+  call.then(
+    () => expect.fail('the call should not succeed'),
+    (error: unknown) => faultOfError(error),
+  )
+const assigned = (...resources: string[]) => resources.map((resource) => ({ resource, period }))
+
+describe('a request that cannot be answered ends with its fault', () => {
+  test.each([
+    ['no period', { resource: 'host:a' }, 'FIELD_MISSING', '/period'],
+    ['a period that ends before it begins', { resource: 'host:a', period: { fromMs: 2n, toMs: 1n } }, 'PERIOD_REVERSED', '/period'],
+    ['a period far out', { resource: 'host:a', period: { fromMs: 0n, toMs: 2n ** 62n } }, 'INSTANT_INVALID', '/period'],
+    ['a malformed resource', { resource: 'host a', period }, 'FIELD_INVALID', '/resource'],
+  ])('GetUsage: %s', async (_, request, code, pointer) => {
+    expect(await faultOf(client.getUsage(create(GetUsageRequestSchema, request)))).toMatchObject({ code, pointer })
   })
-  const charges = await client.rate(request)
-  console.log(JSON.stringify(charges, (_, v) => typeof v === 'bigint' ? String(v) : v instanceof Uint8Array ? Buffer.from(v).toString('hex') : v, 1))
-  expect(toBinary(RateResponseSchema, await client.rate(request))).toEqual(toBinary(RateResponseSchema, charges))
-  const digests = charges.charges[0]!.usage[0]!.epochs.flatMap((e) => [e.opening!.before!, e.closing!.before!, e.closing!.after!].map((r) => r.batchDigest))
-  const items: GetEvidenceResponse[] = []
-  for await (const item of client.getEvidence(create(GetEvidenceRequestSchema, { batchDigests: digests }))) items.push(item)
-  console.log(items.map((i) => i.kind.case))
-  client.close()
+
+  test.each([
+    ['no tariff', { period, assignments: assigned('host:a') }, 'FIELD_MISSING'],
+    ['a wrong tariff', { period, tariff: { ...TARIFF, currency: 'XXX' }, assignments: assigned('host:a') }, 'TARIFF_INVALID'],
+    ['a resource twice', { period, tariff: TARIFF, assignments: assigned('host:a', 'host:a') }, 'ASSIGNMENT_OVERLAP'],
+    ['a resource and one below it', { period, tariff: TARIFF, assignments: assigned('host:a/disk:x', 'host:a') }, 'ASSIGNMENT_OVERLAP'],
+  ])('Rate: %s', async (_, request, code) => {
+    expect(await faultOf(client.rate(create(RateRequestSchema, request)))).toMatchObject({ code })
+  })
+
+  test('Rate: two agents that measured one resource at one time', async () => {
+    const twin = measuredHost('twin')
+    const copy = twin.agent.define('host:a', 'host.cpu.steal', 'ms')
+    const steal = host.agent.define('host:a', 'host.cpu.steal', 'ms')
+    for (const [agent, stream] of [[twin.agent, copy], [host.agent, steal]] as const) {
+      const times = [BILLED.from, BILLED.to]
+      await store.define(agent, [stream])
+      await store.insert(agent, [agent.seal(times.map((timeMs, i) => ({ stream, epoch: 1n, timeMs, register: BigInt(i), spanMs: 0 })))])
+    }
+    const request = create(GetUsageRequestSchema, { resource: 'host:a', meter: 'host.cpu.steal', period })
+    expect(await faultOf(client.getUsage(request))).toMatchObject({ code: 'USAGE_CONFLICT' })
+  })
+
+  test('GetEvidence: an unknown batch', async () => {
+    const call = client.getEvidence(create(GetEvidenceRequestSchema, { batchDigests: [new Uint8Array(32)] }))
+    expect(await faultOf(Array.fromAsync(call))).toMatchObject({ code: 'EVIDENCE_MISSING' })
+  })
+})
+
+test('an address in use is PORT_IN_USE', async () => {
+  const second = open({ VOUCH_RATING_LISTEN: address })
+  expect(await faultOf(second.start())).toMatchObject({ code: 'PORT_IN_USE' })
+  await second.stop()
+})
+
+test.each([
+  ['without TLS outside of loopback', { VOUCH_RATING_LISTEN: '0.0.0.0:0' }, 'CONFIG_INVALID'],
+  ['with TLS but no certificate', { VOUCH_RATING_LISTEN: '127.0.0.1:0', VOUCH_TLS: 'on' }, 'CONFIG_MISSING'],
+])('the service does not start %s', async (_, env, code) => {
+  const refused = open(env)
+  expect(await faultOf(refused.start())).toMatchObject({ code })
+  await refused.stop()
+})
+
+test('an item or resource without streams gives no charge; the rest come in the order asked for', async () => {
+  const request = create(RateRequestSchema, { period, tariff: TARIFF, assignments: assigned('host:nobody', 'host:a') })
+  const { charges } = await client.rate(request)
+  expect(charges.map(({ itemId, quantity, amount }) => [itemId, quantity, amount])).toEqual([
+    ['cpu', '0.488678', '0.02'],
+    ['traffic', '15.223', '0.15'],
+  ])
+})
+
+test('an assignment bills only its own stretch', async () => {
+  const half = { fromMs: period.fromMs, toMs: period.fromMs + 1_200_000n }
+  const assignments = [{ resource: 'host:a', period: { fromMs: 0n, toMs: half.toMs } }]
+  const { charges } = await client.rate(create(RateRequestSchema, { period, tariff: TARIFF, assignments }))
+  expect(charges[0]?.period).toMatchObject(half)
+  expect(charges[0]?.baseQuantity).toBe(`${20n * 31_415n}`)
+})
+
+test('evidence comes over the wire', async () => {
+  const call = client.getEvidence(create(GetEvidenceRequestSchema, { batchDigests: [host.batches[2]!.digest] }))
+  const cases = (await Array.fromAsync(call)).map(({ kind }) => kind.case)
+  expect(cases).toEqual(['batch', 'stream', 'stream', 'stream', 'key'])
+})
+
+test('probes answer', async () => {
+  const get = async (path: string): Promise<[number, string]> => {
+    const response = await fetch(`http://${httpAddress}${path}`)
+    return [response.status, await response.text()]
+  }
+  expect(await get('/livez')).toEqual([200, 'ok\n'])
+  expect(await get('/readyz')).toEqual([200, 'ok\n'])
+  expect((await get('/metrics'))[1]).toContain('process_cpu')
+  expect((await get('/other'))[0]).toBe(404)
+})
+
+test('usage reads as a table', async () => {
+  const usage = await client.getUsage(create(GetUsageRequestSchema, { resource: 'host:a', meter: 'host.cpu.used', period }))
+  expect(usageTable(usage)).toBe(
+    'meter          resource  quantity  unit  spread ms  missing ms\n' +
+      'host.cpu.used  host:a     1759240  ms       420000      240000\n',
+  )
 })

@@ -20,30 +20,15 @@ export function createReader(
   database: string,
   concurrency: number,
 ): Reader {
-  const clients: Promise<ClickHouseClient>[] = []
-  const idle: Promise<ClickHouseClient>[] = []
-  const waiting: ((client: Promise<ClickHouseClient>) => void)[] = []
-  const acquire = (): Promise<ClickHouseClient> | undefined => {
-    const free = idle.pop()
-    if (free !== undefined) return free
-    if (clients.length < concurrency) {
-      const client = Promise.resolve(connect())
-      clients.push(client)
-      return client
-    }
-    if (waiting.length >= WAITING_MAX) return undefined
-    return new Promise((resolve) => waiting.push(resolve))
-  }
-  const release = (client: ClickHouseClient): void => {
-    const next = waiting.shift()
-    if (next === undefined) idle.push(Promise.resolve(client))
-    else next(Promise.resolve(client))
-  }
-  const rows = async (query: Query): Promise<Result<Row[]>> => {
-    const acquired = acquire()
-    if (acquired === undefined) return fail('RATE_LIMITED', `more than ${WAITING_MAX} queries wait; ask again later`)
-    const client = await acquired
+  const clients = new Set<ClickHouseClient>()
+  const waiting: (() => void)[] = []
+  const idle: ClickHouseClient[] = []
+  let running = 0
+  const run = async (query: Query): Promise<Result<Row[]>> => {
+    let client = idle.pop()
     try {
+      client ??= await connect()
+      clients.add(client)
       const answer = await client.query({
         query: query.sql,
         query_params: { ...query.params, database },
@@ -53,10 +38,23 @@ export function createReader(
     } catch (error) {
       return storeFault(error)
     } finally {
-      release(client)
+      if (client !== undefined) idle.push(client)
     }
   }
-  return { rows, close: async () => void (await Promise.all(clients.map(async (client) => (await client).close()))) }
+  const rows = async (query: Query): Promise<Result<Row[]>> => {
+    if (waiting.length >= WAITING_MAX) return fail('RATE_LIMITED', `more than ${WAITING_MAX} queries wait; ask again later`)
+    if (running >= concurrency) await new Promise<void>((resolve) => waiting.push(resolve))
+    else running += 1
+    try {
+      return await run(query)
+    } finally {
+      // A waiting query takes over this one's place, so `running` stays as it is.
+      const next = waiting.shift()
+      if (next === undefined) running -= 1
+      else next()
+    }
+  }
+  return { rows, close: async () => void (await Promise.all([...clients].map((client) => client.close()))) }
 }
 
 /** Translates whatever the client throws; the text of the engine helps the operator, not a caller. */

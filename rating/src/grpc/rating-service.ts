@@ -50,13 +50,13 @@ async function streamEvidence(
       if (call.cancelled) return
       if (!item.ok) {
         logger.warn({ method: 'GetEvidence', code: item.fault.code }, item.fault.message)
-        call.destroy(faultToStatus(item.fault))
+        call.emit('error', faultToStatus(item.fault))
         return
       }
       if (!call.write(item.value)) await Promise.race([once(call, 'drain'), once(call, 'cancelled')])
     }
     call.end()
   } catch (error) {
-    call.destroy(faultToStatus(faultOfError(error)))
+    call.emit('error', faultToStatus(faultOfError(error)))
   }
 }

@@ -1,0 +1,147 @@
+import { create, toBinary } from '@bufbuild/protobuf'
+import { RegisterKind } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
+import { RateRequestSchema, RateResponseSchema } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
+import { unwrap } from '@vouch/proto/kernel/fault.ts'
+import type { Period } from '@vouch/proto/kernel/period.ts'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { rate } from '../rate/rate.ts'
+import { type Sent, createMemoryStore } from '../testing/memory-store.ts'
+import { type Sample, type TestBatch, createTestAgent } from '../testing/test-agent.ts'
+import { measuredHost } from '../testing/test-month.ts'
+import { TARIFF, collectEvidence } from '../testing/test-proof.ts'
+import { type TestStore, createTestStore } from '../testing/test-store.ts'
+import { streamUsage } from '../usage/stream-usage.ts'
+import { createArchive } from './archive.ts'
+import { type Reader, createReader } from './reader.ts'
+import { createUsageStore } from './usage-store.ts'
+
+const HOUR_MS = 3_600_000
+const START_MS = Date.UTC(2026, 1, 28, 20)
+const HOURS = 9
+
+/** Readings at odd times over the end of a month, with resets, holes and readings on whole hours. */
+function wanderingHost(name: string, seed: number): Sent {
+  const agent = createTestAgent(name)
+  const streams = ['a', 'b', 'c'].map((disk) => agent.define(`host:${name}/disk:${disk}`, 'host.disk.read', 'B', RegisterKind.COUNTER))
+  const batches: TestBatch[] = []
+  let state = seed
+  const next = (bound: number): number => (state = (state * 48_271) % 2_147_483_647) % bound
+  for (const stream of streams) {
+    let [timeMs, epoch, register] = [START_MS + next(HOUR_MS), 1n, BigInt(next(1000))]
+    let samples: Sample[] = [{ stream, epoch, timeMs, register, spanMs: 0 }]
+    while (timeMs < START_MS + HOURS * HOUR_MS) {
+      const step = next(8) === 0 ? HOUR_MS - (timeMs % HOUR_MS) : 1 + next(next(6) === 0 ? 3 * HOUR_MS : 600_000)
+      const reset = next(7) === 0
+      timeMs += step
+      epoch += reset ? 1n : 0n
+      register = reset ? 0n : register + BigInt(next(1_000_000_000))
+      samples.push({ stream, epoch, timeMs, register, spanMs: reset ? 0 : next(3) === 0 ? next(step) : step })
+      if (samples.length < 4) continue
+      batches.push(agent.seal(samples))
+      samples = []
+    }
+    if (samples.length > 0) batches.push(agent.seal(samples))
+  }
+  return { agent, streams, batches }
+}
+
+let engine: TestStore
+let reader: Reader
+const hosts = [wanderingHost('one', 7), wanderingHost('two', 1234), measuredHost('a')]
+const memory = createMemoryStore(hosts)
+
+beforeAll(async () => {
+  engine = await createTestStore()
+  reader = createReader(() => engine.connect(), engine.database, 2)
+  for (const { agent, streams, batches } of hosts) {
+    await engine.define(agent, streams)
+    // Backwards, then again in the order sent: neither order nor repetition may show.
+    for (const batch of batches.toReversed()) await engine.insert(agent, [batch])
+    await engine.insert(agent, batches)
+  }
+}, 60_000)
+afterAll(async () => {
+  await reader.close()
+  await engine.dispose()
+})
+
+const instant = fc.oneof(
+  fc.integer({ min: -1, max: HOURS + 1 }).map((hour) => START_MS + hour * HOUR_MS),
+  fc.integer({ min: -HOUR_MS, max: (HOURS + 1) * HOUR_MS }).map((ms) => START_MS + ms),
+  fc.constantFrom(...hosts.flatMap(({ batches }) => batches.flatMap(({ samples }) => samples.map(({ timeMs }) => timeMs)))),
+)
+const periods = fc.tuple(instant, instant).filter(([a, b]) => a !== b)
+const periodOf = ([a, b]: readonly [number, number]): Period => ({ from: Math.min(a, b), to: Math.max(a, b) })
+
+test('ClickHouse answers what the slow way over plain arrays answers', async () => {
+  const store = createUsageStore(reader)
+  const streams = unwrap(await store.streams(['host:one', 'host:two', 'host:a'], []))
+  expect(streams).toHaveLength(9)
+  await fc.assert(
+    fc.asyncProperty(periods, async (ends) => {
+      const period = periodOf(ends)
+      expect(unwrap(await store.records(streams, period))).toEqual(unwrap(await memory.store.records(streams, period)))
+    }),
+    { numRuns: 60 },
+  )
+}, 60_000)
+
+test('usage of neighbouring periods adds up to the whole', async () => {
+  const store = createUsageStore(reader)
+  const streams = unwrap(await store.streams(['host:one'], ['host.disk.read']))
+  const total = async (period: Period): Promise<bigint> => {
+    const records = unwrap(await store.records(streams, period))
+    return records.reduce((sum, record) => sum + streamUsage(record, period).quantity, 0n)
+  }
+  await fc.assert(
+    fc.asyncProperty(periods, instant, async (ends, middle) => {
+      const { from, to } = periodOf(ends)
+      fc.pre(from < middle && middle < to)
+      expect((await total({ from, to: middle })) + (await total({ from: middle, to }))).toBe(await total({ from, to }))
+    }),
+    { numRuns: 15 },
+  )
+}, 60_000)
+
+test('charges and evidence are the same bytes as from plain arrays', async () => {
+  const stretch = { fromMs: BigInt(Date.UTC(2026, 2, 1)), toMs: BigInt(Date.UTC(2026, 2, 1, 1)) }
+  const request = create(RateRequestSchema, { period: stretch, tariff: TARIFF, assignments: [{ resource: 'host:a', period: stretch }] })
+  const charged = unwrap(await rate(request, createUsageStore(reader)))
+  const expected = unwrap(await rate(request, memory.store))
+  expect(charged.charges).toHaveLength(2)
+  expect(toBinary(RateResponseSchema, charged)).toEqual(toBinary(RateResponseSchema, expected))
+  expect(await collectEvidence(charged.charges, createArchive(reader))).toEqual(await collectEvidence(expected.charges, memory.archive))
+})
+
+describe('a resource', () => {
+  test.each([
+    ['itself', ['host:one/disk:a'], 1],
+    ['everything below it', ['host:one'], 3],
+    ['nothing beside it', ['host:on'], 0],
+    ['several', ['host:one/disk:a', 'host:two'], 4],
+  ])('includes %s', async (_, resources, count) => {
+    expect(unwrap(await createUsageStore(reader).streams(resources, []))).toHaveLength(count)
+  })
+
+  test('is narrowed by meter', async () => {
+    expect(unwrap(await createUsageStore(reader).streams(['host:a'], ['host.cpu.used']))).toHaveLength(1)
+  })
+})
+
+test('a reading whose batch has gone is EVIDENCE_MISSING', async () => {
+  const lonely = wanderingHost('lonely', 99)
+  await engine.define(lonely.agent, lonely.streams)
+  await engine.insert(lonely.agent, lonely.batches)
+  await engine.command(`ALTER TABLE ${engine.database}.batches DELETE WHERE agent = unhex('${lonely.agent.agentId.toHex()}') SETTINGS mutations_sync = 1`)
+  const store = createUsageStore(reader)
+  const streams = unwrap(await store.streams(['host:lonely'], []))
+  const answer = await store.records(streams, { from: START_MS, to: START_MS + HOURS * HOUR_MS })
+  expect(answer).toMatchObject({ ok: false, fault: { code: 'EVIDENCE_MISSING' } })
+})
+
+test('a database that is not there is STORE_UNAVAILABLE', async () => {
+  const stray = createReader(() => engine.connect(), 'no_such_database', 1)
+  expect(await createUsageStore(stray).streams(['host:a'], [])).toMatchObject({ ok: false, fault: { code: 'STORE_UNAVAILABLE' } })
+  await stray.close()
+})

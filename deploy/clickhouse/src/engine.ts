@@ -17,9 +17,9 @@ export interface Engine {
    *
    * @param database becomes the client's current database and must exist. Default `default`.
    */
-  connect(database?: string): Promise<ClickHouseClient>
+  readonly connect: (database?: string) => Promise<ClickHouseClient>
   /** Waits for running queries, then closes every client and the data directory. Safe to call twice. */
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 let current: string | undefined

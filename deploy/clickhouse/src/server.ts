@@ -16,7 +16,7 @@ export interface EngineServer {
   readonly url: string
   readonly faults: FaultSwitch
   /** Closes the port; the engine stays open. */
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 /**

@@ -13,9 +13,9 @@ export interface TestEngine {
   /** Data directory of the embedded engine; undefined on a server. */
   readonly path: string | undefined
   /** Opens one more client on the database. */
-  connect(): Promise<ClickHouseClient>
+  readonly connect: () => Promise<ClickHouseClient>
   /** Drops the database, closes every client, removes the directory. */
-  dispose(): Promise<void>
+  readonly dispose: () => Promise<void>
 }
 
 /**

@@ -36,7 +36,7 @@ export interface PostgresServer {
   /** Connection URL with user and password, database `postgres`. */
   readonly url: string
   /** Fast shutdown: open transactions roll back, everything committed is on disk. */
-  stop(): Promise<void>
+  readonly stop: () => Promise<void>
 }
 
 /**

@@ -11,7 +11,7 @@ import { startEmbeddedPostgres } from './server.ts'
 export interface TestDatabase {
   readonly url: string
   /** Drops the database, ending whatever is still connected to it. */
-  dispose(): Promise<void>
+  readonly dispose: () => Promise<void>
 }
 
 let shared: Promise<string> | undefined

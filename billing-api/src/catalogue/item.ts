@@ -5,7 +5,7 @@ import { collect, fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import { isBuiltInMeter, parseMeter } from '@vouch/proto/kernel/meter.ts'
 import { parseRoundingName } from '@vouch/proto/kernel/rounding.ts'
-import { conversion, parseUnit } from '@vouch/proto/kernel/unit.ts'
+import { conversion } from '@vouch/proto/kernel/unit.ts'
 
 /** What somebody asks to sell: a meter in a billable unit. */
 export interface ItemRequest {
@@ -25,7 +25,7 @@ export const QUANTITY_SCALE_MAX = 18
  */
 export function draftItem(request: ItemRequest, version: number): Result<Item> {
   const checks = collect<unknown>([
-    at('/unit', billable(request.meter, request.unit)),
+    billable(request.meter, request.unit),
     at('/rounding/mode', parseRoundingName(request.rounding.mode)),
     at('/rounding/scale', scale(request.rounding.scale)),
   ])
@@ -42,11 +42,9 @@ export function at<T>(pointer: string, result: Result<T>): Result<T> {
 }
 
 function billable(meter: string, unit: string): Result<unknown> {
-  if (!isBuiltInMeter(meter)) return parseMeter(meter, unit)
-  const known = parseMeter(meter)
-  if (!known.ok) return known
-  const target = parseUnit(unit)
-  return target.ok ? conversion(known.value.unit, target.value) : target
+  const named = isBuiltInMeter(meter) ? parseMeter(meter) : parseMeter(meter, unit)
+  if (!named.ok) return at(named.fault.code === 'METER_UNKNOWN' ? '/meter' : '/unit', named)
+  return at('/unit', conversion(named.value.unit, unit))
 }
 
 function scale(value: number): Result<number> {

@@ -1,4 +1,6 @@
-import { chmod, mkdir, open, readFile, stat } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { link, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { fromHex, toHex } from '@vouch/proto/kernel/bytes.ts'
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
@@ -15,21 +17,25 @@ const OTHERS = 0o077
  */
 export async function openIssuerKey(file: string): Promise<Result<Signer>> {
   try {
-    await mkdir(dirname(file), { recursive: true })
-    const handle = await open(file, 'wx', 0o600)
-    try {
-      await handle.writeFile(`${toHex(generateKeys().privateKey)}\n`)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await chmod(file, 0o600)
+    if (!existsSync(file)) await make(file)
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) {
-      return fail('DATA_DIRECTORY_UNWRITABLE', `the issuer's key cannot be made at ${file}: ${String(error)}`)
-    }
+    return fail('DATA_DIRECTORY_UNWRITABLE', `the issuer's key cannot be made at ${file}: ${String(error)}`)
   }
   return read(file)
+}
+
+/** The file appears whole or not at all, and of two that are made at once one stays. */
+async function make(file: string): Promise<void> {
+  await mkdir(dirname(file), { recursive: true })
+  const draft = `${file}.${randomUUID()}`
+  try {
+    await writeFile(draft, `${toHex(generateKeys().privateKey)}\n`, { mode: 0o600, flag: 'wx', flush: true })
+    await link(draft, file)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+  } finally {
+    await rm(draft, { force: true })
+  }
 }
 
 async function read(file: string): Promise<Result<Signer>> {

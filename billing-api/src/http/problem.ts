@@ -45,7 +45,7 @@ export function sendProblem(
   return reply
     .code(FAULTS[fault.code].http)
     .type('application/problem+json')
-    .send(JSON.stringify(problemOf(fault, request.id)))
+    .send(Buffer.from(JSON.stringify(problemOf(fault, request.id))))
 }
 
 function faultOf(error: unknown): Fault {

@@ -40,6 +40,7 @@ export async function createServer(
     keepAliveTimeout: IDLE_TIMEOUT_MS,
     forceCloseConnections: 'idle',
     genReqId: () => Buffer.from(services.chance.random(12)).toString('base64url'),
+    frameworkErrors: (error, request, reply) => void sendProblem(services.logger, error, request, reply),
     routerOptions: { maxParamLength: 200 },
   }) as FastifyInstance
   app.setValidatorCompiler(compileValidator)

@@ -28,7 +28,7 @@ const STATES: Readonly<Record<string, Failure>> = {
   '57014': fail('UNAVAILABLE', 'the statement took too long; send again, or ask for less'),
 }
 
-const UNREACHABLE = /^(?:08|57P|28)/
+const UNREACHABLE = /^(?:08|57P|28|3D)/
 const SYSTEM_CODES = new Set([
   'ECONNREFUSED',
   'ECONNRESET',

@@ -1,0 +1,75 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { contains, durationMs, overlaps } from '@vouch/proto/kernel/period.ts'
+import { closed, cutByContract } from './contract.ts'
+import type { Assignment, Contract } from './contract.ts'
+
+/** Contracts side by side, some with holes between them, the last perhaps without end. */
+const contracts = fc
+  .tuple(fc.array(fc.tuple(fc.nat(50), fc.integer({ min: 1, max: 200 })), { maxLength: 6 }), fc.boolean())
+  .map(([steps, open]) => {
+    let at = 0
+    return steps.map(([hole, length], index): Contract => {
+      const from = at + hole
+      at = from + length
+      const to = open && index === steps.length - 1 ? undefined : at
+      return { id: `${index}`, account: 'a', tariff: 't', tariffVersion: index + 1, period: { from, to } }
+    })
+  })
+
+const assignments = fc
+  .array(fc.tuple(fc.nat(300), fc.integer({ min: 1, max: 200 }), fc.constantFrom('a', 'b', 'c')), {
+    maxLength: 6,
+  })
+  .map((list) =>
+    list.map(([from, length, resource], index): Assignment => ({
+      id: `${index}`,
+      account: 'a',
+      resource,
+      period: { from, to: from + length },
+    })),
+  )
+
+const period = fc
+  .tuple(fc.nat(400), fc.integer({ min: 1, max: 400 }))
+  .map(([from, length]) => ({ from, to: from + length }))
+
+describe('cutByContract', () => {
+  it('rates each instant of an assignment once where a contract covers it, and never elsewhere', () => {
+    fc.assert(
+      fc.property(period, contracts, assignments, fc.nat(900), (span, all, assigned, at) => {
+        const parts = cutByContract(span, all, assigned).flatMap((stretch) => stretch.assigned)
+        const billed = parts.filter((part) => contains(part.period, at)).length
+        const covered = contains(span, at) && all.some((contract) => contains(closed(contract.period), at))
+        const held = assigned.filter((one) => contains(closed(one.period), at)).length
+        expect(billed).toBe(covered ? held : 0)
+      }),
+    )
+  })
+
+  it('gives parts in order of time that do not overlap, within the period', () => {
+    fc.assert(
+      fc.property(period, contracts, (span, all) => {
+        const parts = cutByContract(span, all, []).map((stretch) => stretch.period)
+        parts.forEach((part, index) => {
+          expect(span.from <= part.from && part.to <= span.to && durationMs(part) > 0).toBe(true)
+          const next = parts[index + 1]
+          if (next !== undefined) expect(overlaps(part, next) || next.from < part.from).toBe(false)
+        })
+      }),
+    )
+  })
+
+  it('gives the same whatever order it gets', () => {
+    fc.assert(
+      fc.property(period, contracts, assignments, (span, all, assigned) => {
+        const distinct = assigned.filter(
+          (one, index) => assigned.findIndex((other) => other.resource === one.resource) === index,
+        )
+        expect(cutByContract(span, all.toReversed(), distinct.toReversed())).toEqual(
+          cutByContract(span, all, distinct),
+        )
+      }),
+    )
+  })
+})

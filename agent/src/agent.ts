@@ -1,0 +1,305 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { fromBinary, toBinary } from '@bufbuild/protobuf'
+import { PolicySchema, SignedPolicySchema } from '@vouch/proto/gen/vouch/policy/v1/policy_pb.ts'
+import type { Policy, SignedPolicy } from '@vouch/proto/gen/vouch/policy/v1/policy_pb.ts'
+import { throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
+import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
+import type { AgentConfig } from './config.ts'
+import { backoffMs } from './delivery/backoff.ts'
+import { checkPolicy } from './delivery/policy.ts'
+import { needsSomebody } from './delivery/verdict.ts'
+import { enrol } from './grpc/enrolment.ts'
+import { startSender } from './grpc/sender.ts'
+import type { Sender } from './grpc/sender.ts'
+import { createSystemClock } from './host/clock.ts'
+import { createHostFiles } from './host/host-files.ts'
+import { createHostSource } from './host/host-source.ts'
+import { hostResource } from './host/machine-id.ts'
+import { openIdentity } from './identity/identity.ts'
+import type { Identity, IdentityStore } from './identity/identity.ts'
+import { MeteringRun } from './metering-run.ts'
+import type { SealedBatch } from './metering-run.ts'
+import type { Clock, Logger, Source } from './ports.ts'
+import { openSpool } from './spool/spool.ts'
+import type { Spool } from './spool/spool.ts'
+import { AGENT_VERSION } from './version.ts'
+
+/** What an agent is made of. */
+export interface AgentOptions {
+  readonly config: AgentConfig
+  readonly logger: Logger
+  /** Enrolment token, where it does not come from the configured file. */
+  readonly token?: string
+  /** What to sample; by default this host. */
+  readonly sources?: readonly Source[]
+  readonly clock?: Clock
+}
+
+/** How an agent is doing. */
+export interface AgentStatus {
+  readonly agentId: Uint8Array
+  readonly runId: Uint8Array
+  readonly resource: string
+  readonly spooledBatches: number
+  readonly spooledBytes: number
+  readonly pendingReadings: number
+  /** Why nothing is being delivered; undefined while all is well. */
+  readonly fault: Fault | undefined
+}
+
+/** A metering agent: by itself with `start`, or step by step. Failures are thrown as FaultError. */
+export interface Agent {
+  /** Takes the state directory, enrols if need be, and begins to deliver. Idempotent. */
+  open(): Promise<void>
+  /** Opens, then samples and seals at the configured cadence. */
+  start(): Promise<void>
+  /** Samples every source once. */
+  sampleOnce(): Promise<void>
+  /** Makes the readings so far durable. Faults: SPOOL_FULL, DISK_FULL. */
+  sealBatch(): Result<SealedBatch | undefined>
+  /** Whether every batch got its receipt within the time. */
+  flush(timeoutMs: number): Promise<boolean>
+  /** A last look, a final batch, and the time configured for its receipt. Undelivered batches stay in the spool. */
+  stop(): Promise<void>
+  /** Throws before `open`. */
+  status(): AgentStatus
+}
+
+/** Makes an agent; nothing happens before `open` or `start`. */
+export function createAgent(options: AgentOptions): Agent {
+  return new HostAgent(options)
+}
+
+/** What exists between `open` and `stop`. */
+interface Opened {
+  readonly resource: string
+  readonly identity: Identity
+  readonly spool: Spool
+  readonly run: MeteringRun
+  readonly sender: Sender
+}
+
+class HostAgent implements Agent {
+  readonly #options: AgentOptions
+  readonly #clock: Clock
+  readonly #stopping = new AbortController()
+  #opening: Promise<Opened> | undefined
+  #opened: Opened | undefined
+  #loop: Promise<void> | undefined
+  #batchIntervalMs: number
+
+  constructor(options: AgentOptions) {
+    this.#options = options
+    this.#clock = options.clock ?? createSystemClock()
+    this.#batchIntervalMs = options.config.batchIntervalMs
+  }
+
+  async open(): Promise<void> {
+    this.#opening ??= this.#open()
+    this.#opened = await this.#opening
+  }
+
+  async start(): Promise<void> {
+    await this.open()
+    this.#loop ??= this.#sampleAtCadence()
+  }
+
+  async sampleOnce(): Promise<void> {
+    await this.#state().run.look()
+  }
+
+  sealBatch(): Result<SealedBatch | undefined> {
+    const { run, sender } = this.#state()
+    const sealed = run.seal()
+    sender.notify()
+    return sealed
+  }
+
+  flush(timeoutMs: number): Promise<boolean> {
+    return this.#state().sender.flush(timeoutMs)
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#opening?.catch(() => undefined)
+    await this.#loop
+    if (this.#opened === undefined) return
+    const { run, sender, spool } = this.#opened
+    this.#opened = undefined
+    await run.look()
+    run.seal(true)
+    sender.notify()
+    await sender.flush(this.#options.config.stopTimeoutMs)
+    await sender.stop()
+    spool.close()
+  }
+
+  status(): AgentStatus {
+    const { identity, resource, run, sender, spool } = this.#state()
+    const { batches, bytes } = spool.usage()
+    return {
+      agentId: identity.agentId,
+      runId: run.runId,
+      resource,
+      spooledBatches: batches,
+      spooledBytes: bytes,
+      pendingReadings: run.pending,
+      fault: sender.fault(),
+    }
+  }
+
+  #state(): Opened {
+    if (this.#opened === undefined) throw new Error('the agent is not open')
+    return this.#opened
+  }
+
+  async #open(): Promise<Opened> {
+    const { config } = this.#options
+    const store = unwrap(openIdentity(config.stateDir))
+    const limits = { bytesMax: config.spoolBytesMax, ageMaxMs: config.spoolAgeMaxMs }
+    const spool = unwrap(openSpool(join(config.stateDir, 'spool.sqlite'), limits, this.#clock.wallMs()))
+    try {
+      const files = createHostFiles(config.root)
+      const resource = config.resource ?? (await hostResource(files, config.stateDir))
+      const identity = unwrap(store.identity()) ?? (await this.#enrol(store, resource))
+      const host = (): Source[] =>
+        config.hostMeters ? [createHostSource({ files, resource, scope: config.scope })] : []
+      return this.#assemble(store, spool, identity, resource, this.#options.sources ?? host())
+    } catch (error) {
+      spool.close()
+      throw error
+    }
+  }
+
+  #assemble(
+    store: IdentityStore,
+    spool: Spool,
+    identity: Identity,
+    resource: string,
+    sources: readonly Source[],
+  ): Opened {
+    const { config, logger } = this.#options
+    let signer = unwrap(store.signer())
+    const run = new MeteringRun(
+      {
+        agentId: identity.agentId,
+        agentVersion: AGENT_VERSION,
+        spool,
+        clock: this.#clock,
+        sources,
+        logger,
+        signer: () => signer,
+      },
+      config.cadenceMs,
+    )
+    const keptPolicy = spool.meta('policy')
+    if (keptPolicy !== undefined) {
+      this.#apply(run, fromBinary(PolicySchema, fromBinary(SignedPolicySchema, keptPolicy).policy))
+    }
+    const sender = startSender({
+      target: targetOf(config),
+      identity,
+      runId: run.runId,
+      agentVersion: AGENT_VERSION,
+      spool,
+      logger,
+      backoff: { baseMs: config.retryBaseMs, capMs: config.retryMaxMs },
+      answerTimeoutMs: config.answerTimeoutMs,
+      refusedPauseMs: config.refusedPauseMs,
+      signer: () => signer,
+      promoteKey: () => {
+        const promoted = store.promote()
+        signer = unwrap(store.signer())
+        return promoted
+      },
+      onPolicy: (policy) => this.#adopt(policy, run, spool, identity),
+    })
+    logger.info({ agent: identity.agentId.toHex(), resource }, 'metering')
+    return { resource, identity, spool, run, sender: unwrap(sender) }
+  }
+
+  /** Spends the token; tries again for as long as the collector cannot be reached. */
+  async #enrol(store: IdentityStore, resource: string): Promise<Identity> {
+    const { config, logger } = this.#options
+    const token = this.#options.token ?? readToken(config.tokenFile)
+    const signer = unwrap(store.signer())
+    const about = { token, signer, label: config.label, resource, agentVersion: AGENT_VERSION }
+    for (let attempt = 0; ; attempt += 1) {
+      const enrolled = await enrol(targetOf(config), about)
+      if (enrolled.ok) {
+        store.keep(enrolled.value)
+        logger.info({ agent: enrolled.value.agentId.toHex() }, 'enrolled')
+        return enrolled.value
+      }
+      if (needsSomebody(enrolled.fault.code) || this.#stopping.signal.aborted) return unwrap(enrolled)
+      logger.warn({ code: enrolled.fault.code }, `enrolment waits: ${enrolled.fault.message}`)
+      const pauseMs = backoffMs(attempt, Math.random(), {
+        baseMs: config.retryBaseMs,
+        capMs: config.retryMaxMs,
+      })
+      await this.#pause(pauseMs)
+    }
+  }
+
+  #adopt(signed: SignedPolicy, run: MeteringRun, spool: Spool, identity: Identity): void {
+    const checked = checkPolicy(signed, identity.collectorPublicKey, run.policyVersion, this.#clock.wallMs())
+    if (!checked.ok) {
+      this.#options.logger.warn({ code: checked.fault.code }, checked.fault.message)
+      return
+    }
+    spool.setMeta('policy', toBinary(SignedPolicySchema, signed))
+    this.#apply(run, checked.value)
+  }
+
+  #apply(run: MeteringRun, policy: Policy): void {
+    run.policyVersion = policy.version
+    run.cadenceMs = policy.cadenceMs
+    this.#batchIntervalMs = policy.batchIntervalMs
+  }
+
+  /** The first look is sealed at once, so that a crash soon after costs no counter its baseline. */
+  async #sampleAtCadence(): Promise<void> {
+    const { run } = this.#state()
+    let sealedMs = Number.NEGATIVE_INFINITY
+    let nextMs = this.#clock.monotonicMs()
+    while (!this.#stopping.signal.aborted) {
+      await run.look()
+      const nowMs = this.#clock.monotonicMs()
+      if (nowMs - sealedMs >= this.#batchIntervalMs - run.cadenceMs / 2) {
+        sealedMs = nowMs
+        this.sealBatch()
+      }
+      // Looks that were missed are not made up for: a burst would measure nothing new.
+      while (nextMs <= nowMs) nextMs += run.cadenceMs
+      await this.#pause(nextMs - nowMs)
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return setTimeout(ms, undefined, { signal: this.#stopping.signal }).catch(() => undefined)
+  }
+}
+
+function targetOf(config: AgentConfig) {
+  return { address: config.collector, caFile: config.tlsCaFile, tls: config.tls === 'on' }
+}
+
+/** Standard input or a file: an argument would show in the process list. */
+function readToken(file: string | undefined): string {
+  if (file === undefined) {
+    throwFault(
+      'CONFIG_MISSING',
+      'this agent is not enrolled; set VOUCH_AGENT_TOKEN_FILE to a file with a token',
+    )
+  }
+  try {
+    return readFileSync(file === '-' ? 0 : file, 'utf8').trim()
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    return throwFault('CONFIG_INVALID', `the token cannot be read: ${why}`, {
+      pointer: 'VOUCH_AGENT_TOKEN_FILE',
+    })
+  }
+}

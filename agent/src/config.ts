@@ -1,0 +1,178 @@
+import { hostname } from 'node:os'
+import { boolean, choice, defineConfig, integer, path, readConfig, text } from '@vouch/proto/kernel/config.ts'
+import type { Config } from '@vouch/proto/kernel/config.ts'
+import { fail } from '@vouch/proto/kernel/fault.ts'
+import type { Result } from '@vouch/proto/kernel/fault.ts'
+import { parseResourceId } from '@vouch/proto/kernel/id.ts'
+import type { JsonValue } from '@vouch/proto/kernel/json.ts'
+import { INTERVAL_MAX_MS, INTERVAL_MIN_MS } from './delivery/policy.ts'
+
+const interval = integer({ min: INTERVAL_MIN_MS, max: INTERVAL_MAX_MS })
+const pause = integer({ min: 10, max: INTERVAL_MAX_MS })
+const address = text({ max: 255, pattern: /^(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$/ })
+
+/** Every setting of the agent. */
+export const AGENT_SETTINGS = defineConfig({
+  stateDir: {
+    env: 'VOUCH_AGENT_STATE_DIR',
+    describe: 'directory of the key, the identity and the spool; one agent at a time',
+    parse: path,
+    fallback: '/var/lib/vouch-agent',
+  },
+  collector: {
+    env: 'VOUCH_AGENT_COLLECTOR',
+    describe: 'host:port of the collector',
+    parse: address,
+    fallback: 'localhost:7470',
+  },
+  tokenFile: {
+    env: 'VOUCH_AGENT_TOKEN_FILE',
+    describe: 'file with the enrolment token, "-" for standard input; read only until the agent is enrolled',
+    parse: path,
+    fallback: undefined,
+  },
+  tlsCaFile: {
+    env: 'VOUCH_TLS_CA_FILE',
+    describe: "PEM file of the authority of the collector's certificate",
+    parse: path,
+    fallback: undefined,
+  },
+  tls: {
+    env: 'VOUCH_TLS',
+    describe: 'off = no TLS, only towards a loopback address',
+    parse: choice(['on', 'off']),
+    fallback: 'on',
+  },
+  cadenceMs: {
+    env: 'VOUCH_AGENT_CADENCE_MS',
+    describe: 'milliseconds between two looks',
+    parse: interval,
+    fallback: 10_000,
+  },
+  batchIntervalMs: {
+    env: 'VOUCH_AGENT_BATCH_INTERVAL_MS',
+    describe: 'milliseconds between two batches',
+    parse: interval,
+    fallback: 60_000,
+  },
+  spoolBytesMax: {
+    env: 'VOUCH_AGENT_SPOOL_BYTES_MAX',
+    describe: 'octets of batches kept while the collector cannot be reached',
+    parse: integer({ min: 65_536, max: 2 ** 40 }),
+    fallback: 256 * 2 ** 20,
+  },
+  spoolAgeMaxMs: {
+    env: 'VOUCH_AGENT_SPOOL_AGE_MAX_MS',
+    describe: 'age of the oldest batch beyond which no further ones are kept',
+    parse: integer({ min: 60_000, max: 366 * 86_400_000 }),
+    fallback: 30 * 86_400_000,
+  },
+  retryBaseMs: {
+    env: 'VOUCH_AGENT_RETRY_BASE_MS',
+    describe: 'first pause before connecting again, doubled with each failure, drawn evenly from 0 on',
+    parse: pause,
+    fallback: 500,
+  },
+  retryMaxMs: {
+    env: 'VOUCH_AGENT_RETRY_MAX_MS',
+    describe: 'longest pause before connecting again',
+    parse: pause,
+    fallback: 30_000,
+  },
+  refusedPauseMs: {
+    env: 'VOUCH_AGENT_REFUSED_PAUSE_MS',
+    describe: 'pause after a refusal that somebody has to act on',
+    parse: pause,
+    fallback: 600_000,
+  },
+  answerTimeoutMs: {
+    env: 'VOUCH_AGENT_ANSWER_TIMEOUT_MS',
+    describe: 'milliseconds the collector may take to answer',
+    parse: pause,
+    fallback: 30_000,
+  },
+  stopTimeoutMs: {
+    env: 'VOUCH_AGENT_STOP_TIMEOUT_MS',
+    describe: 'milliseconds to wait at a stop for the last receipts; the spool keeps what has none',
+    parse: integer({ min: 0, max: 600_000 }),
+    fallback: 5000,
+  },
+  root: {
+    env: 'VOUCH_AGENT_ROOT',
+    describe: 'where the file tree of the metered host is mounted',
+    parse: path,
+    fallback: '/',
+  },
+  scope: {
+    env: 'VOUCH_AGENT_SCOPE',
+    describe: 'what the host is: auto = the container where it has limits, machine = always the machine',
+    parse: choice(['auto', 'machine']),
+    fallback: 'auto',
+  },
+  resource: {
+    env: 'VOUCH_AGENT_RESOURCE',
+    describe: 'resource id of the host, where the one derived from /etc/machine-id is a clone',
+    parse: parseResourceId,
+    fallback: undefined,
+  },
+  label: {
+    env: 'VOUCH_AGENT_LABEL',
+    describe: 'name of the host for people',
+    parse: text({ max: 200 }),
+    fallback: hostname(),
+  },
+  metricsListen: {
+    env: 'VOUCH_AGENT_METRICS_LISTEN',
+    describe: 'host:port of /metrics, /livez and /readyz',
+    parse: address,
+    fallback: undefined,
+  },
+  hostMeters: {
+    env: 'VOUCH_AGENT_HOST',
+    describe: 'false = do not meter the host itself',
+    parse: boolean,
+    fallback: true,
+  },
+  logLevel: {
+    env: 'VOUCH_LOG_LEVEL',
+    describe: 'least severe messages logged',
+    parse: choice(['debug', 'info', 'warn', 'error', 'silent']),
+    fallback: 'info',
+  },
+})
+
+/** The agent's validated settings. */
+export type AgentConfig = Config<typeof AGENT_SETTINGS>
+
+/** Variables that belong to other programs on the same host. */
+const OTHERS = [
+  'VOUCH_COLLECTOR',
+  'VOUCH_RATING',
+  'VOUCH_BILLING',
+  'VOUCH_CLICKHOUSE',
+  'VOUCH_DATABASE',
+  'VOUCH_TLS_',
+]
+
+/**
+ * Reads the settings from an environment and the content of a configuration file. Faults: CONFIG_MISSING,
+ * CONFIG_INVALID (TLS off towards another host, too), CONFIG_UNKNOWN_KEY.
+ */
+export function readAgentConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  file: JsonValue = {},
+): Result<AgentConfig> {
+  const config = readConfig(AGENT_SETTINGS, env, file, OTHERS)
+  if (!config.ok || config.value.tls === 'on' || isLoopback(config.value.collector)) return config
+  return fail(
+    'CONFIG_INVALID',
+    `VOUCH_TLS=off is for a loopback address, not for ${config.value.collector}`,
+    {
+      pointer: 'VOUCH_TLS',
+    },
+  )
+}
+
+function isLoopback(hostAndPort: string): boolean {
+  return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\]):\d+$/.test(hostAndPort)
+}

@@ -1,0 +1,41 @@
+import { fromBinary } from '@bufbuild/protobuf'
+import { PolicySchema } from '@vouch/proto/gen/vouch/policy/v1/policy_pb.ts'
+import type { Policy, SignedPolicy } from '@vouch/proto/gen/vouch/policy/v1/policy_pb.ts'
+import { fail, ok } from '@vouch/proto/kernel/fault.ts'
+import type { Result } from '@vouch/proto/kernel/fault.ts'
+import { TAGS, verify } from '@vouch/proto/seal/seal.ts'
+
+/** The shortest cadence and batch interval that a policy or setting may ask for, milliseconds. */
+export const INTERVAL_MIN_MS = 100
+
+/** The longest, milliseconds. */
+export const INTERVAL_MAX_MS = 3_600_000
+
+/**
+ * Checks a sampling policy: signed by the collector, newer than the one in force, not expired, and
+ * within bounds. Faults: SIGNATURE_INVALID, OUT_OF_RANGE.
+ */
+export function checkPolicy(
+  signed: SignedPolicy,
+  collectorPublicKey: Uint8Array,
+  versionInForce: bigint,
+  nowMs: number,
+): Result<Policy> {
+  if (!verify(TAGS.policy, signed.policy, signed.signature, collectorPublicKey)) {
+    return fail(
+      'SIGNATURE_INVALID',
+      'a sampling policy is not signed by the collector that enrolled this agent',
+    )
+  }
+  const policy = fromBinary(PolicySchema, signed.policy)
+  if (policy.version <= versionInForce) {
+    return fail('OUT_OF_RANGE', `policy ${policy.version} is not above ${versionInForce}, which is in force`)
+  }
+  if (policy.expiresMs <= BigInt(nowMs)) return fail('OUT_OF_RANGE', `policy ${policy.version} has expired`)
+  const inBounds = [policy.cadenceMs, policy.batchIntervalMs].every(
+    (ms) => ms >= INTERVAL_MIN_MS && ms <= INTERVAL_MAX_MS,
+  )
+  return inBounds
+    ? ok(policy)
+    : fail('OUT_OF_RANGE', `policy ${policy.version} asks for impossible intervals`)
+}

@@ -1,0 +1,78 @@
+import { create } from '@bufbuild/protobuf'
+import {
+  EnrolRequestSchema,
+  EnrolmentService,
+  RotateKeyRequestSchema,
+} from '@vouch/proto/gen/vouch/enrolment/v1/enrolment_pb.ts'
+import { fail, ok } from '@vouch/proto/kernel/fault.ts'
+import type { Result } from '@vouch/proto/kernel/fault.ts'
+import { enrolBytes, rotateBytes } from '@vouch/proto/seal/handshake.ts'
+import { TAGS } from '@vouch/proto/seal/seal.ts'
+import type { Signer } from '@vouch/proto/seal/seal.ts'
+import { faultOfError, makeClient } from '@vouch/proto/wire/grpc.ts'
+import type { Identity } from '../identity/identity.ts'
+import { CHANNEL_OPTIONS, channelCredentials } from './channel.ts'
+import type { Target } from './channel.ts'
+
+/** How long a call may take. */
+const CALL_TIMEOUT_MS = 10_000
+
+/** What an agent says of itself when it enrols. */
+export interface Enrolment {
+  readonly token: string
+  readonly signer: Signer
+  /** A name for people. */
+  readonly label: string
+  readonly resource: string
+  readonly agentVersion: string
+}
+
+/** Spends a token. Faults: the collector's own, UNAVAILABLE, CONFIG_INVALID. */
+export async function enrol(
+  target: Target,
+  { signer, token, ...about }: Enrolment,
+): Promise<Result<Identity>> {
+  const signature = signer.sign(TAGS.enrol, enrolBytes(token, signer.publicKey))
+  const request = create(EnrolRequestSchema, { ...about, token, publicKey: signer.publicKey, signature })
+  const response = await call(target, (client, options) => client.enrol(request, options))
+  if (!response.ok) return response
+  const { agentId, collectorPublicKey } = response.value
+  if (agentId.length === 16 && collectorPublicKey.length === 32) return ok({ agentId, collectorPublicKey })
+  return fail('INTERNAL', 'the collector answered the enrolment without a usable identity')
+}
+
+/** Replaces the key in force by the following one. Faults: the collector's own, UNAVAILABLE, CONFIG_INVALID. */
+export async function rotate(
+  target: Target,
+  agentId: Uint8Array,
+  current: Signer,
+  next: Signer,
+): Promise<Result<void>> {
+  const bytes = rotateBytes(agentId, next.publicKey)
+  const request = create(RotateKeyRequestSchema, {
+    agentId,
+    newPublicKey: next.publicKey,
+    signatureByCurrent: current.sign(TAGS.rotate, bytes),
+    signatureByNew: next.sign(TAGS.rotate, bytes),
+  })
+  const response = await call(target, (client, options) => client.rotateKey(request, options))
+  return response.ok ? ok(undefined) : response
+}
+
+type EnrolmentClient = ReturnType<typeof makeClient<(typeof EnrolmentService)['method']>>
+
+async function call<T>(
+  target: Target,
+  body: (client: EnrolmentClient, options: { deadline: number }) => Promise<T>,
+): Promise<Result<T>> {
+  const credentials = channelCredentials(target)
+  if (!credentials.ok) return credentials
+  const client = makeClient(EnrolmentService, target.address, credentials.value, CHANNEL_OPTIONS)
+  try {
+    return ok(await body(client, { deadline: Date.now() + CALL_TIMEOUT_MS }))
+  } catch (error) {
+    return { ok: false, fault: faultOfError(error) }
+  } finally {
+    client.close()
+  }
+}

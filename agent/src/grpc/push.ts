@@ -1,0 +1,210 @@
+import { create } from '@bufbuild/protobuf'
+import {
+  HelloSchema,
+  PushRequestSchema,
+  AgentFrameSchema,
+  StreamDefinitionsSchema,
+} from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
+import type {
+  AgentFrame,
+  Challenge,
+  CollectorFrame,
+  PushRequest,
+  PushResponse,
+  Rejection,
+  SignedReceipt,
+  Welcome,
+} from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
+import type { SignedPolicy } from '@vouch/proto/gen/vouch/policy/v1/policy_pb.ts'
+import type { Fault } from '@vouch/proto/kernel/fault.ts'
+import { helloBytes } from '@vouch/proto/seal/handshake.ts'
+import { TAGS } from '@vouch/proto/seal/seal.ts'
+import type { Signer } from '@vouch/proto/seal/seal.ts'
+import { faultOfError, isFaultCode } from '@vouch/proto/wire/grpc.ts'
+import type { ClientDuplexStream } from '@grpc/grpc-js'
+import { checkReceipt } from '../delivery/receipt.ts'
+import type { Identity } from '../identity/identity.ts'
+import type { Logger } from '../ports.ts'
+import type { Spool } from '../spool/spool.ts'
+
+/** The two ends of a connection's frames. */
+export type FrameStream = ClientDuplexStream<PushRequest, PushResponse>
+
+/** What a connection works with. */
+export interface PushContext {
+  readonly identity: Identity
+  readonly signer: Signer
+  readonly runId: Uint8Array
+  readonly agentVersion: string
+  readonly spool: Spool
+  readonly logger: Logger
+  /** How long the collector may take to answer a frame that demands an answer, milliseconds. */
+  readonly answerTimeoutMs: number
+  /** Ends the connection once the run's batches have their receipts; the current run stays open for more. */
+  readonly endsWhenDrained: boolean
+  onReceipt(): void
+  onPolicy(policy: SignedPolicy): void
+}
+
+/** How a connection ended. */
+export interface PushOutcome {
+  /** Whether any batch got its receipt: then the next attempt starts afresh. */
+  readonly progressed: boolean
+  /** Absent after an orderly end. */
+  readonly fault?: Fault
+  /** What the collector asks to wait at least, milliseconds. */
+  readonly retryAfterMs: number
+}
+
+/** Most unacknowledged batches whatever the collector offers. */
+const WINDOW_MAX = 64
+
+/** Definitions in one frame. */
+const DEFINITIONS_PER_FRAME = 500
+
+/**
+ * One connection, for one run: challenge, hello, welcome, then definitions and batches within the
+ * window. It always begins with the first batch that has no receipt; a batch leaves the spool only
+ * on a receipt that holds.
+ */
+export class PushConnection {
+  readonly ended: Promise<PushOutcome>
+  readonly #stream: FrameStream
+  readonly #context: PushContext
+  readonly #end: (outcome: PushOutcome) => void
+  #timer: NodeJS.Timeout | undefined
+  #progressed = false
+  #welcome: Welcome | undefined
+  #sent = 0n
+  #acknowledged = 0n
+  #defined = 0
+  #over = false
+
+  constructor(stream: FrameStream, context: PushContext) {
+    this.#stream = stream
+    this.#context = context
+    const { promise, resolve } = Promise.withResolvers<PushOutcome>()
+    this.ended = promise
+    this.#end = resolve
+    stream.on('data', (response: PushResponse) => this.#receive(response.frame))
+    stream.on('error', (error) => this.#finish(faultOfError(error)))
+    stream.on('end', () => this.#finish())
+    this.#expectAnswer()
+  }
+
+  /** Sends what the window allows; to be called when the spool has grown. */
+  pump(): void {
+    const { spool, runId } = this.#context
+    if (this.#welcome === undefined || this.#over) return
+    const window = BigInt(Math.min(WINDOW_MAX, Math.max(1, this.#welcome.windowBatches)))
+    const from = this.#sent > this.#acknowledged ? this.#sent : this.#acknowledged
+    const room = window - (from - this.#acknowledged)
+    if (room <= 0n) return
+    for (const { sequence, signed } of spool.batches(runId, from, Number(room))) {
+      this.#define()
+      this.#send({ case: 'batch', value: signed })
+      if (this.#sent === 0n) this.#acknowledged = sequence - 1n
+      this.#sent = sequence
+    }
+    if (this.#sent > this.#acknowledged) this.#expectAnswer()
+    else if (this.#context.endsWhenDrained) this.close()
+  }
+
+  /** Ends the connection in order. */
+  close(): void {
+    if (this.#over) return
+    this.#stream.end()
+    this.#finish()
+  }
+
+  #receive(frame: CollectorFrame | undefined): void {
+    if (this.#over) return
+    switch (frame?.kind.case) {
+      case 'challenge':
+        return this.#answer(frame.kind.value)
+      case 'welcome':
+        this.#settle()
+        this.#welcome = frame.kind.value
+        return this.pump()
+      case 'receipt':
+        return this.#receipt(frame.kind.value)
+      case 'rejection':
+        return this.#rejected(frame.kind.value)
+      case 'policy':
+        return this.#context.onPolicy(frame.kind.value)
+      default:
+        // A frame of a later version of the protocol: not for this agent.
+        return undefined
+    }
+  }
+
+  #answer({ nonce }: Challenge): void {
+    const { identity, runId, signer, agentVersion } = this.#context
+    const { agentId } = identity
+    const signature = signer.sign(TAGS.hello, helloBytes(nonce, agentId, runId))
+    const hello = create(HelloSchema, { agentId, runId, keyId: signer.keyId, signature, agentVersion })
+    this.#send({ case: 'hello', value: hello })
+    this.#expectAnswer()
+  }
+
+  #receipt(signed: SignedReceipt): void {
+    const { identity, runId, spool, logger } = this.#context
+    const checked = checkReceipt(signed, {
+      ...identity,
+      runId,
+      digest: (sequence) => spool.digest(runId, sequence),
+    })
+    if (!checked.ok) return this.#finish(checked.fault)
+    const receipt = checked.value
+    if (receipt === undefined) return
+    for (const { sequence, code, message } of receipt.quarantined) {
+      logger.error({ sequence: sequence.toString(), code }, `the collector set a batch aside: ${message}`)
+    }
+    spool.release(runId, receipt.sequence)
+    this.#acknowledged = receipt.sequence
+    this.#progressed = true
+    this.#settle()
+    this.#context.onReceipt()
+    this.pump()
+  }
+
+  #rejected({ sequence, code, message, retryAfterMs }: Rejection): void {
+    const known = isFaultCode(code) ? code : 'INTERNAL'
+    const text = sequence === 0n ? message : `batch ${sequence}: ${message}`
+    this.#finish({ code: known, message: text }, retryAfterMs)
+  }
+
+  #define(): void {
+    for (;;) {
+      const next = this.#context.spool.definitions(this.#defined, DEFINITIONS_PER_FRAME)
+      const last = next.at(-1)
+      if (last === undefined) return
+      this.#defined = last.order
+      const streams = next.map(({ definition }) => definition)
+      this.#send({ case: 'definitions', value: create(StreamDefinitionsSchema, { streams }) })
+    }
+  }
+
+  #send(kind: AgentFrame['kind']): void {
+    this.#stream.write(create(PushRequestSchema, { frame: create(AgentFrameSchema, { kind }) }))
+  }
+
+  #expectAnswer(): void {
+    clearTimeout(this.#timer)
+    const { answerTimeoutMs } = this.#context
+    const fault: Fault = { code: 'UNAVAILABLE', message: `no answer in ${answerTimeoutMs} ms` }
+    this.#timer = setTimeout(() => this.#finish(fault), answerTimeoutMs)
+  }
+
+  #settle(): void {
+    clearTimeout(this.#timer)
+  }
+
+  #finish(fault?: Fault, retryAfterMs = 0): void {
+    if (this.#over) return
+    this.#over = true
+    this.#settle()
+    if (fault !== undefined) this.#stream.cancel()
+    this.#end({ progressed: this.#progressed, retryAfterMs, ...(fault === undefined ? {} : { fault }) })
+  }
+}

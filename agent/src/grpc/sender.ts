@@ -1,0 +1,148 @@
+import { setTimeout } from 'node:timers/promises'
+import { IngestService } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
+import type { SignedPolicy } from '@vouch/proto/gen/vouch/policy/v1/policy_pb.ts'
+import { equalBytes } from '@vouch/proto/kernel/bytes.ts'
+import { ok } from '@vouch/proto/kernel/fault.ts'
+import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
+import type { Signer } from '@vouch/proto/seal/seal.ts'
+import { makeClient } from '@vouch/proto/wire/grpc.ts'
+import { backoffMs } from '../delivery/backoff.ts'
+import type { BackoffBounds } from '../delivery/backoff.ts'
+import { isRetiredKey, needsSomebody } from '../delivery/verdict.ts'
+import type { Identity } from '../identity/identity.ts'
+import type { Logger } from '../ports.ts'
+import type { Spool } from '../spool/spool.ts'
+import { CHANNEL_OPTIONS, channelCredentials } from './channel.ts'
+import type { Target } from './channel.ts'
+import { PushConnection } from './push.ts'
+
+/** What a sender works with. */
+export interface SenderOptions {
+  readonly target: Target
+  readonly identity: Identity
+  readonly runId: Uint8Array
+  readonly agentVersion: string
+  readonly spool: Spool
+  readonly logger: Logger
+  readonly backoff: BackoffBounds
+  readonly answerTimeoutMs: number
+  /** Pause after a refusal that somebody has to act on, milliseconds. */
+  readonly refusedPauseMs: number
+  /** The key in force; throws where its file was damaged since. */
+  signer(): Signer
+  /** Puts the following key in force, if there is one. */
+  promoteKey(): boolean
+  onPolicy(policy: SignedPolicy): void
+}
+
+/** Delivers the spool, run by run in the order of their sealing, for as long as it is not stopped. */
+export interface Sender {
+  /** The spool has grown. */
+  notify(): void
+  /** Resolves with true when the spool is empty, with false after the timeout. */
+  flush(timeoutMs: number): Promise<boolean>
+  /** Why nothing is being delivered; undefined while all is well. */
+  fault(): Fault | undefined
+  stop(): Promise<void>
+}
+
+/** Starts delivering. Faults: CONFIG_INVALID. */
+export function startSender(options: SenderOptions): Result<Sender> {
+  const credentials = channelCredentials(options.target)
+  if (!credentials.ok) return credentials
+  const client = makeClient(IngestService, options.target.address, credentials.value, CHANNEL_OPTIONS)
+  const loop = new DeliveryLoop(options, () => client.push())
+  const done = loop.run().finally(() => client.close())
+  return ok({
+    notify: () => loop.notify(),
+    flush: (timeoutMs) => loop.flush(timeoutMs),
+    fault: () => loop.fault,
+    stop: async () => {
+      loop.stop()
+      await done
+    },
+  })
+}
+
+class DeliveryLoop {
+  fault: Fault | undefined
+  readonly #options: SenderOptions
+  readonly #connect: () => ConstructorParameters<typeof PushConnection>[0]
+  readonly #stopping = new AbortController()
+  readonly #waiting = new Set<() => void>()
+  #connection: PushConnection | undefined
+  #attempt = 0
+
+  constructor(options: SenderOptions, connect: () => ConstructorParameters<typeof PushConnection>[0]) {
+    this.#options = options
+    this.#connect = connect
+  }
+
+  async run(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      const pauseMs = await this.#deliver()
+      if (pauseMs > 0) await this.#pause(pauseMs)
+    }
+  }
+
+  notify(): void {
+    this.#connection?.pump()
+  }
+
+  async flush(timeoutMs: number): Promise<boolean> {
+    const isEmpty = (): boolean => this.#options.spool.usage().batches === 0
+    if (isEmpty()) return true
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const check = (): void => {
+      if (isEmpty()) resolve()
+    }
+    this.#waiting.add(check)
+    const ended = new AbortController()
+    await Promise.race([promise, setTimeout(timeoutMs, undefined, ended).catch(() => undefined)])
+    ended.abort()
+    this.#waiting.delete(check)
+    return isEmpty()
+  }
+
+  stop(): void {
+    this.#stopping.abort()
+    this.#connection?.close()
+  }
+
+  /** One connection from beginning to end; returns the pause before the next one, milliseconds. */
+  async #deliver(): Promise<number> {
+    const { spool, runId: current, logger, refusedPauseMs, backoff } = this.#options
+    const runId = spool.oldestRun() ?? current
+    const isOld = !equalBytes(runId, current)
+    const connection = new PushConnection(this.#connect(), {
+      ...this.#options,
+      signer: this.#options.signer(),
+      runId,
+      endsWhenDrained: isOld,
+      onReceipt: () => this.#received(),
+    })
+    this.#connection = connection
+    const { fault, progressed, retryAfterMs } = await connection.ended
+    this.#connection = undefined
+    if (progressed) this.#attempt = 0
+    if (this.#stopping.signal.aborted || (isOld && progressed && fault === undefined)) return 0
+    if (fault === undefined) return backoffMs(this.#attempt++, Math.random(), backoff)
+    if (isRetiredKey(fault.code) && this.#options.promoteKey()) return 0
+    const repeated = this.fault?.code === fault.code
+    this.fault = fault
+    if (!repeated) logger.warn({ code: fault.code }, `delivery stopped: ${fault.message}`)
+    if (needsSomebody(fault.code)) return Math.max(refusedPauseMs, retryAfterMs)
+    return Math.max(retryAfterMs, backoffMs(this.#attempt++, Math.random(), backoff))
+  }
+
+  #received(): void {
+    if (this.fault !== undefined) this.#options.logger.info({}, 'delivery works again')
+    this.fault = undefined
+    for (const check of this.#waiting) check()
+  }
+
+  /** Resolves early, not at all badly, when the sender is stopped. */
+  #pause(ms: number): Promise<void> {
+    return setTimeout(ms, undefined, { signal: this.#stopping.signal }).catch(() => undefined)
+  }
+}

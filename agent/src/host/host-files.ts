@@ -1,0 +1,37 @@
+import { lstat, readFile, readdir, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
+
+/** The file tree of the metered host, at `/` or where a container has it mounted. */
+export interface HostFiles {
+  /** The process whose namespaces are the host's: the agent's own at `/`, otherwise the host's first one. */
+  readonly process: 'self' | '1'
+  /** A file's text; undefined where it is absent or cannot be read. */
+  text(path: string): Promise<string | undefined>
+  textOr(path: string, fallback: string): Promise<string>
+  /** Names in a directory, sorted; none where it is absent. */
+  names(path: string): Promise<string[]>
+  exists(path: string): Promise<boolean>
+  /** Octets that files occupy on the file system mounted there; undefined where it does not answer. */
+  usedOctets(mountPoint: string): Promise<bigint | undefined>
+}
+
+/** Reads the tree below `root`. Whatever cannot be read is absent, never zero. */
+export function createHostFiles(root: string): HostFiles {
+  const text = (path: string): Promise<string | undefined> =>
+    readFile(join(root, path), 'utf8').catch(() => undefined)
+  return {
+    process: root === '/' ? 'self' : '1',
+    text,
+    textOr: async (path, fallback) => (await text(path)) ?? fallback,
+    names: async (path) => (await readdir(join(root, path)).catch((): string[] => [])).toSorted(),
+    exists: (path) =>
+      lstat(join(root, path)).then(
+        () => true,
+        () => false,
+      ),
+    usedOctets: async (mountPoint) => {
+      const stat = await statfs(join(root, mountPoint), { bigint: true }).catch(() => undefined)
+      return stat === undefined ? undefined : (stat.blocks - stat.bfree) * stat.bsize
+    },
+  }
+}

@@ -1,0 +1,13 @@
+/** Version of the schema below, kept in `user_version`. */
+export const SPOOL_VERSION = 1
+
+/** The spool's tables. Registers are text because SQLite's integers are signed. */
+export const SPOOL_SCHEMA = `
+CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
+CREATE TABLE streams (id INTEGER PRIMARY KEY AUTOINCREMENT, stream BLOB NOT NULL UNIQUE, definition BLOB NOT NULL) STRICT;
+CREATE TABLE states (stream BLOB PRIMARY KEY, life TEXT NOT NULL, epoch INTEGER NOT NULL, time_ms INTEGER NOT NULL,
+  boottime_ms INTEGER NOT NULL, register TEXT NOT NULL, remainder TEXT NOT NULL) STRICT;
+CREATE TABLE batches (id INTEGER PRIMARY KEY AUTOINCREMENT, run BLOB NOT NULL, sequence INTEGER NOT NULL,
+  sealed_ms INTEGER NOT NULL, digest BLOB NOT NULL, signed BLOB NOT NULL, UNIQUE (run, sequence)) STRICT;
+CREATE TABLE losses (loss BLOB NOT NULL) STRICT;
+`

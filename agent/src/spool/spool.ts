@@ -1,0 +1,230 @@
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import {
+  LossSchema,
+  SignedBatchSchema,
+  StreamDefinitionSchema,
+} from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
+import type { Loss, SignedBatch, StreamDefinition } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
+import { fail, ok } from '@vouch/proto/kernel/fault.ts'
+import type { Result } from '@vouch/proto/kernel/fault.ts'
+import type { StreamDeclaration, StreamState } from '../reading/meter-book.ts'
+import { openDatabase } from './database.ts'
+import type { Database } from './database.ts'
+
+/** A batch that waits for its receipt. */
+export interface SpooledBatch {
+  /** 16 bytes. */
+  readonly runId: Uint8Array
+  readonly sequence: bigint
+  /** 32 bytes. */
+  readonly digest: Uint8Array
+  readonly signed: SignedBatch
+}
+
+/** What becomes durable together: a batch, the registers it ends with, and the streams it names first. */
+export interface Sealed extends SpooledBatch {
+  readonly sealedMs: number
+  readonly states: readonly StreamState[]
+  readonly declared: readonly StreamDeclaration[]
+  /** The batch of an orderly stop is taken even where the spool is at its bound. */
+  readonly final: boolean
+}
+
+/** A definition and its place in the order in which definitions were kept. */
+export interface SpooledDefinition {
+  readonly order: number
+  readonly definition: StreamDefinition
+}
+
+/** The bounds of a spool. */
+export interface SpoolLimits {
+  /** Octets of batches kept at most. */
+  readonly bytesMax: number
+  /** Age of the oldest batch beyond which no further ones are taken, milliseconds. */
+  readonly ageMaxMs: number
+}
+
+/** Batches on disk until the collector vouches for them, and the registers they left off at. */
+export interface Spool {
+  /** What was lost with a spool that could not be read; to be sent with the next batch. */
+  readonly losses: readonly Loss[]
+  states(): StreamState[]
+  /** Digest of the last batch ever kept; empty before the first. */
+  lastDigest(): Uint8Array
+  /** Keeps a batch, durably. Faults: SPOOL_FULL, DISK_FULL; nothing is kept then. */
+  append(sealed: Sealed): Result<void>
+  /** The run whose batches have to go first; undefined when the spool is empty. */
+  oldestRun(): Uint8Array | undefined
+  /** Batches of a run after a sequence, in order. */
+  batches(runId: Uint8Array, after: bigint, limit: number): SpooledBatch[]
+  digest(runId: Uint8Array, sequence: bigint): Uint8Array | undefined
+  /** Deletes the batches of a run up to a sequence, their receipt being verified. */
+  release(runId: Uint8Array, sequence: bigint): void
+  /** Definitions kept after a place in their order, at most `limit`. */
+  definitions(after: number, limit: number): SpooledDefinition[]
+  /** Small facts that outlive the process. */
+  meta(key: string): Uint8Array | undefined
+  setMeta(key: string, value: Uint8Array): void
+  usage(): { readonly batches: number; readonly bytes: number }
+  close(): void
+}
+
+/** Registers and definitions that no batch touched for so long are forgotten. */
+const STREAM_AGE_MAX_MS = 90 * 24 * 3600 * 1000
+
+/**
+ * Opens the spool of a state directory. A spool that cannot be read is set aside under another name
+ * and never blocks the start. Faults: DATA_DIRECTORY_LOCKED, DATA_DIRECTORY_NEWER, DATA_DIRECTORY_UNWRITABLE.
+ */
+export function openSpool(path: string, limits: SpoolLimits, nowMs: number): Result<Spool> {
+  const database = openDatabase(path, limits.bytesMax, nowMs)
+  if (!database.ok) return database
+  const db = database.value
+  db.run(
+    'DELETE FROM streams WHERE stream IN (SELECT stream FROM states WHERE time_ms < ?)',
+    nowMs - STREAM_AGE_MAX_MS,
+  )
+  db.run('DELETE FROM states WHERE time_ms < ?', nowMs - STREAM_AGE_MAX_MS)
+  return ok(new SqliteSpool(db, limits))
+}
+
+class SqliteSpool implements Spool {
+  readonly losses: readonly Loss[]
+  readonly #db: Database
+  readonly #limits: SpoolLimits
+  #usage: { batches: number; bytes: number }
+
+  constructor(db: Database, limits: SpoolLimits) {
+    this.#db = db
+    this.#limits = limits
+    this.losses = db.all('SELECT loss FROM losses').map((row) => fromBinary(LossSchema, row.bytes('loss')))
+    const [sum] = db.all('SELECT count(*) AS batches, coalesce(sum(length(signed)), 0) AS bytes FROM batches')
+    this.#usage = { batches: sum?.integer('batches') ?? 0, bytes: sum?.integer('bytes') ?? 0 }
+  }
+
+  states(): StreamState[] {
+    return this.#db.all('SELECT * FROM states').map((row) => ({
+      id: row.bytes('stream'),
+      state: {
+        life: row.text('life'),
+        epoch: row.integer('epoch'),
+        timeMs: row.integer('time_ms'),
+        boottimeMs: row.integer('boottime_ms'),
+        register: BigInt(row.text('register')),
+        remainder: BigInt(row.text('remainder')),
+        level: 0n,
+        monotonicMs: 0,
+        look: 0,
+      },
+    }))
+  }
+
+  lastDigest(): Uint8Array {
+    return this.meta('last_digest') ?? new Uint8Array()
+  }
+
+  append(sealed: Sealed): Result<void> {
+    const signed = toBinary(SignedBatchSchema, sealed.signed)
+    const full = sealed.final ? undefined : this.#fullness(signed.length, sealed.sealedMs)
+    if (full !== undefined) return fail('SPOOL_FULL', full)
+    const kept = this.#db.transaction(() => {
+      this.#db.run(
+        'INSERT INTO batches (run, sequence, sealed_ms, digest, signed) VALUES (?, ?, ?, ?, ?)',
+        ...[sealed.runId, sealed.sequence, sealed.sealedMs, sealed.digest, signed],
+      )
+      for (const { id, state } of sealed.states) this.#putState(id, state)
+      for (const declaration of sealed.declared) this.#putDefinition(declaration)
+      this.setMeta('last_digest', sealed.digest)
+      this.#db.run('DELETE FROM losses')
+    })
+    if (kept.ok) this.#count(1, signed.length)
+    return kept
+  }
+
+  oldestRun(): Uint8Array | undefined {
+    return this.#db.all('SELECT run FROM batches ORDER BY id LIMIT 1')[0]?.bytes('run')
+  }
+
+  batches(runId: Uint8Array, after: bigint, limit: number): SpooledBatch[] {
+    const sql =
+      'SELECT sequence, digest, signed FROM batches WHERE run = ? AND sequence > ? ORDER BY sequence LIMIT ?'
+    return this.#db.all(sql, runId, after, limit).map((row) => ({
+      runId,
+      sequence: BigInt(row.integer('sequence')),
+      digest: row.bytes('digest'),
+      signed: fromBinary(SignedBatchSchema, row.bytes('signed')),
+    }))
+  }
+
+  digest(runId: Uint8Array, sequence: bigint): Uint8Array | undefined {
+    const rows = this.#db.all('SELECT digest FROM batches WHERE run = ? AND sequence = ?', runId, sequence)
+    return rows[0]?.bytes('digest')
+  }
+
+  release(runId: Uint8Array, sequence: bigint): void {
+    const where = 'FROM batches WHERE run = ? AND sequence <= ?'
+    const sum = `SELECT count(*) AS batches, coalesce(sum(length(signed)), 0) AS bytes ${where}`
+    const [gone] = this.#db.all(sum, runId, sequence)
+    this.#db.run(`DELETE ${where}`, runId, sequence)
+    this.#count(-(gone?.integer('batches') ?? 0), -(gone?.integer('bytes') ?? 0))
+  }
+
+  definitions(after: number, limit: number): SpooledDefinition[] {
+    const rows = this.#db.all(
+      'SELECT id, definition FROM streams WHERE id > ? ORDER BY id LIMIT ?',
+      after,
+      limit,
+    )
+    return rows.map((row) => ({
+      order: row.integer('id'),
+      definition: fromBinary(StreamDefinitionSchema, row.bytes('definition')),
+    }))
+  }
+
+  meta(key: string): Uint8Array | undefined {
+    return this.#db.all('SELECT value FROM meta WHERE key = ?', key)[0]?.bytes('value')
+  }
+
+  setMeta(key: string, value: Uint8Array): void {
+    this.#db.run('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)', key, value)
+  }
+
+  usage(): { readonly batches: number; readonly bytes: number } {
+    return { ...this.#usage }
+  }
+
+  close(): void {
+    this.#db.close()
+  }
+
+  #putState(id: Uint8Array, state: StreamState['state']): void {
+    this.#db.run(
+      'INSERT OR REPLACE INTO states (stream, life, epoch, time_ms, boottime_ms, register, remainder) VALUES (?, ?, ?, ?, ?, ?, ?)',
+      ...[id, state.life, state.epoch, state.timeMs, state.boottimeMs],
+      ...[state.register.toString(), state.remainder.toString()],
+    )
+  }
+
+  #putDefinition({ id, ...declaration }: StreamDeclaration): void {
+    const definition = create(StreamDefinitionSchema, { streamId: id, ...declaration })
+    const bytes = toBinary(StreamDefinitionSchema, definition)
+    // A changed definition moves to the end of the order, so that open connections learn of it.
+    const same = this.#db.all('SELECT 1 FROM streams WHERE stream = ? AND definition = ?', id, bytes)
+    if (same.length > 0) return
+    this.#db.run('DELETE FROM streams WHERE stream = ?', id)
+    this.#db.run('INSERT INTO streams (stream, definition) VALUES (?, ?)', id, bytes)
+  }
+
+  #fullness(bytes: number, nowMs: number): string | undefined {
+    if (this.#usage.bytes + bytes > this.#limits.bytesMax)
+      return `the spool holds ${this.#usage.bytes} of ${this.#limits.bytesMax} octets`
+    const oldest = this.#db.all('SELECT sealed_ms FROM batches ORDER BY id LIMIT 1')[0]?.integer('sealed_ms')
+    if (oldest !== undefined && nowMs - oldest > this.#limits.ageMaxMs)
+      return `the oldest batch has waited for ${nowMs - oldest} ms`
+    return undefined
+  }
+
+  #count(batches: number, bytes: number): void {
+    this.#usage = { batches: this.#usage.batches + batches, bytes: this.#usage.bytes + bytes }
+  }
+}

@@ -1,0 +1,156 @@
+import { randomBytes } from 'node:crypto'
+import { create, toBinary } from '@bufbuild/protobuf'
+import * as grpc from '@grpc/grpc-js'
+import { EnrolResponseSchema, EnrolmentService } from '@vouch/proto/gen/vouch/enrolment/v1/enrolment_pb.ts'
+import type { StreamDefinition } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
+import {
+  ChallengeSchema,
+  CollectorFrameSchema,
+  IngestService,
+  PushResponseSchema,
+  ReceiptSchema,
+  RejectionSchema,
+  SignedReceiptSchema,
+  WelcomeSchema,
+} from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
+import type { CollectorFrame, PushRequest, PushResponse } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
+import { SignedPolicySchema } from '@vouch/proto/gen/vouch/policy/v1/policy_pb.ts'
+import { fail, unwrap } from '@vouch/proto/kernel/fault.ts'
+import type { FaultCode } from '@vouch/proto/kernel/fault.ts'
+import { openBatch } from '@vouch/proto/seal/batch.ts'
+import { enrolBytes, helloBytes, rotateBytes } from '@vouch/proto/seal/handshake.ts'
+import { TAGS, generateKeys, signerOf, verify } from '@vouch/proto/seal/seal.ts'
+import type { BatchHeader } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
+import { decodeBody } from '@vouch/proto/wire/body.ts'
+import type { Columns } from '@vouch/proto/wire/body.ts'
+import { addService, faultToStatus } from '@vouch/proto/wire/grpc.ts'
+
+/** A batch as it arrived, checked. */
+export interface Arrived {
+  readonly header: BatchHeader
+  readonly digest: Uint8Array
+  readonly columns: Columns
+}
+
+/** A collector that keeps everything in memory and can be told to misbehave. */
+export interface FakeCollector {
+  readonly address: string
+  /** Every batch in the order of arrival, repeats included. */
+  readonly arrived: Arrived[]
+  readonly definitions: Map<string, StreamDefinition>
+  connections: number
+  /** Rejects whatever comes next with this code. */
+  refuses: FaultCode | undefined
+  /** Takes batches but gives no receipt. */
+  silent: boolean
+  /** Signs receipts with a key that no agent has pinned. */
+  forges: boolean
+  /** Pushed to agents after the welcome. */
+  policy: Uint8Array | undefined
+  publicKey: Uint8Array
+  stop(): Promise<void>
+}
+
+type PushCall = grpc.ServerDuplexStream<PushRequest, PushResponse>
+
+/** Starts it on a loopback port. The token `good` enrols, any number of times. */
+export async function startFakeCollector(port = 0): Promise<FakeCollector> {
+  const server = new grpc.Server()
+  const keys = signerOf(generateKeys().privateKey)
+  const forger = signerOf(generateKeys().privateKey)
+  const fake: FakeCollector = {
+    address: '',
+    arrived: [],
+    definitions: new Map(),
+    connections: 0,
+    refuses: undefined,
+    silent: false,
+    forges: false,
+    policy: undefined,
+    publicKey: keys.publicKey,
+    stop: async () => server.forceShutdown(),
+  }
+  const agents = new Map<string, Uint8Array>()
+  addService(server, EnrolmentService, {
+    enrol: ({ request }, reply) => {
+      if (request.token !== 'good') return reply(faultToStatus(fail('TOKEN_UNKNOWN', 'no such token').fault))
+      const bytes = enrolBytes(request.token, request.publicKey)
+      if (!verify(TAGS.enrol, bytes, request.signature, request.publicKey))
+        return reply(faultToStatus(fail('SIGNATURE_INVALID', 'bad enrolment').fault))
+      const agentId = randomBytes(16)
+      agents.set(agentId.toHex(), request.publicKey)
+      return reply(null, create(EnrolResponseSchema, { agentId, collectorPublicKey: keys.publicKey }))
+    },
+    rotateKey: ({ request }, reply) => {
+      const { agentId, newPublicKey, signatureByCurrent, signatureByNew } = request
+      const bytes = rotateBytes(agentId, newPublicKey)
+      const current = agents.get(agentId.toHex()) ?? new Uint8Array(32)
+      const isSigned =
+        verify(TAGS.rotate, bytes, signatureByCurrent, current) &&
+        verify(TAGS.rotate, bytes, signatureByNew, newPublicKey)
+      if (!isSigned) return reply(faultToStatus(fail('SIGNATURE_INVALID', 'bad rotation').fault))
+      agents.set(agentId.toHex(), newPublicKey)
+      return reply(null, { $typeName: 'vouch.enrolment.v1.RotateKeyResponse', validFromMs: 0n })
+    },
+  })
+  addService(server, IngestService, {
+    push: (call: PushCall) =>
+      serve(call, fake, agents, (bytes) => (fake.forges ? forger : keys).sign(TAGS.receipt, bytes)),
+  })
+  const bound = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(`127.0.0.1:${port}`, grpc.ServerCredentials.createInsecure(), (error, value) =>
+      error === null ? resolve(value) : reject(error),
+    )
+  })
+  return Object.assign(fake, { address: `127.0.0.1:${bound}` })
+}
+
+function serve(
+  call: PushCall,
+  fake: FakeCollector,
+  agents: ReadonlyMap<string, Uint8Array>,
+  sign: (bytes: Uint8Array) => Uint8Array<ArrayBuffer>,
+): void {
+  fake.connections += 1
+  const nonce = randomBytes(32)
+  let publicKey: Uint8Array | undefined
+  const send = (kind: CollectorFrame['kind']): void => {
+    const frame = create(CollectorFrameSchema, { kind })
+    call.write(create(PushResponseSchema, { frame }))
+  }
+  const reject = (code: FaultCode, message: string): void => {
+    send({ case: 'rejection', value: create(RejectionSchema, { code, message }) })
+    call.end()
+  }
+  call.on('error', () => undefined)
+  call.on('end', () => call.end())
+  call.on('data', ({ frame }: PushRequest) => {
+    if (fake.refuses !== undefined) return reject(fake.refuses, 'told to refuse')
+    const kind = frame?.kind
+    if (kind?.case === 'hello') {
+      const { agentId, runId, signature } = kind.value
+      const key = agents.get(agentId.toHex()) ?? new Uint8Array(32)
+      if (!verify(TAGS.hello, helloBytes(nonce, agentId, runId), signature, key))
+        return reject('KEY_RETIRED', 'not the key in force')
+      publicKey = key
+      send({ case: 'welcome', value: create(WelcomeSchema, { windowBatches: 4, batchBytesMax: 1 << 20 }) })
+      const signed = fake.policy
+      if (signed !== undefined)
+        send({
+          case: 'policy',
+          value: create(SignedPolicySchema, { policy: signed, signature: sign(signed) }),
+        })
+    } else if (kind?.case === 'definitions') {
+      for (const stream of kind.value.streams) fake.definitions.set(stream.streamId.toHex(), stream)
+    } else if (kind?.case === 'batch' && publicKey !== undefined) {
+      const { header, digest, body } = unwrap(openBatch(kind.value, publicKey))
+      fake.arrived.push({ header, digest, columns: unwrap(decodeBody(body)) })
+      if (fake.silent) return undefined
+      const { agentId, runId, sequence } = header
+      const receipt = toBinary(ReceiptSchema, create(ReceiptSchema, { agentId, runId, sequence, digest }))
+      send({ case: 'receipt', value: create(SignedReceiptSchema, { receipt, signature: sign(receipt) }) })
+    }
+    return undefined
+  })
+  send({ case: 'challenge', value: create(ChallengeSchema, { nonce }) })
+}

@@ -52,7 +52,9 @@ export function parseCommand(args: readonly string[]): Result<Command> {
 }
 
 /** Settings from the environment and the file it names. */
-export async function loadConfig(env: Readonly<Record<string, string | undefined>>): Promise<Result<RatingConfig>> {
+export async function loadConfig(
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Result<RatingConfig>> {
   const file = env[CONFIG_FILE_ENV]
   if (file === undefined || file === '') return readRatingConfig(env)
   try {

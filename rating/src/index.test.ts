@@ -25,7 +25,14 @@ const host = measuredHost('a')
 const period = { fromMs: BigInt(BILLED.from), toMs: BigInt(BILLED.to) }
 
 const configOf = (env: Record<string, string>): RatingConfig =>
-  unwrap(readRatingConfig({ VOUCH_DATA_DIR: 'unused', VOUCH_TLS: 'off', VOUCH_CLICKHOUSE_DATABASE: store.database, ...env }))
+  unwrap(
+    readRatingConfig({
+      VOUCH_DATA_DIR: 'unused',
+      VOUCH_TLS: 'off',
+      VOUCH_CLICKHOUSE_DATABASE: store.database,
+      ...env,
+    }),
+  )
 const open = (env: Record<string, string>): Rating =>
   createRating({ config: configOf(env), clickhouse: () => store.connect(), logger })
 
@@ -55,18 +62,43 @@ const assigned = (...resources: string[]) => resources.map((resource) => ({ reso
 describe('a request that cannot be answered ends with its fault', () => {
   test.each([
     ['no period', { resource: 'host:a' }, 'FIELD_MISSING', '/period'],
-    ['a period that ends before it begins', { resource: 'host:a', period: { fromMs: 2n, toMs: 1n } }, 'PERIOD_REVERSED', '/period'],
-    ['a period far out', { resource: 'host:a', period: { fromMs: 0n, toMs: 2n ** 62n } }, 'INSTANT_INVALID', '/period'],
+    [
+      'a period that ends before it begins',
+      { resource: 'host:a', period: { fromMs: 2n, toMs: 1n } },
+      'PERIOD_REVERSED',
+      '/period',
+    ],
+    [
+      'a period far out',
+      { resource: 'host:a', period: { fromMs: 0n, toMs: 2n ** 62n } },
+      'INSTANT_INVALID',
+      '/period',
+    ],
     ['a malformed resource', { resource: 'host a', period }, 'FIELD_INVALID', '/resource'],
   ])('GetUsage: %s', async (_, request, code, pointer) => {
-    expect(await faultOf(client.getUsage(create(GetUsageRequestSchema, request)))).toMatchObject({ code, pointer })
+    expect(await faultOf(client.getUsage(create(GetUsageRequestSchema, request)))).toMatchObject({
+      code,
+      pointer,
+    })
   })
 
   test.each([
     ['no tariff', { period, assignments: assigned('host:a') }, 'FIELD_MISSING'],
-    ['a wrong tariff', { period, tariff: { ...TARIFF, currency: 'XXX' }, assignments: assigned('host:a') }, 'TARIFF_INVALID'],
-    ['a resource twice', { period, tariff: TARIFF, assignments: assigned('host:a', 'host:a') }, 'ASSIGNMENT_OVERLAP'],
-    ['a resource and one below it', { period, tariff: TARIFF, assignments: assigned('host:a/disk:x', 'host:a') }, 'ASSIGNMENT_OVERLAP'],
+    [
+      'a wrong tariff',
+      { period, tariff: { ...TARIFF, currency: 'XXX' }, assignments: assigned('host:a') },
+      'TARIFF_INVALID',
+    ],
+    [
+      'a resource twice',
+      { period, tariff: TARIFF, assignments: assigned('host:a', 'host:a') },
+      'ASSIGNMENT_OVERLAP',
+    ],
+    [
+      'a resource and one below it',
+      { period, tariff: TARIFF, assignments: assigned('host:a/disk:x', 'host:a') },
+      'ASSIGNMENT_OVERLAP',
+    ],
   ])('Rate: %s', async (_, request, code) => {
     expect(await faultOf(client.rate(create(RateRequestSchema, request)))).toMatchObject({ code })
   })
@@ -75,10 +107,15 @@ describe('a request that cannot be answered ends with its fault', () => {
     const twin = measuredHost('twin')
     const copy = twin.agent.define('host:a', 'host.cpu.steal', 'ms')
     const steal = host.agent.define('host:a', 'host.cpu.steal', 'ms')
-    for (const [agent, stream] of [[twin.agent, copy], [host.agent, steal]] as const) {
+    for (const [agent, stream] of [
+      [twin.agent, copy],
+      [host.agent, steal],
+    ] as const) {
       const times = [BILLED.from, BILLED.to]
       await store.define(agent, [stream])
-      await store.insert(agent, [agent.seal(times.map((timeMs, i) => ({ stream, epoch: 1n, timeMs, register: BigInt(i), spanMs: 0 })))])
+      await store.insert(agent, [
+        agent.seal(times.map((timeMs, i) => ({ stream, epoch: 1n, timeMs, register: BigInt(i), spanMs: 0 }))),
+      ])
     }
     const request = create(GetUsageRequestSchema, { resource: 'host:a', meter: 'host.cpu.steal', period })
     expect(await faultOf(client.getUsage(request))).toMatchObject({ code: 'USAGE_CONFLICT' })
@@ -106,7 +143,11 @@ test.each([
 })
 
 test('an item or resource without streams gives no charge; the rest come in the order asked for', async () => {
-  const request = create(RateRequestSchema, { period, tariff: TARIFF, assignments: assigned('host:nobody', 'host:a') })
+  const request = create(RateRequestSchema, {
+    period,
+    tariff: TARIFF,
+    assignments: assigned('host:nobody', 'host:a'),
+  })
   const { charges } = await client.rate(request)
   expect(charges.map(({ itemId, quantity, amount }) => [itemId, quantity, amount])).toEqual([
     ['cpu', '0.488678', '0.02'],
@@ -123,7 +164,9 @@ test('an assignment bills only its own stretch', async () => {
 })
 
 test('evidence comes over the wire', async () => {
-  const call = client.getEvidence(create(GetEvidenceRequestSchema, { batchDigests: [host.batches[2]!.digest] }))
+  const call = client.getEvidence(
+    create(GetEvidenceRequestSchema, { batchDigests: [host.batches[2]!.digest] }),
+  )
   const cases = (await Array.fromAsync(call)).map(({ kind }) => kind.case)
   expect(cases).toEqual(['batch', 'stream', 'stream', 'stream', 'key'])
 })
@@ -140,7 +183,9 @@ test('probes answer', async () => {
 })
 
 test('usage reads as a table', async () => {
-  const usage = await client.getUsage(create(GetUsageRequestSchema, { resource: 'host:a', meter: 'host.cpu.used', period }))
+  const usage = await client.getUsage(
+    create(GetUsageRequestSchema, { resource: 'host:a', meter: 'host.cpu.used', period }),
+  )
   expect(usageTable(usage)).toBe(
     'meter          resource  quantity  unit  spread ms  missing ms\n' +
       'host.cpu.used  host:a     1759240  ms       420000      240000\n',

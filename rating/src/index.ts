@@ -47,7 +47,8 @@ export function createRating({ config, clickhouse, logger }: RatingOptions): Rat
       const credentials = unwrap(await serverCredentials(config.listen, config))
       const port = unwrap(await bind(server, config.listen, credentials))
       const address = config.listen.replace(/:\d+$/, `:${port}`)
-      const probes = config.httpListen === undefined ? undefined : unwrap(await serveProbes(config.httpListen, reader))
+      const probes =
+        config.httpListen === undefined ? undefined : unwrap(await serveProbes(config.httpListen, reader))
       if (probes !== undefined) stopProbes = probes.stop
       logger.info({ address, httpAddress: probes?.address }, 'rating listens')
       return { address, httpAddress: probes?.address }

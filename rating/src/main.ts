@@ -19,7 +19,8 @@ try {
       const logger = pino({ level: config.logLevel })
       const rating = createRating({ config, clickhouse: clickhouseFactory(config), logger })
       await rating.start()
-      for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => void rating.stop().then(() => process.exit(0)))
+      for (const signal of ['SIGTERM', 'SIGINT'])
+        process.once(signal, () => void rating.stop().then(() => process.exit(0)))
     }
   }
 } catch (error) {

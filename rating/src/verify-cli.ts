@@ -34,15 +34,20 @@ export async function runVerify(args: readonly string[], { stdout, stderr }: Str
       return 0
     }
     const bytes = await readBytes(asked.file)
-    const trust: Trust = { keys: asked.keys === undefined ? undefined : await readKeys(asked.keys), issuer: asked.issuer }
+    const trust: Trust = {
+      keys: asked.keys === undefined ? undefined : await readKeys(asked.keys),
+      issuer: asked.issuer,
+    }
     const text = decode(bytes)
-    const result = text === undefined ? fail('PROOF_MALFORMED', 'the file is not UTF-8 text') : verifyProof(text, trust)
+    const result =
+      text === undefined ? fail('PROOF_MALFORMED', 'the file is not UTF-8 text') : verifyProof(text, trust)
     if (result.ok) {
       stdout.write(asked.json ? `${jsonReport(result.value)}\n` : textReport(result.value, trust))
       return 0
     }
     const { code, message, pointer } = result.fault
-    if (asked.json) stdout.write(`${JSON.stringify({ verified: false, code, item: pointer ?? null, message })}\n`)
+    if (asked.json)
+      stdout.write(`${JSON.stringify({ verified: false, code, item: pointer ?? null, message })}\n`)
     stderr.write(`NOT VERIFIED: ${message}\n`)
     return 1
   } catch (error) {
@@ -73,7 +78,8 @@ function readArguments(args: readonly string[]): Arguments | 'help' | 'version' 
   if (values.help === true) return 'help'
   if (values.version === true) return 'version'
   const [file] = positionals
-  if (file === undefined || positionals.length > 1) return throwFault('FIELD_MISSING', 'name one proof; see --help')
+  if (file === undefined || positionals.length > 1)
+    return throwFault('FIELD_MISSING', 'name one proof; see --help')
   if (values.issuer !== undefined && !KEY.test(values.issuer)) {
     return throwFault('FIELD_INVALID', '--issuer takes 64 lower-case hexadecimal digits')
   }
@@ -84,7 +90,10 @@ async function readBytes(file: string): Promise<Uint8Array> {
   try {
     return await readFile(file)
   } catch (error) {
-    return throwFault('NOT_FOUND', `cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`)
+    return throwFault(
+      'NOT_FOUND',
+      `cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`,
+    )
   }
 }
 
@@ -100,12 +109,24 @@ async function readKeys(file: string): Promise<ReadonlySet<string>> {
   const list = unwrap(parseJson(decode(await readBytes(file)) ?? ''))
   const keys = Array.isArray(list) ? list.map(String) : []
   if (keys.length > 0 && keys.every((key) => KEY.test(key))) return new Set(keys)
-  return throwFault('FIELD_INVALID', `${file} is not a JSON list of keys, 64 lower-case hexadecimal digits each`)
+  return throwFault(
+    'FIELD_INVALID',
+    `${file} is not a JSON list of keys, 64 lower-case hexadecimal digits each`,
+  )
 }
 
 function jsonReport({ proof, chain }: Verified): string {
   const { number, currency, total, lines } = proof.invoice!
-  const keys = proof.keys.map(({ agentId, publicKey }) => ({ agentId: toHex(agentId), publicKey: toHex(publicKey) }))
+  const keys = proof.keys.map(({ agentId, publicKey }) => ({
+    agentId: toHex(agentId),
+    publicKey: toHex(publicKey),
+  }))
   const invoice = { number, currency, total, lines: lines.length }
-  return JSON.stringify({ verified: true, invoice, agents: keys, chain, issuer: toHex(proof.seal!.publicKey) })
+  return JSON.stringify({
+    verified: true,
+    invoice,
+    agents: keys,
+    chain,
+    issuer: toHex(proof.seal!.publicKey),
+  })
 }

@@ -27,7 +27,8 @@ export function batchesQuery(
   withBody: boolean,
 ): Query {
   const tuples = places.map(
-    ({ agentId, runId, sequence, digest }) => `(${ids([agentId])}, ${ids([runId])}, ${sequence}, ${ids([digest])})`,
+    ({ agentId, runId, sequence, digest }) =>
+      `(${ids([agentId])}, ${ids([runId])}, ${sequence}, ${ids([digest])})`,
   )
   const sql =
     `SELECT lower(hex(digest)) AS digestHex, base64Encode(header) AS headerText, ${withBody ? 'base64Encode(body)' : "''"} AS bodyText, ` +

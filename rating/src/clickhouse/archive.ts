@@ -35,13 +35,19 @@ export function createArchive(reader: Reader): Archive {
     find: (digests) => inParts(digests, findQuery, placeOf),
     between: async (run, after, before) => inParts([run], () => betweenQuery(run, after, before), placeOf),
     batches: async (places, withBody) => {
-      const rows = await inParts(places, (part) => batchesQuery(part, withBody), (row) => row)
+      const rows = await inParts(
+        places,
+        (part) => batchesQuery(part, withBody),
+        (row) => row,
+      )
       if (!rows.ok) return rows
       const byDigest = new Map(rows.value.map((row) => [textOf(row, 'digestHex'), row]))
-      return ok(places.flatMap(({ digest }) => {
-        const row = byDigest.get(digest)
-        return row === undefined ? [] : [batchOf(row)]
-      }))
+      return ok(
+        places.flatMap(({ digest }) => {
+          const row = byDigest.get(digest)
+          return row === undefined ? [] : [batchOf(row)]
+        }),
+      )
     },
     definitions: (streamIds) =>
       inParts(streamIds, definitionsQuery, (row) =>
@@ -50,7 +56,8 @@ export function createArchive(reader: Reader): Archive {
           resource: textOf(row, 'resource'),
           meter: textOf(row, 'meter'),
           unit: textOf(row, 'unit'),
-          kind: integerOf(row, 'kind') === RegisterKind.INTEGRAL ? RegisterKind.INTEGRAL : RegisterKind.COUNTER,
+          kind:
+            integerOf(row, 'kind') === RegisterKind.INTEGRAL ? RegisterKind.INTEGRAL : RegisterKind.COUNTER,
           attributes: attributesOf(row),
         }),
       ),

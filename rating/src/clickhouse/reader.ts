@@ -42,7 +42,8 @@ export function createReader(
     }
   }
   const rows = async (query: Query): Promise<Result<Row[]>> => {
-    if (waiting.length >= WAITING_MAX) return fail('RATE_LIMITED', `more than ${WAITING_MAX} queries wait; ask again later`)
+    if (waiting.length >= WAITING_MAX)
+      return fail('RATE_LIMITED', `more than ${WAITING_MAX} queries wait; ask again later`)
     if (running >= concurrency) await new Promise<void>((resolve) => waiting.push(resolve))
     else running += 1
     try {

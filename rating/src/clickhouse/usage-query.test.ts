@@ -20,8 +20,12 @@ test('all meters need no condition', () => {
 test('whole hours come from the lattice, the hours of both ends from the readings', () => {
   const { sql } = epochsQuery([STREAM, OTHER], { from: HOUR_MS, to: 3 * HOUR_MS + 1 })
   expect(sql).toContain("hour NOT IN (toDateTime(3600, 'UTC'), toDateTime(10800, 'UTC'))")
-  expect(sql).toContain("time >= fromUnixTimestamp64Milli(3600000, 'UTC') AND time < fromUnixTimestamp64Milli(7200000, 'UTC')")
-  expect(sql).toContain("time >= fromUnixTimestamp64Milli(10800000, 'UTC') AND time < fromUnixTimestamp64Milli(14400000, 'UTC')")
+  expect(sql).toContain(
+    "time >= fromUnixTimestamp64Milli(3600000, 'UTC') AND time < fromUnixTimestamp64Milli(7200000, 'UTC')",
+  )
+  expect(sql).toContain(
+    "time >= fromUnixTimestamp64Milli(10800000, 'UTC') AND time < fromUnixTimestamp64Milli(14400000, 'UTC')",
+  )
   expect(sql).toContain('maxIf(last, last <= 3600000) AS openingBeforeMs')
   expect(sql).toContain('minIf(first, first > 10800001) AS closingAfterMs')
 })
@@ -35,7 +39,9 @@ test('every list is bounded and ordered', () => {
   expect(readingsQuery([{ stream: STREAM, epoch: 5n, timeMs: 9 }]).sql).toContain(
     `IN ((toFixedString(unhex('${STREAM}'), 16), 5, fromUnixTimestamp64Milli(9, 'UTC'))) ORDER BY stream, epoch, time, register`,
   )
-  expect(digestsQuery([{ agent: STREAM, run: OTHER, sequence: 3n }]).sql).toContain('ORDER BY run, sequence, digest')
+  expect(digestsQuery([{ agent: STREAM, run: OTHER, sequence: 3n }]).sql).toContain(
+    'ORDER BY run, sequence, digest',
+  )
 })
 
 test('an id that is not hexadecimal is a broken invariant', () => {

@@ -23,7 +23,9 @@ const HOURS = 9
 /** Readings at odd times over the end of a month, with resets, holes and readings on whole hours. */
 function wanderingHost(name: string, seed: number): Sent {
   const agent = createTestAgent(name)
-  const streams = ['a', 'b', 'c'].map((disk) => agent.define(`host:${name}/disk:${disk}`, 'host.disk.read', 'B', RegisterKind.COUNTER))
+  const streams = ['a', 'b', 'c'].map((disk) =>
+    agent.define(`host:${name}/disk:${disk}`, 'host.disk.read', 'B', RegisterKind.COUNTER),
+  )
   const batches: TestBatch[] = []
   let state = seed
   const next = (bound: number): number => (state = (state * 48_271) % 2_147_483_647) % bound
@@ -31,7 +33,8 @@ function wanderingHost(name: string, seed: number): Sent {
     let [timeMs, epoch, register] = [START_MS + next(HOUR_MS), 1n, BigInt(next(1000))]
     let samples: Sample[] = [{ stream, epoch, timeMs, register, spanMs: 0 }]
     while (timeMs < START_MS + HOURS * HOUR_MS) {
-      const step = next(8) === 0 ? HOUR_MS - (timeMs % HOUR_MS) : 1 + next(next(6) === 0 ? 3 * HOUR_MS : 600_000)
+      const step =
+        next(8) === 0 ? HOUR_MS - (timeMs % HOUR_MS) : 1 + next(next(6) === 0 ? 3 * HOUR_MS : 600_000)
       const reset = next(7) === 0
       timeMs += step
       epoch += reset ? 1n : 0n
@@ -69,7 +72,9 @@ afterAll(async () => {
 const instant = fc.oneof(
   fc.integer({ min: -1, max: HOURS + 1 }).map((hour) => START_MS + hour * HOUR_MS),
   fc.integer({ min: -HOUR_MS, max: (HOURS + 1) * HOUR_MS }).map((ms) => START_MS + ms),
-  fc.constantFrom(...hosts.flatMap(({ batches }) => batches.flatMap(({ samples }) => samples.map(({ timeMs }) => timeMs)))),
+  fc.constantFrom(
+    ...hosts.flatMap(({ batches }) => batches.flatMap(({ samples }) => samples.map(({ timeMs }) => timeMs))),
+  ),
 )
 const periods = fc.tuple(instant, instant).filter(([a, b]) => a !== b)
 const periodOf = ([a, b]: readonly [number, number]): Period => ({ from: Math.min(a, b), to: Math.max(a, b) })
@@ -81,7 +86,9 @@ test('ClickHouse answers what the slow way over plain arrays answers', async () 
   await fc.assert(
     fc.asyncProperty(periods, async (ends) => {
       const period = periodOf(ends)
-      expect(unwrap(await store.records(streams, period))).toEqual(unwrap(await memory.store.records(streams, period)))
+      expect(unwrap(await store.records(streams, period))).toEqual(
+        unwrap(await memory.store.records(streams, period)),
+      )
     }),
     { numRuns: 60 },
   )
@@ -98,7 +105,9 @@ test('usage of neighbouring periods adds up to the whole', async () => {
     fc.asyncProperty(periods, instant, async (ends, middle) => {
       const { from, to } = periodOf(ends)
       fc.pre(from < middle && middle < to)
-      expect((await total({ from, to: middle })) + (await total({ from: middle, to }))).toBe(await total({ from, to }))
+      expect((await total({ from, to: middle })) + (await total({ from: middle, to }))).toBe(
+        await total({ from, to }),
+      )
     }),
     { numRuns: 15 },
   )
@@ -106,12 +115,18 @@ test('usage of neighbouring periods adds up to the whole', async () => {
 
 test('charges and evidence are the same bytes as from plain arrays', async () => {
   const stretch = { fromMs: BigInt(Date.UTC(2026, 2, 1)), toMs: BigInt(Date.UTC(2026, 2, 1, 1)) }
-  const request = create(RateRequestSchema, { period: stretch, tariff: TARIFF, assignments: [{ resource: 'host:a', period: stretch }] })
+  const request = create(RateRequestSchema, {
+    period: stretch,
+    tariff: TARIFF,
+    assignments: [{ resource: 'host:a', period: stretch }],
+  })
   const charged = unwrap(await rate(request, createUsageStore(reader)))
   const expected = unwrap(await rate(request, memory.store))
   expect(charged.charges).toHaveLength(2)
   expect(toBinary(RateResponseSchema, charged)).toEqual(toBinary(RateResponseSchema, expected))
-  expect(await collectEvidence(charged.charges, createArchive(reader))).toEqual(await collectEvidence(expected.charges, memory.archive))
+  expect(await collectEvidence(charged.charges, createArchive(reader))).toEqual(
+    await collectEvidence(expected.charges, memory.archive),
+  )
 })
 
 describe('a resource', () => {
@@ -133,7 +148,9 @@ test('a reading whose batch has gone is EVIDENCE_MISSING', async () => {
   const lonely = wanderingHost('lonely', 99)
   await engine.define(lonely.agent, lonely.streams)
   await engine.insert(lonely.agent, lonely.batches)
-  await engine.command(`ALTER TABLE ${engine.database}.batches DELETE WHERE agent = unhex('${lonely.agent.agentId.toHex()}') SETTINGS mutations_sync = 1`)
+  await engine.command(
+    `ALTER TABLE ${engine.database}.batches DELETE WHERE agent = unhex('${lonely.agent.agentId.toHex()}') SETTINGS mutations_sync = 1`,
+  )
   const store = createUsageStore(reader)
   const streams = unwrap(await store.streams(['host:lonely'], []))
   const answer = await store.records(streams, { from: START_MS, to: START_MS + HOURS * HOUR_MS })
@@ -142,6 +159,9 @@ test('a reading whose batch has gone is EVIDENCE_MISSING', async () => {
 
 test('a database that is not there is STORE_UNAVAILABLE', async () => {
   const stray = createReader(() => engine.connect(), 'no_such_database', 1)
-  expect(await createUsageStore(stray).streams(['host:a'], [])).toMatchObject({ ok: false, fault: { code: 'STORE_UNAVAILABLE' } })
+  expect(await createUsageStore(stray).streams(['host:a'], [])).toMatchObject({
+    ok: false,
+    fault: { code: 'STORE_UNAVAILABLE' },
+  })
   await stray.close()
 })

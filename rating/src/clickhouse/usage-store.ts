@@ -7,7 +7,14 @@ import { type Interval, clip } from '../usage/interval.ts'
 import { selfAndAncestors } from '../usage/resource.ts'
 import type { Stream, StreamRecord } from '../usage/stream-usage.ts'
 import { type Reader, type Row, bigintOf, integerOf, textOf } from './reader.ts'
-import { type ReadingKey, digestsQuery, epochsQuery, holesQuery, readingsQuery, streamsQuery } from './usage-query.ts'
+import {
+  type ReadingKey,
+  digestsQuery,
+  epochsQuery,
+  holesQuery,
+  readingsQuery,
+  streamsQuery,
+} from './usage-query.ts'
 
 const STREAMS_MAX = 100_000
 const STREAMS_PER_QUERY = 500
@@ -56,9 +63,12 @@ async function readStreams(
   const roots = [...new Set(resources.map((resource) => resource.split('/', 1)[0]!))]
   const rows = await reader.rows(streamsQuery(roots, meters, STREAMS_MAX + 1))
   if (!rows.ok) return rows
-  if (rows.value.length > STREAMS_MAX) return fail('OUT_OF_RANGE', `more than ${STREAMS_MAX} streams; ask for fewer resources`)
+  if (rows.value.length > STREAMS_MAX)
+    return fail('OUT_OF_RANGE', `more than ${STREAMS_MAX} streams; ask for fewer resources`)
   const asked = new Set(resources)
-  const wanted = rows.value.filter((row) => selfAndAncestors(textOf(row, 'resource')).some((r) => asked.has(r)))
+  const wanted = rows.value.filter((row) =>
+    selfAndAncestors(textOf(row, 'resource')).some((r) => asked.has(r)),
+  )
   return ok(
     wanted.map((row) => ({
       streamId: textOf(row, 'streamId'),
@@ -75,7 +85,12 @@ async function readRecords(
   streams: readonly Stream[],
   period: Interval,
 ): Promise<Result<StreamRecord[]>> {
-  const rows = await reader.rows(epochsQuery(streams.map(({ streamId }) => streamId), period))
+  const rows = await reader.rows(
+    epochsQuery(
+      streams.map(({ streamId }) => streamId),
+      period,
+    ),
+  )
   if (!rows.ok) return rows
   const epochs = rows.value.map(epochRow)
   const measured = epochs.filter((epoch) => measuredPart(epoch, period) !== undefined)
@@ -90,7 +105,13 @@ async function readRecords(
       if (own === undefined) return []
       const inside = own.filter((epoch) => measuredPart(epoch, period) !== undefined)
       const records = inside.map((epoch) => epochRecord(epoch, period, holes.value, readings.value))
-      return [{ stream, lastMs: Math.max(...own.map(({ lastMs }) => Math.min(lastMs, period.to))), epochs: records }]
+      return [
+        {
+          stream,
+          lastMs: Math.max(...own.map(({ lastMs }) => Math.min(lastMs, period.to))),
+          epochs: records,
+        },
+      ]
     }),
   )
 }
@@ -111,7 +132,8 @@ function epochRow(row: Row): EpochRow {
 }
 
 const epochKey = (streamId: string, epoch: bigint): string => `${streamId} ${epoch}`
-const readingKey = (streamId: string, epoch: bigint, timeMs: number): string => `${streamId} ${epoch} ${timeMs}`
+const readingKey = (streamId: string, epoch: bigint, timeMs: number): string =>
+  `${streamId} ${epoch} ${timeMs}`
 
 /** Times of the readings around an end of the measured part; `after` is 0 where a reading lies at the end. */
 function boundaryTimes(epoch: EpochRow, period: Interval): { opening: Around; closing: Around } {
@@ -163,7 +185,8 @@ async function readHoles(
   const streams = [...new Set(epochs.map(({ streamId }) => streamId))]
   const rows = await reader.rows(holesQuery(streams, { from, to }, HOLES_MAX + 1))
   if (!rows.ok) return rows
-  if (rows.value.length > HOLES_MAX) return fail('OUT_OF_RANGE', `more than ${HOLES_MAX} gaps; ask for a shorter period`)
+  if (rows.value.length > HOLES_MAX)
+    return fail('OUT_OF_RANGE', `more than ${HOLES_MAX} gaps; ask for a shorter period`)
   const holes = new Map<string, Interval[]>()
   for (const row of rows.value) {
     const key = epochKey(textOf(row, 'streamId'), bigintOf(row, 'epoch'))
@@ -226,5 +249,8 @@ async function readDigests(
   const missing = [...places].find(([key]) => !digests.has(key))
   if (missing === undefined) return ok(digests)
   const { run, sequence } = missing[1]
-  return fail('EVIDENCE_MISSING', `the archive has no batch ${sequence} of run ${run}, which holds readings in use`)
+  return fail(
+    'EVIDENCE_MISSING',
+    `the archive has no batch ${sequence} of run ${run}, which holds readings in use`,
+  )
 }

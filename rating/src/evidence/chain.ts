@@ -18,7 +18,11 @@ export async function chainLinks(
   limits: ChainLimits,
 ): Promise<Result<BatchPlace[]>> {
   const runs = Map.groupBy(evidence, ({ runId }) => runId)
-  for (const [run, places] of runs) runs.set(run, places.toSorted((a, b) => (a.sequence < b.sequence ? -1 : 1)))
+  for (const [run, places] of runs)
+    runs.set(
+      run,
+      places.toSorted((a, b) => (a.sequence < b.sequence ? -1 : 1)),
+    )
   const walk: Walk = { archive, limits, runs, earliestMs: Math.min(...evidence.map(({ lastMs }) => lastMs)) }
   const links = new Map<string, BatchPlace>()
   const show = (stretch: readonly BatchPlace[] | undefined): void => {
@@ -28,9 +32,10 @@ export async function chainLinks(
   for (const places of runs.values()) {
     for (const [i, place] of places.entries()) {
       const before = places[i - 1]
-      const stretch = before === undefined
-        ? await toEarlierRun(place, walk)
-        : await within(place, before.sequence, place.sequence, walk)
+      const stretch =
+        before === undefined
+          ? await toEarlierRun(place, walk)
+          : await within(place, before.sequence, place.sequence, walk)
       if (!stretch.ok) return stretch
       show(stretch.value)
     }
@@ -49,7 +54,12 @@ interface Walk {
 type Stretch = Promise<Result<BatchPlace[] | undefined>>
 
 /** All batches of a run between two sequences; undefined unless every one of them is there. */
-async function within(run: { agentId: string; runId: string }, after: bigint, before: bigint, walk: Walk): Stretch {
+async function within(
+  run: { agentId: string; runId: string },
+  after: bigint,
+  before: bigint,
+  walk: Walk,
+): Stretch {
   const count = before - after - 1n
   if (count === 0n) return ok([])
   if (count > BigInt(walk.limits.linksMax)) return ok(undefined)

@@ -1,7 +1,9 @@
 import { create } from '@bufbuild/protobuf'
-import { type GetEvidenceResponse, GetEvidenceRequestSchema } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
+import {
+  type GetEvidenceResponse,
+  GetEvidenceRequestSchema,
+} from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
 import { toHex } from '@vouch/proto/kernel/bytes.ts'
-import type { Result } from '@vouch/proto/kernel/fault.ts'
 import { proofText } from '@vouch/proto/seal/proof.ts'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -16,7 +18,10 @@ import { evidence } from './evidence.ts'
 const LIMITS = { linksMax: 1000, runsMax: 10 }
 
 /** Batches of one agent over several runs. */
-function chainOf(runs: readonly number[]): { agent: ReturnType<typeof createTestAgent>; batches: TestBatch[] } {
+function chainOf(runs: readonly number[]): {
+  agent: ReturnType<typeof createTestAgent>
+  batches: TestBatch[]
+} {
   const agent = createTestAgent('chained')
   const stream = agent.define('host:c', 'host.cpu.used', 'ms')
   const batches: TestBatch[] = []
@@ -24,13 +29,19 @@ function chainOf(runs: readonly number[]): { agent: ReturnType<typeof createTest
     if (run > 0) agent.restart()
     for (let i = 0; i < count; i += 1) {
       const timeMs = 1000 + batches.length
-      batches.push(agent.seal([{ stream, epoch: BigInt(run + 1), timeMs, register: BigInt(timeMs), spanMs: 1 }]))
+      batches.push(
+        agent.seal([{ stream, epoch: BigInt(run + 1), timeMs, register: BigInt(timeMs), spanMs: 1 }]),
+      )
     }
   }
   return { agent, batches }
 }
 
-async function linksOf(runs: readonly number[], wanted: readonly number[], gone: readonly number[] = []): Promise<number[]> {
+async function linksOf(
+  runs: readonly number[],
+  wanted: readonly number[],
+  gone: readonly number[] = [],
+): Promise<number[]> {
   const { agent, batches } = chainOf(runs)
   const kept = batches.filter((_, i) => !gone.includes(i))
   const { archive } = createMemoryStore([{ agent, streams: [], batches: kept }])
@@ -45,13 +56,17 @@ async function linksOf(runs: readonly number[], wanted: readonly number[], gone:
 test('every batch from the first to the last evidence is shown, whatever the runs', async () => {
   const runs = fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 5 })
   await fc.assert(
-    fc.asyncProperty(runs, fc.array(fc.nat({ max: 100 }), { minLength: 1, maxLength: 4 }), async (counts, picks) => {
-      const total = counts.reduce((sum, count) => sum + count, 0)
-      const wanted = [...new Set(picks.map((pick) => pick % total))].toSorted((a, b) => a - b)
-      const [first, last] = [wanted[0]!, wanted.at(-1)!]
-      const expected = Array.from({ length: last - first + 1 }, (_, i) => first + i)
-      expect(await linksOf(counts, wanted)).toEqual(expected)
-    }),
+    fc.asyncProperty(
+      runs,
+      fc.array(fc.nat({ max: 100 }), { minLength: 1, maxLength: 4 }),
+      async (counts, picks) => {
+        const total = counts.reduce((sum, count) => sum + count, 0)
+        const wanted = [...new Set(picks.map((pick) => pick % total))].toSorted((a, b) => a - b)
+        const [first, last] = [wanted[0]!, wanted.at(-1)!]
+        const expected = Array.from({ length: last - first + 1 }, (_, i) => first + i)
+        expect(await linksOf(counts, wanted)).toEqual(expected)
+      },
+    ),
   )
 })
 
@@ -60,9 +75,12 @@ test.each([
   ['at the end of a run before', [3, 3], [0, 4], [2], [0, 4]],
   ['at the start of a run', [3, 3], [0, 4], [3], [0, 4]],
   ['and a whole run', [2, 1, 2], [0, 4], [2], [0, 4]],
-])('where a batch %s is not in the archive, that stretch is left out whole', async (_, runs, wanted, gone, shown) => {
-  expect(await linksOf(runs, wanted, gone)).toEqual(shown)
-})
+])(
+  'where a batch %s is not in the archive, that stretch is left out whole',
+  async (_, runs, wanted, gone, shown) => {
+    expect(await linksOf(runs, wanted, gone)).toEqual(shown)
+  },
+)
 
 test('a proof with a stretch left out still verifies, and says so', async () => {
   const host = measuredHost('q')
@@ -72,21 +90,35 @@ test('a proof with a stretch left out still verifies, and says so', async () => 
   expect(result).toMatchObject({ ok: true, value: { chain: [{ stretches: 2 }] } })
 })
 
-async function answers(digests: readonly Uint8Array[]): Promise<Result<GetEvidenceResponse>[]> {
+async function answers(digests: readonly Uint8Array[]): Promise<GetEvidenceResponse[]> {
   const { archive } = createMemoryStore([measuredHost('e')])
   const request = create(GetEvidenceRequestSchema, { batchDigests: [...digests] })
   return Array.fromAsync(evidence(request, archive, LIMITS))
 }
 
-test('an unknown digest is EVIDENCE_MISSING, a short one FIELD_INVALID, and nothing comes before', async () => {
-  expect(await answers([new Uint8Array(32)])).toMatchObject([{ ok: false, fault: { code: 'EVIDENCE_MISSING' } }])
-  expect(await answers([new Uint8Array(31)])).toMatchObject([{ ok: false, fault: { code: 'FIELD_INVALID' } }])
+test('an unknown digest is EVIDENCE_MISSING, a short one FIELD_INVALID', async () => {
+  await expect(answers([new Uint8Array(32)])).rejects.toMatchObject({ fault: { code: 'EVIDENCE_MISSING' } })
+  await expect(answers([new Uint8Array(31)])).rejects.toMatchObject({ fault: { code: 'FIELD_INVALID' } })
 })
 
 test('batches in full come first, then links, streams, keys', async () => {
   const { batches } = measuredHost('e')
   const items = await answers([batches[0]!.digest, batches[3]!.digest, batches[0]!.digest])
-  const kinds = items.map((item) => (item.ok ? item.value.kind : undefined))
-  expect(kinds.map((kind) => kind?.case)).toEqual(['batch', 'batch', 'batch', 'batch', 'stream', 'stream', 'stream', 'key'])
-  expect(kinds.slice(0, 4).map((kind) => kind?.case === 'batch' && kind.value.body.length > 0)).toEqual([true, true, false, false])
+  const kinds = items.map(({ kind }) => kind)
+  expect(kinds.map((kind) => kind.case)).toEqual([
+    'batch',
+    'batch',
+    'batch',
+    'batch',
+    'stream',
+    'stream',
+    'stream',
+    'key',
+  ])
+  expect(kinds.slice(0, 4).map((kind) => kind.case === 'batch' && kind.value.body.length > 0)).toEqual([
+    true,
+    true,
+    false,
+    false,
+  ])
 })

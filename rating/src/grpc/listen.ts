@@ -14,10 +14,15 @@ export interface TlsFiles {
 export async function serverCredentials(listen: string, files: TlsFiles): Promise<Result<ServerCredentials>> {
   if (files.tls === 'off') {
     if (isLoopback(listen)) return ok(ServerCredentials.createInsecure())
-    return fail('CONFIG_INVALID', `VOUCH_TLS=off is for loopback only, and ${listen} is not`, { pointer: 'VOUCH_TLS' })
+    return fail('CONFIG_INVALID', `VOUCH_TLS=off is for loopback only, and ${listen} is not`, {
+      pointer: 'VOUCH_TLS',
+    })
   }
   if (files.tlsCertFile === undefined || files.tlsKeyFile === undefined) {
-    return fail('CONFIG_MISSING', 'set VOUCH_TLS_CERT_FILE and VOUCH_TLS_KEY_FILE, or VOUCH_TLS=off on loopback')
+    return fail(
+      'CONFIG_MISSING',
+      'set VOUCH_TLS_CERT_FILE and VOUCH_TLS_KEY_FILE, or VOUCH_TLS=off on loopback',
+    )
   }
   try {
     const [certificate, key] = await Promise.all([readFile(files.tlsCertFile), readFile(files.tlsKeyFile)])
@@ -28,11 +33,16 @@ export async function serverCredentials(listen: string, files: TlsFiles): Promis
 }
 
 /** Binds a server; port 0 takes a free one. Gives the port. Fault: PORT_IN_USE. */
-export async function bind(server: Server, listen: string, credentials: ServerCredentials): Promise<Result<number>> {
+export async function bind(
+  server: Server,
+  listen: string,
+  credentials: ServerCredentials,
+): Promise<Result<number>> {
   return new Promise((resolve) => {
     server.bindAsync(listen, credentials, (error, port) => {
       if (error === null) resolve(ok(port))
-      else resolve(fail('PORT_IN_USE', `cannot listen on ${listen}: ${error.message}; choose another address`))
+      else
+        resolve(fail('PORT_IN_USE', `cannot listen on ${listen}: ${error.message}; choose another address`))
     })
   })
 }

@@ -10,7 +10,7 @@ import { FaultError, fail } from '@vouch/proto/kernel/fault.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import { faultOfError, makeClient } from '@vouch/proto/wire/grpc.ts'
 import type { RatingConfig } from '../config.ts'
-import { textTable } from '../text-table.ts'
+import { textTable } from '../verify/text-table.ts'
 import { isLoopback } from './listen.ts'
 
 /** Asks the running service for usage and gives a table. Throws a FaultError. */

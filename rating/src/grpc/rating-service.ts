@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import type { Server, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js'
 import {
   type GetEvidenceRequest,
@@ -24,13 +23,19 @@ export interface RatingParts {
 /** Adds RatingService to a server. */
 export function addRatingService(server: Server, parts: RatingParts): void {
   addService(server, RatingService, {
-    getUsage: (call, answer) => unary('GetUsage', () => usageReport(call.request, parts.store), answer, parts.logger),
+    getUsage: (call, answer) =>
+      unary('GetUsage', () => usageReport(call.request, parts.store), answer, parts.logger),
     rate: (call, answer) => unary('Rate', () => rate(call.request, parts.store), answer, parts.logger),
     getEvidence: (call) => void streamEvidence(call, parts),
   })
 }
 
-function unary<T>(method: string, run: () => Promise<Result<T>>, answer: sendUnaryData<T>, logger: Logger): void {
+function unary<T>(
+  method: string,
+  run: () => Promise<Result<T>>,
+  answer: sendUnaryData<T>,
+  logger: Logger,
+): void {
   const refuse = (fault: ReturnType<typeof faultOfError>): void => {
     logger.warn({ method, code: fault.code }, fault.message)
     answer(faultToStatus(fault))
@@ -45,18 +50,24 @@ async function streamEvidence(
   call: ServerWritableStream<GetEvidenceRequest, GetEvidenceResponse>,
   { archive, limits, logger }: RatingParts,
 ): Promise<void> {
+  const writable = waiting(call)
   try {
     for await (const item of evidence(call.request, archive, limits)) {
       if (call.cancelled) return
-      if (!item.ok) {
-        logger.warn({ method: 'GetEvidence', code: item.fault.code }, item.fault.message)
-        call.emit('error', faultToStatus(item.fault))
-        return
-      }
-      if (!call.write(item.value)) await Promise.race([once(call, 'drain'), once(call, 'cancelled')])
+      if (!call.write(item) && !call.cancelled) await writable()
     }
     call.end()
   } catch (error) {
-    call.emit('error', faultToStatus(faultOfError(error)))
+    const fault = faultOfError(error)
+    logger.warn({ method: 'GetEvidence', code: fault.code }, fault.message)
+    call.emit('error', faultToStatus(fault))
   }
+}
+
+/** Waits until the peer has read on, or has gone. */
+function waiting(call: ServerWritableStream<GetEvidenceRequest, GetEvidenceResponse>): () => Promise<void> {
+  let wake = (): void => {}
+  call.on('drain', () => wake())
+  call.on('cancelled', () => wake())
+  return async () => new Promise((resolve) => (wake = resolve))
 }

@@ -6,7 +6,7 @@ import type { Reader } from '../clickhouse/reader.ts'
 /** A small HTTP server for operators. */
 export interface Probes {
   readonly address: string
-  stop(): Promise<void>
+  readonly stop: () => Promise<void>
 }
 
 /** Serves /livez, /readyz (asks the store) and /metrics. Fault: PORT_IN_USE. */
@@ -19,7 +19,9 @@ export async function serveProbes(listen: string, reader: Reader): Promise<Resul
   const colon = listen.lastIndexOf(':')
   const host = listen.slice(0, colon).replace(/^\[(.*)\]$/, '$1')
   return new Promise((resolve) => {
-    server.once('error', (error) => resolve(fail('PORT_IN_USE', `cannot listen on ${listen}: ${error.message}`)))
+    server.once('error', (error) =>
+      resolve(fail('PORT_IN_USE', `cannot listen on ${listen}: ${error.message}`)),
+    )
     server.listen(Number.parseInt(listen.slice(colon + 1), 10), host, () => {
       const bound = server.address()
       const port = typeof bound === 'object' && bound !== null ? bound.port : 0
@@ -32,13 +34,21 @@ export async function serveProbes(listen: string, reader: Reader): Promise<Resul
   })
 }
 
-async function answer(path: string, response: ServerResponse, metrics: Registry, reader: Reader): Promise<void> {
+async function answer(
+  path: string,
+  response: ServerResponse,
+  metrics: Registry,
+  reader: Reader,
+): Promise<void> {
   if (path === '/livez') response.end('ok\n')
   else if (path === '/metrics') {
     response.setHeader('content-type', metrics.contentType)
     response.end(await metrics.metrics())
   } else if (path === '/readyz') {
-    const result = await reader.rows({ sql: 'SELECT 1 FROM {database:Identifier}.usage_hours_v1 LIMIT 0', params: {} })
+    const result = await reader.rows({
+      sql: 'SELECT 1 FROM {database:Identifier}.usage_hours_v1 LIMIT 0',
+      params: {},
+    })
     response.statusCode = result.ok ? 200 : 503
     response.end(result.ok ? 'ok\n' : `${result.fault.code}: ${result.fault.message}\n`)
   } else {

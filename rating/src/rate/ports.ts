@@ -32,7 +32,11 @@ export interface Archive {
   /** Places of the batches with these digests, in no order; unknown ones are left out. */
   find(digests: readonly string[]): Promise<Result<BatchPlace[]>>
   /** The places of a run with sequences from `after` + 1 to `before` − 1, ascending. */
-  between(run: { agentId: string; runId: string }, after: bigint, before: bigint): Promise<Result<BatchPlace[]>>
+  between(
+    run: { agentId: string; runId: string },
+    after: bigint,
+    before: bigint,
+  ): Promise<Result<BatchPlace[]>>
   /** Batches in full or without their bodies, in the order asked for; ones that have gone are left out. */
   batches(places: readonly BatchPlace[], withBody: boolean): Promise<Result<SignedBatch[]>>
   /** Definitions of streams, ascending by id. */

@@ -51,7 +51,12 @@ function chargeOf(
   const metered = meteredUsage(records, period)
   if (!metered.ok) return metered
   const { unit, quantity, usages } = metered.value
-  const price = priceUsage(item, tariff, usages.map((usage) => usage.quantity), unit)
+  const price = priceUsage(
+    item,
+    tariff,
+    usages.map((usage) => usage.quantity),
+    unit,
+  )
   if (!price.ok) return price
   return ok(
     create(ChargeSchema, {
@@ -93,7 +98,8 @@ async function assignedRecords(
     const owned = streams.value.filter((stream) => ownerOf(stream) !== undefined)
     const found = await store.records(owned, group[0]!.period)
     if (!found.ok) return found
-    for (const [owner, own] of Map.groupBy(found.value, ({ stream }) => ownerOf(stream)!)) records.set(owner, own)
+    for (const [owner, own] of Map.groupBy(found.value, ({ stream }) => ownerOf(stream)!))
+      records.set(owner, own)
   }
   return ok(records)
 }

@@ -40,13 +40,16 @@ export function parseRateRequest(request: RateRequest): Result<Order> {
   const tariff = parseTariff(request.tariff)
   if (!tariff.ok) return tariff
   if (request.assignments.length > ASSIGNMENTS_MAX) {
-    return fail('OUT_OF_RANGE', `more than ${ASSIGNMENTS_MAX} assignments; rate them in parts`, { pointer: '/assignments' })
+    return fail('OUT_OF_RANGE', `more than ${ASSIGNMENTS_MAX} assignments; rate them in parts`, {
+      pointer: '/assignments',
+    })
   }
   const assignments = collect(
     request.assignments.map((assignment, i): Result<Assignment> => {
       const pointer = `/assignments/${i}`
       const resource = parseResourceId(assignment.resource)
-      if (!resource.ok) return fail(resource.fault.code, resource.fault.message, { pointer: `${pointer}/resource` })
+      if (!resource.ok)
+        return fail(resource.fault.code, resource.fault.message, { pointer: `${pointer}/resource` })
       const stretch = parsePeriodMessage(assignment.period, `${pointer}/period`)
       return stretch.ok ? ok({ resource: resource.value, period: stretch.value }) : stretch
     }),
@@ -67,7 +70,10 @@ function overlapping(assignments: readonly Assignment[]): Result<never> | undefi
     const other = others.find((one) => one !== assignment && overlaps(one.period, assignment.period))
     if (other === undefined) continue
     const at = formatInstant(Math.max(other.period.from, assignment.period.from))
-    return fail('ASSIGNMENT_OVERLAP', `${assignment.resource} and ${other.resource} are both assigned at ${at}`)
+    return fail(
+      'ASSIGNMENT_OVERLAP',
+      `${assignment.resource} and ${other.resource} are both assigned at ${at}`,
+    )
   }
   return undefined
 }

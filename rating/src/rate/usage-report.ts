@@ -33,7 +33,10 @@ export function meteredUsage(records: readonly StreamRecord[], period: Interval)
   if (conflict !== undefined) {
     const { resource, meter, agentIds, atMs } = conflict
     const agents = [...new Set(agentIds)].join(' and ')
-    return fail('USAGE_CONFLICT', `two streams of ${meter} of ${resource} overlap at ${formatInstant(atMs)}, by ${agents}`)
+    return fail(
+      'USAGE_CONFLICT',
+      `two streams of ${meter} of ${resource} overlap at ${formatInstant(atMs)}, by ${agents}`,
+    )
   }
   const units = new Set(usages.map(({ stream }) => stream.unit))
   const [unit] = units
@@ -45,7 +48,10 @@ export function meteredUsage(records: readonly StreamRecord[], period: Interval)
 }
 
 /** Usage of a resource and everything below it, by meter in ascending order. */
-export async function usageReport(request: GetUsageRequest, store: UsageStore): Promise<Result<GetUsageResponse>> {
+export async function usageReport(
+  request: GetUsageRequest,
+  store: UsageStore,
+): Promise<Result<GetUsageResponse>> {
   const period = parsePeriodMessage(request.period, '/period')
   if (!period.ok) return period
   const resource = parseResourceId(request.resource)
@@ -54,7 +60,9 @@ export async function usageReport(request: GetUsageRequest, store: UsageStore): 
   if (!streams.ok) return streams
   const records = await store.records(streams.value, period.value)
   if (!records.ok) return records
-  const byMeter = [...Map.groupBy(records.value, ({ stream }) => stream.meter)].toSorted(([a], [b]) => (a < b ? -1 : 1))
+  const byMeter = [...Map.groupBy(records.value, ({ stream }) => stream.meter)].toSorted(([a], [b]) =>
+    a < b ? -1 : 1,
+  )
   const meters = []
   for (const [meter, own] of byMeter) {
     const metered = meteredUsage(own, period.value)

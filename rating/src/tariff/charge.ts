@@ -33,6 +33,15 @@ export function priceUsage(
   const priced = perUnit(value, item.unitPrice)
   const amount = formatAmount(roundToMoney(priced.amount, rules.currency, ROUNDINGS[rules.amountRounding]))
   const total = { rule: 'sum of streams', input: `${quantities.length} of ${item.meter}`, output: `${base}` }
-  const rounded = { rule: `amount ${rules.amountRounding} ${rules.currency}`, input: exactText(priced.amount), output: amount }
-  return ok({ quantity, unitPrice: item.unitPriceText, amount, trace: [total, ...trace, ...priced.trace, rounded] })
+  const rounded = {
+    rule: `amount ${rules.amountRounding} ${rules.currency}`,
+    input: exactText(priced.amount),
+    output: amount,
+  }
+  return ok({
+    quantity,
+    unitPrice: item.unitPriceText,
+    amount,
+    trace: [total, ...trace, ...priced.trace, rounded],
+  })
 }

@@ -11,7 +11,12 @@ import { type PricedItem, parseTariff } from './tariff.ts'
 
 const RULES = { currency: 'EUR', amountRounding: 'half-up' } as const
 
-function item(unit: PricedItem['unit'], price: string, scale = 6, mode: RoundingName = 'half-even'): PricedItem {
+function item(
+  unit: PricedItem['unit'],
+  price: string,
+  scale = 6,
+  mode: RoundingName = 'half-even',
+): PricedItem {
   const [whole = '', decimals = ''] = price.split('.')
   const unitPrice = rational(BigInt(whole + decimals), 10n ** BigInt(decimals.length))
   return {
@@ -45,7 +50,9 @@ test('a price rises with the quantity', () => {
   fc.assert(
     fc.property(quantity, quantity, (a, more) => {
       const cents = (base: bigint): bigint =>
-        BigInt(unwrap(priceUsage(item('GiB-hour', '0.013'), RULES, [base], 'MiB-second')).amount.replace('.', ''))
+        BigInt(
+          unwrap(priceUsage(item('GiB-hour', '0.013'), RULES, [base], 'MiB-second')).amount.replace('.', ''),
+        )
       expect(cents(a + more)).toBeGreaterThanOrEqual(cents(a))
     }),
   )
@@ -56,15 +63,63 @@ describe('worked examples', () => {
     ['V10 unit price 10 for 5', item('1', '10', 0), RULES, [5n], '1', '5', '50.00'],
     ['V11 unit price 10 for 20 in two streams', item('1', '10', 0), RULES, [7n, 13n], '1', '20', '200.00'],
     ['V12 convert, round up, then price', item('kB', '10', 0, 'ceiling'), RULES, [1400n], 'B', '2', '20.00'],
-    ['V14 10 at 1.33333', item('1', '1.33333', 0), { currency: 'USD', amountRounding: 'half-up' }, [10n], '1', '10', '13.33'],
-    ['V57 rounding after the conversion', item('kB', '1', 0, 'ceiling'), RULES, [98_900n], 'B', '99', '99.00'],
-    ['a currency without decimals', item('1', '322.5', 0), { currency: 'JPY', amountRounding: 'half-up' }, [1n], '1', '1', '323'],
-    ['a currency with three decimals', item('1', '0.0015', 0), { currency: 'KWD', amountRounding: 'half-even' }, [1n], '1', '1', '0.002'],
+    [
+      'V14 10 at 1.33333',
+      item('1', '1.33333', 0),
+      { currency: 'USD', amountRounding: 'half-up' },
+      [10n],
+      '1',
+      '10',
+      '13.33',
+    ],
+    [
+      'V57 rounding after the conversion',
+      item('kB', '1', 0, 'ceiling'),
+      RULES,
+      [98_900n],
+      'B',
+      '99',
+      '99.00',
+    ],
+    [
+      'a currency without decimals',
+      item('1', '322.5', 0),
+      { currency: 'JPY', amountRounding: 'half-up' },
+      [1n],
+      '1',
+      '1',
+      '323',
+    ],
+    [
+      'a currency with three decimals',
+      item('1', '0.0015', 0),
+      { currency: 'KWD', amountRounding: 'half-even' },
+      [1n],
+      '1',
+      '1',
+      '0.002',
+    ],
     ['GB is not GiB', item('GB', '1', 9), RULES, [2n ** 30n], 'B', '1.073741824', '1.07'],
     ['nothing costs nothing', item('core-hour', '0.05'), RULES, [0n], 'ms', '0.000000', '0.00'],
-    ['half a cent to even', item('1', '0.005', 0), { currency: 'EUR', amountRounding: 'half-even' }, [1n], '1', '1', '0.00'],
+    [
+      'half a cent to even',
+      item('1', '0.005', 0),
+      { currency: 'EUR', amountRounding: 'half-even' },
+      [1n],
+      '1',
+      '1',
+      '0.00',
+    ],
     ['half a cent up', item('1', '0.005', 0), RULES, [1n], '1', '1', '0.01'],
-    ['more than 64 bits', item('GB', '0.01', 3), RULES, [2n ** 64n - 1n, 1n], 'B', '18446744073.710', '184467440.74'],
+    [
+      'more than 64 bits',
+      item('GB', '0.01', 3),
+      RULES,
+      [2n ** 64n - 1n, 1n],
+      'B',
+      '18446744073.710',
+      '184467440.74',
+    ],
   ] as const)('%s', (_, priced, rules, quantities, unit, quantity, amount) => {
     expect(unwrap(priceUsage(priced, rules, quantities, unit))).toMatchObject({ quantity, amount })
   })
@@ -81,7 +136,10 @@ describe('worked examples', () => {
   })
 
   test('units of different dimensions do not convert', () => {
-    expect(priceUsage(item('GB', '1'), RULES, [1n], 'ms')).toMatchObject({ ok: false, fault: { code: 'UNIT_MISMATCH' } })
+    expect(priceUsage(item('GB', '1'), RULES, [1n], 'ms')).toMatchObject({
+      ok: false,
+      fault: { code: 'UNIT_MISMATCH' },
+    })
   })
 })
 
@@ -93,17 +151,55 @@ describe('a tariff with several faults names them all', () => {
     ['unknown rounding', (t) => void (t.amountRounding = 'round'), [['/amountRounding', 'ROUNDING_UNKNOWN']]],
     ['unknown meter', (t) => void (t.items[0]!.meter = 'CPU'), [['/items/0/meter', 'METER_UNKNOWN']]],
     ['unknown unit', (t) => void (t.items[0]!.unit = 'GiBi'), [['/items/0/unit', 'UNIT_UNKNOWN']]],
-    ['unit of another dimension', (t) => void (t.items[0]!.unit = 'GB'), [['/items/0/unit', 'UNIT_MISMATCH']]],
-    ['no rounding of the quantity', (t) => void delete t.items[0]!.quantityRounding, [['/items/0/quantityRounding', 'FIELD_MISSING']]],
-    ['too many decimals kept', (t) => void (t.items[0]!.quantityRounding!.scale = 13), [['/items/0/quantityRounding/scale', 'TARIFF_INVALID']]],
-    ['price not a decimal', (t) => void (t.prices[0]!.model.value!.unitPrice = '1e3'), [['/prices/0/perUnit/unitPrice', 'DECIMAL_INVALID']]],
-    ['price below zero', (t) => void (t.prices[0]!.model.value!.unitPrice = '-1'), [['/prices/0/perUnit/unitPrice', 'TARIFF_INVALID']]],
-    ['price without model', (t) => void (t.prices[0]!.model = { case: undefined }), [['/prices/0/model', 'TARIFF_INVALID']]],
-    ['price of no item', (t) => void (t.prices[0]!.itemId = 'y'), [['/prices/0/itemId', 'TARIFF_INVALID'], ['/items/0/itemId', 'TARIFF_INVALID']]],
+    [
+      'unit of another dimension',
+      (t) => void (t.items[0]!.unit = 'GB'),
+      [['/items/0/unit', 'UNIT_MISMATCH']],
+    ],
+    [
+      'no rounding of the quantity',
+      (t) => void delete t.items[0]!.quantityRounding,
+      [['/items/0/quantityRounding', 'FIELD_MISSING']],
+    ],
+    [
+      'too many decimals kept',
+      (t) => void (t.items[0]!.quantityRounding!.scale = 13),
+      [['/items/0/quantityRounding/scale', 'TARIFF_INVALID']],
+    ],
+    [
+      'price not a decimal',
+      (t) => void (t.prices[0]!.model.value!.unitPrice = '1e3'),
+      [['/prices/0/perUnit/unitPrice', 'DECIMAL_INVALID']],
+    ],
+    [
+      'price below zero',
+      (t) => void (t.prices[0]!.model.value!.unitPrice = '-1'),
+      [['/prices/0/perUnit/unitPrice', 'TARIFF_INVALID']],
+    ],
+    [
+      'price without model',
+      (t) => void (t.prices[0]!.model = { case: undefined }),
+      [['/prices/0/model', 'TARIFF_INVALID']],
+    ],
+    [
+      'price of no item',
+      (t) => void (t.prices[0]!.itemId = 'y'),
+      [
+        ['/prices/0/itemId', 'TARIFF_INVALID'],
+        ['/items/0/itemId', 'TARIFF_INVALID'],
+      ],
+    ],
     ['item twice', (t) => void t.items.push(t.items[0]!), [['/items/2/itemId', 'TARIFF_INVALID']]],
     ['price twice', (t) => void t.prices.push(t.prices[0]!), [['/prices/2/itemId', 'TARIFF_INVALID']]],
     ['nothing priced', (t) => void ((t.prices = []), (t.items = [])), [['/prices', 'TARIFF_INVALID']]],
-    ['two at once', (t) => void ((t.currency = ''), (t.items[1]!.name = '')), [['/currency', 'CURRENCY_UNKNOWN'], ['/items/1/name', 'TARIFF_INVALID']]],
+    [
+      'two at once',
+      (t) => void ((t.currency = ''), (t.items[1]!.name = '')),
+      [
+        ['/currency', 'CURRENCY_UNKNOWN'],
+        ['/items/1/name', 'TARIFF_INVALID'],
+      ],
+    ],
   ])('%s', (_, change, expected) => {
     const tariff = clone(TariffSchema, TARIFF)
     change(tariff)
@@ -117,7 +213,10 @@ describe('a tariff with several faults names them all', () => {
   test('too many decimals in a price', () => {
     const tariff = clone(TariffSchema, TARIFF)
     tariff.prices[0]!.model.value!.unitPrice = '0.0000000000001'
-    expect(parseTariff(tariff)).toMatchObject({ ok: false, fault: { causes: [{ pointer: '/prices/0/perUnit/unitPrice' }] } })
+    expect(parseTariff(tariff)).toMatchObject({
+      ok: false,
+      fault: { causes: [{ pointer: '/prices/0/perUnit/unitPrice' }] },
+    })
   })
 
   test('a sound tariff keeps the order of its prices', () => {

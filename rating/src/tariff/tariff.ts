@@ -57,8 +57,14 @@ export function parseTariff(tariff: Tariff): Result<PricedTariff> {
   if (tariff.prices.length === 0) findings.add('/prices', 'a tariff needs at least one price')
   const items = tariff.items.length > ITEMS_MAX ? new Map<string, Item>() : parseItems(tariff.items, findings)
   if (tariff.items.length > ITEMS_MAX) findings.add('/items', `a tariff has at most ${ITEMS_MAX} items`)
-  const priced = tariff.prices.slice(0, ITEMS_MAX).map((price, i) => parsePrice(price, i, tariff, items, findings))
-  reportRepeated(tariff.prices.map((price) => price.itemId), '/prices', findings)
+  const priced = tariff.prices
+    .slice(0, ITEMS_MAX)
+    .map((price, i) => parsePrice(price, i, tariff, items, findings))
+  reportRepeated(
+    tariff.prices.map((price) => price.itemId),
+    '/prices',
+    findings,
+  )
   const names = new Set(tariff.prices.map((price) => price.itemId))
   tariff.items.forEach((item, i) => {
     if (!names.has(item.itemId)) findings.add(`/items/${i}/itemId`, `item ${item.itemId} has no price`)
@@ -78,7 +84,11 @@ function reportRepeated(ids: readonly string[], list: string, findings: Findings
 }
 
 function parseItems(items: readonly ItemMessage[], findings: Findings): Map<string, Item> {
-  reportRepeated(items.map((item) => item.itemId), '/items', findings)
+  reportRepeated(
+    items.map((item) => item.itemId),
+    '/items',
+    findings,
+  )
   const known = new Map<string, Item>()
   items.forEach((message, i) => {
     const item = parseItem(message, `/items/${i}`, findings)
@@ -96,7 +106,9 @@ function parseItem(message: ItemMessage, pointer: string, findings: Findings): I
   const checked = checkMeter(meter, unit, pointer, findings)
   const mode = findings.take(
     `${pointer}/quantityRounding`,
-    rounding === undefined ? fail('FIELD_MISSING', 'name how the quantity is rounded') : parseRoundingName(rounding.mode),
+    rounding === undefined
+      ? fail('FIELD_MISSING', 'name how the quantity is rounded')
+      : parseRoundingName(rounding.mode),
   )
   if (rounding !== undefined && rounding.scale > SCALE_MAX) {
     findings.add(`${pointer}/quantityRounding/scale`, `at most ${SCALE_MAX} decimals`)
@@ -106,7 +118,10 @@ function parseItem(message: ItemMessage, pointer: string, findings: Findings): I
 }
 
 function checkMeter(meter: string, unit: UnitId | undefined, pointer: string, findings: Findings): boolean {
-  const parsed = findings.take(`${pointer}/meter`, parseMeter(meter, isBuiltInMeter(meter) ? undefined : (unit ?? '1')))
+  const parsed = findings.take(
+    `${pointer}/meter`,
+    parseMeter(meter, isBuiltInMeter(meter) ? undefined : (unit ?? '1')),
+  )
   if (parsed === undefined) return false
   if (!isBuiltInMeter(meter) || unit === undefined) return true
   return findings.take(`${pointer}/unit`, conversion(parsed.unit, unit)) !== undefined
@@ -121,7 +136,8 @@ function parsePrice(
 ): PricedItem | undefined {
   const pointer = `/prices/${index}`
   const message = tariff.items.find((candidate) => candidate.itemId === price.itemId)
-  if (message === undefined) return findings.add(`${pointer}/itemId`, `the tariff has no item ${price.itemId}`)
+  if (message === undefined)
+    return findings.add(`${pointer}/itemId`, `the tariff has no item ${price.itemId}`)
   if (price.model.case === undefined) return findings.add(`${pointer}/model`, 'a price needs a model')
   const unitPriceText = price.model.value.unitPrice
   const field = `${pointer}/perUnit/unitPrice`

@@ -68,16 +68,30 @@ function epochOf(rows: readonly Row[], period: Interval): EpochRecord[] {
   if (part.from >= part.to) return []
   const around = (ms: number): EpochRecord['opening'] => {
     const before = rows.findLast(({ timeMs }) => timeMs <= ms)!
-    return { before: reading(before), after: before.timeMs === ms ? undefined : reading(rows.find(({ timeMs }) => timeMs > ms)!) }
+    return {
+      before: reading(before),
+      after: before.timeMs === ms ? undefined : reading(rows.find(({ timeMs }) => timeMs > ms)!),
+    }
   }
-  const holes = holesOf(rows).map((hole) => clip(hole, part)).filter(({ from, to }) => from < to)
-  return [{ epoch: rows[0]!.epoch, firstMs, lastMs, opening: around(part.from), closing: around(part.to), holes }]
+  const holes = holesOf(rows)
+    .map((hole) => clip(hole, part))
+    .filter(({ from, to }) => from < to)
+  return [
+    { epoch: rows[0]!.epoch, firstMs, lastMs, opening: around(part.from), closing: around(part.to), holes },
+  ]
 }
 
-const reading = ({ batchDigest, row, timeMs, register }: Row): Reading => ({ batchDigest, row, timeMs, register })
+const reading = ({ batchDigest, row, timeMs, register }: Row): Reading => ({
+  batchDigest,
+  row,
+  timeMs,
+  register,
+})
 
 function memoryArchive(sent: readonly Sent[]): Archive {
-  const all = sent.flatMap(({ agent, batches }) => batches.map((batch) => ({ place: placeOf(agent, batch), batch })))
+  const all = sent.flatMap(({ agent, batches }) =>
+    batches.map((batch) => ({ place: placeOf(agent, batch), batch })),
+  )
   const byDigest = new Map(all.map(({ place, batch }) => [place.digest, { place, batch }]))
   return {
     find: async (digests) => ok(digests.flatMap((digest) => byDigest.get(digest)?.place ?? [])),
@@ -88,14 +102,24 @@ function memoryArchive(sent: readonly Sent[]): Archive {
           .filter(({ runId, sequence }) => runId === run.runId && sequence > after && sequence < before),
       ),
     batches: async (places, withBody) =>
-      ok(places.map(({ digest }): SignedBatch => {
-        const { signed } = byDigest.get(digest)!.batch
-        return withBody ? signed : { ...signed, body: new Uint8Array() }
-      })),
+      ok(
+        places.map(({ digest }): SignedBatch => {
+          const { signed } = byDigest.get(digest)!.batch
+          return withBody ? signed : { ...signed, body: new Uint8Array() }
+        }),
+      ),
     definitions: async (ids) =>
-      ok(sent.flatMap(({ streams }) => streams.filter(({ streamId }) => ids.includes(toHex(streamId)))).toSorted(byId)),
+      ok(
+        sent
+          .flatMap(({ streams }) => streams.filter(({ streamId }) => ids.includes(toHex(streamId))))
+          .toSorted(byId),
+      ),
     keys: async (keys) =>
-      ok(sent.map(({ agent }) => agent.key).filter(({ keyId }) => keys.some((key) => key.keyId === toHex(keyId)))),
+      ok(
+        sent
+          .map(({ agent }) => agent.key)
+          .filter(({ keyId }) => keys.some((key) => key.keyId === toHex(keyId))),
+      ),
   }
 }
 
@@ -103,7 +127,10 @@ function byId(a: StreamDefinition, b: StreamDefinition): number {
   return toHex(a.streamId) < toHex(b.streamId) ? -1 : 1
 }
 
-function placeOf(agent: TestAgent, { digest, previous, runId, sequence, samples, signed }: TestBatch): BatchPlace {
+function placeOf(
+  agent: TestAgent,
+  { digest, previous, runId, sequence, samples, signed }: TestBatch,
+): BatchPlace {
   return {
     digest: toHex(digest),
     agentId: toHex(agent.agentId),

@@ -45,7 +45,8 @@ export interface TestAgent {
 
 /** The agent of a name: the same name gives the same bytes. */
 export function createTestAgent(name: string): TestAgent {
-  const bytes = (text: string, length: number): Uint8Array => sha256(new TextEncoder().encode(`${name} ${text}`)).slice(0, length)
+  const bytes = (text: string, length: number): Uint8Array =>
+    sha256(new TextEncoder().encode(`${name} ${text}`)).slice(0, length)
   const signer = signerOf(bytes('key', 32))
   const agentId = bytes('agent', 16)
   let [run, sequence, previous] = [1, 0n, new Uint8Array()]
@@ -96,7 +97,9 @@ function bySegment(a: Sample, b: Sample): number {
 function bodyOf(samples: readonly Sample[]): Uint8Array {
   const segments = [...Map.groupBy(samples, segment).values()]
   const ids = [...new Set(segments.map(([first]) => toHex(first!.stream.streamId)))]
-  const stream = ids.map((id) => samples.find((sample) => toHex(sample.stream.streamId) === id)!.stream.streamId)
+  const stream = ids.map(
+    (id) => samples.find((sample) => toHex(sample.stream.streamId) === id)!.stream.streamId,
+  )
   return encodeBody({
     streamIds: concat(stream),
     timeBaseMs: samples.length === 0 ? 0 : Math.min(...samples.map(({ timeMs }) => timeMs)),

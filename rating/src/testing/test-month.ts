@@ -27,7 +27,13 @@ export function measuredHost(name: string): Sent {
         const spanMs = minute === from || minute === 37 ? 0 : MINUTE_MS
         const elapsed = BigInt(minute - from)
         samples.push({ stream: cpu, epoch, timeMs, register: epoch * 7n + elapsed * 31_415n, spanMs })
-        samples.push({ stream: traffic, epoch, timeMs, register: 10n ** 12n + elapsed * 271_828_182n, spanMs })
+        samples.push({
+          stream: traffic,
+          epoch,
+          timeMs,
+          register: 10n ** 12n + elapsed * 271_828_182n,
+          spanMs,
+        })
         samples.push({ stream: memory, epoch, timeMs, register: elapsed * 61_440n, spanMs })
       }
       batches.push(agent.seal(samples))

@@ -52,12 +52,15 @@ export async function collectEvidence(
   charges: readonly Charge[],
   archive: Archive,
 ): Promise<Pick<Proof, 'batches' | 'streams' | 'keys'>> {
-  const boundaries = charges.flatMap(({ usage }) => usage.flatMap(({ epochs }) => epochs.flatMap(({ opening, closing }) => [opening!, closing!])))
-  const batchDigests = boundaries.flatMap(({ before, after }) => (after === undefined ? [before!] : [before!, after])).map((r) => r.batchDigest)
+  const boundaries = charges.flatMap(({ usage }) =>
+    usage.flatMap(({ epochs }) => epochs.flatMap(({ opening, closing }) => [opening!, closing!])),
+  )
+  const batchDigests = boundaries
+    .flatMap(({ before, after }) => (after === undefined ? [before!] : [before!, after]))
+    .map((r) => r.batchDigest)
   const found: Pick<Proof, 'batches' | 'streams' | 'keys'> = { batches: [], streams: [], keys: [] }
   const request = create(GetEvidenceRequestSchema, { batchDigests })
-  for await (const answer of evidence(request, archive, { linksMax: 10_000, runsMax: 100 })) {
-    const { kind } = unwrap(answer)
+  for await (const { kind } of evidence(request, archive, { linksMax: 10_000, runsMax: 100 })) {
     if (kind.case === 'batch') found.batches.push(kind.value satisfies SignedBatch)
     if (kind.case === 'stream') found.streams.push(kind.value)
     if (kind.case === 'key') found.keys.push(kind.value)
@@ -75,7 +78,10 @@ export async function buildProof(
   const assignments = resources.map((resource) => ({ resource, period: stretch }))
   const request = create(RateRequestSchema, { period: stretch, tariff: TARIFF, assignments })
   const { charges } = unwrap(await rate(request, store))
-  const total = sumMoney(charges.map(({ amount }) => unwrap(parseAmount(amount, 'EUR'))), 'EUR')
+  const total = sumMoney(
+    charges.map(({ amount }) => unwrap(parseAmount(amount, 'EUR'))),
+    'EUR',
+  )
   const proof = create(ProofSchema, {
     format: PROOF_FORMAT,
     invoice: {
@@ -89,7 +95,13 @@ export async function buildProof(
       timeZone: 'Europe/Berlin',
       lines: charges.map((charge, i) => {
         const description = TARIFF.items.find(({ itemId }) => itemId === charge.itemId)!.name
-        return { lineNumber: i + 1, description, tariffId: TARIFF.tariffId, tariffVersion: TARIFF.version, charge }
+        return {
+          lineNumber: i + 1,
+          description,
+          tariffId: TARIFF.tariffId,
+          tariffVersion: TARIFF.version,
+          charge,
+        }
       }),
       total: formatAmount(total),
     },

@@ -32,7 +32,9 @@ export async function createTestStore(): Promise<TestStore> {
   const files = (await readdir(MIGRATIONS)).filter((file) => file.endsWith('.sql')).toSorted()
   for (const file of files) {
     const sql = (await readFile(new URL(file, MIGRATIONS), 'utf8')).replaceAll(/^--.*$/gm, '')
-    const statements = sql.replaceAll('vouch.', `${database}.`).replace(/DATABASE IF NOT EXISTS vouch\b/, `DATABASE IF NOT EXISTS ${database}`)
+    const statements = sql
+      .replaceAll('vouch.', `${database}.`)
+      .replace(/DATABASE IF NOT EXISTS vouch\b/, `DATABASE IF NOT EXISTS ${database}`)
     for (const statement of statements.split(/;\s*$/m)) if (statement.trim() !== '') await command(statement)
   }
   const insert = async (table: string, rows: readonly string[]): Promise<void> => {
@@ -45,14 +47,20 @@ export async function createTestStore(): Promise<TestStore> {
     connect: () => engine.connect(),
     command,
     define: async (agent, streams) => {
-      await insert('streams (stream, agent, resource, meter, unit, kind, attributes, declared)', streams.map((stream) => streamRow(agent, stream)))
+      await insert(
+        'streams (stream, agent, resource, meter, unit, kind, attributes, declared)',
+        streams.map((stream) => streamRow(agent, stream)),
+      )
       const { agentId, keyId, publicKey } = agent.key
       await insert('agent_keys (agent, key_id, public_key, registered)', [
         `(${bytes(agentId)}, ${bytes(keyId)}, ${bytes(publicKey)}, ${instant(0)})`,
       ])
     },
     insert: async (agent, batches) => {
-      await insert('readings (stream, epoch, time, register, span_ms, run, sequence, row)', batches.flatMap(readingRows))
+      await insert(
+        'readings (stream, epoch, time, register, span_ms, run, sequence, row)',
+        batches.flatMap(readingRows),
+      )
       await insert(
         'batches (agent, run, sequence, digest, previous, key_id, header, body, signature, first_time, last_time, rows, received, clock_offset_ms, final)',
         batches.map((batch) => batchRow(agent, batch)),
@@ -62,7 +70,10 @@ export async function createTestStore(): Promise<TestStore> {
   }
 }
 
-function streamRow(agent: TestAgent, { streamId, resource, meter, unit, kind, attributes }: StreamDefinition): string {
+function streamRow(
+  agent: TestAgent,
+  { streamId, resource, meter, unit, kind, attributes }: StreamDefinition,
+): string {
   const labels = Object.entries(attributes).flatMap(([name, value]) => [text(name), text(value)])
   return `(${bytes(streamId)}, ${bytes(agent.agentId)}, ${text(resource)}, ${text(meter)}, ${text(unit)}, ${kind}, map(${labels.join(', ')}), ${instant(0)})`
 }
@@ -74,7 +85,10 @@ function readingRows({ samples, runId, sequence }: TestBatch): string[] {
   )
 }
 
-function batchRow(agent: TestAgent, { signed, digest, previous, runId, sequence, samples }: TestBatch): string {
+function batchRow(
+  agent: TestAgent,
+  { signed, digest, previous, runId, sequence, samples }: TestBatch,
+): string {
   const times = samples.map(({ timeMs }) => timeMs)
   const ids = [agent.agentId, runId].map(bytes).join(', ')
   const blobs = [digest, previous, signed.keyId, signed.header, signed.body, signed.signature].map(bytes)

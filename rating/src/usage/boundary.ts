@@ -27,7 +27,12 @@ export interface Boundary {
  */
 export function registerAt(atMs: number, before: Reading, after: Reading | undefined): bigint {
   if (before.timeMs === atMs) return before.register
-  if (after === undefined || before.timeMs > atMs || after.timeMs <= atMs || after.register < before.register) {
+  if (
+    after === undefined ||
+    before.timeMs > atMs ||
+    after.timeMs <= atMs ||
+    after.register < before.register
+  ) {
     throw new Error(`readings do not surround ${atMs}`)
   }
   const step = after.register - before.register

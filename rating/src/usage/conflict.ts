@@ -20,7 +20,9 @@ export function representatives(records: readonly StreamRecord[]): StreamRecord[
   const chosen = [...groups.values()].flatMap((group) => {
     const measured = group.filter((record) => record.epochs.length > 0)
     if (measured.length > 0) return measured
-    return group.toSorted((a, b) => b.lastMs - a.lastMs || (a.stream.streamId < b.stream.streamId ? -1 : 1)).slice(0, 1)
+    return group
+      .toSorted((a, b) => b.lastMs - a.lastMs || (a.stream.streamId < b.stream.streamId ? -1 : 1))
+      .slice(0, 1)
   })
   const key = ({ stream }: StreamRecord): string => `${subject(stream)}\n${stream.streamId}`
   return chosen.toSorted((a, b) => (key(a) < key(b) ? -1 : 1))

@@ -26,7 +26,10 @@ export interface EpochUsage {
 }
 
 /** The part of a period in which an epoch has readings on both sides; undefined where they only touch. */
-export function measuredPart(epoch: { firstMs: number; lastMs: number }, period: Interval): Interval | undefined {
+export function measuredPart(
+  epoch: { firstMs: number; lastMs: number },
+  period: Interval,
+): Interval | undefined {
   const from = Math.max(period.from, epoch.firstMs)
   const to = Math.min(period.to, epoch.lastMs)
   return from < to ? { from, to } : undefined

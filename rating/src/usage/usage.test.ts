@@ -17,10 +17,13 @@ const reading = (timeMs: number, register: bigint): Reading => ({
 /** An epoch: at least two readings, times rising, registers never falling. */
 const epochReadings = (from: number) =>
   fc
-    .array(fc.record({ wait: fc.integer({ min: 1, max: 40 }), step: fc.bigInt({ min: 0n, max: 2n ** 40n }) }), {
-      minLength: 1,
-      maxLength: 12,
-    })
+    .array(
+      fc.record({ wait: fc.integer({ min: 1, max: 40 }), step: fc.bigInt({ min: 0n, max: 2n ** 40n }) }),
+      {
+        minLength: 1,
+        maxLength: 12,
+      },
+    )
     .map((steps) => {
       const readings = [reading(from, 7n)]
       for (const { wait, step } of steps) {
@@ -52,12 +55,18 @@ const quantityOf = (readings: readonly Reading[], from: number, to: number): big
 
 test('usage is additive: any split of a period sums to the whole', () => {
   fc.assert(
-    fc.property(epochReadings(100), fc.array(fc.integer({ min: 50, max: 700 }), { minLength: 2, maxLength: 8 }), (readings, cuts) => {
-      const edges = [...new Set(cuts)].toSorted((a, b) => a - b)
-      fc.pre(edges.length > 1)
-      const parts = edges.slice(1).map((to, i) => quantityOf(readings, edges[i]!, to))
-      expect(parts.reduce((sum, part) => sum + part, 0n)).toBe(quantityOf(readings, edges[0]!, edges.at(-1)!))
-    }),
+    fc.property(
+      epochReadings(100),
+      fc.array(fc.integer({ min: 50, max: 700 }), { minLength: 2, maxLength: 8 }),
+      (readings, cuts) => {
+        const edges = [...new Set(cuts)].toSorted((a, b) => a - b)
+        fc.pre(edges.length > 1)
+        const parts = edges.slice(1).map((to, i) => quantityOf(readings, edges[i]!, to))
+        expect(parts.reduce((sum, part) => sum + part, 0n)).toBe(
+          quantityOf(readings, edges[0]!, edges.at(-1)!),
+        )
+      },
+    ),
   )
 })
 
@@ -105,7 +114,8 @@ const intervals = fc.array(
   fc.tuple(fc.nat({ max: 60 }), fc.nat({ max: 60 })).map(([from, to]) => ({ from, to })),
   { maxLength: 8 },
 )
-const inside = (list: readonly Interval[], ms: number): boolean => list.some(({ from, to }) => from <= ms && ms < to)
+const inside = (list: readonly Interval[], ms: number): boolean =>
+  list.some(({ from, to }) => from <= ms && ms < to)
 const every = Array.from({ length: 70 }, (_, ms) => ms)
 
 test('union and subtract agree with membership, millisecond by millisecond', () => {
@@ -121,13 +131,21 @@ test('union and subtract agree with membership, millisecond by millisecond', () 
   )
 })
 
-const samples = fc.array(fc.record({ timeMs: fc.nat({ max: 60 }), spanMs: fc.nat({ max: 20 }) }), { minLength: 1, maxLength: 8 })
+const samples = fc.array(fc.record({ timeMs: fc.nat({ max: 60 }), spanMs: fc.nat({ max: 20 }) }), {
+  minLength: 1,
+  maxLength: 8,
+})
 
 /** The slow way: mark every millisecond. */
-function slowCoverage(period: Interval, epochs: readonly (readonly Sample[])[]): { covered: number; spread: number; missing: number } {
+function slowCoverage(
+  period: Interval,
+  epochs: readonly (readonly Sample[])[],
+): { covered: number; spread: number; missing: number } {
   const counts = { covered: 0, spread: 0, missing: 0 }
   for (let ms = period.from; ms < period.to; ms += 1) {
-    const measured = epochs.filter((own) => own.some(({ timeMs }) => timeMs <= ms) && own.some(({ timeMs }) => timeMs > ms))
+    const measured = epochs.filter(
+      (own) => own.some(({ timeMs }) => timeMs <= ms) && own.some(({ timeMs }) => timeMs > ms),
+    )
     const covered = measured.some((own) => {
       const next = Math.min(...own.map(({ timeMs }) => timeMs).filter((timeMs) => timeMs > ms))
       return own.some(({ timeMs, spanMs }) => timeMs === next && next - spanMs <= ms)
@@ -139,19 +157,26 @@ function slowCoverage(period: Interval, epochs: readonly (readonly Sample[])[]):
 
 test('coverage agrees with marking every millisecond, in any order and with repetitions', () => {
   fc.assert(
-    fc.property(fc.array(samples, { maxLength: 3 }), fc.nat({ max: 40 }), fc.integer({ min: 1, max: 40 }), (epochs, from, length) => {
-      const period = { from, to: from + length }
-      const measured = epochs.map((own) => {
-        const times = own.map(({ timeMs }) => timeMs)
-        const shuffled = [...own.toReversed(), ...own]
-        return { part: { from: Math.min(...times), to: Math.max(...times) }, holes: holesOf(shuffled) }
-      })
-      const { coveredMs, spreadMs, missingMs, gaps } = coverage(period, measured)
-      expect({ covered: coveredMs, spread: spreadMs, missing: missingMs }).toEqual(slowCoverage(period, epochs))
-      expect(coveredMs + spreadMs + missingMs).toBe(length)
-      expect(lengthMs(gaps)).toBe(spreadMs + missingMs)
-      expect(union(gaps).length).toBeLessThanOrEqual(gaps.length)
-    }),
+    fc.property(
+      fc.array(samples, { maxLength: 3 }),
+      fc.nat({ max: 40 }),
+      fc.integer({ min: 1, max: 40 }),
+      (epochs, from, length) => {
+        const period = { from, to: from + length }
+        const measured = epochs.map((own) => {
+          const times = own.map(({ timeMs }) => timeMs)
+          const shuffled = [...own.toReversed(), ...own]
+          return { part: { from: Math.min(...times), to: Math.max(...times) }, holes: holesOf(shuffled) }
+        })
+        const { coveredMs, spreadMs, missingMs, gaps } = coverage(period, measured)
+        expect({ covered: coveredMs, spread: spreadMs, missing: missingMs }).toEqual(
+          slowCoverage(period, epochs),
+        )
+        expect(coveredMs + spreadMs + missingMs).toBe(length)
+        expect(lengthMs(gaps)).toBe(spreadMs + missingMs)
+        expect(union(gaps).length).toBeLessThanOrEqual(gaps.length)
+      },
+    ),
   )
 })
 
@@ -199,10 +224,16 @@ describe('two streams of one resource and meter', () => {
     })
   })
   test('of different resources are none', () => {
-    expect(findConflict(usages(recordFor(stream('x'), early), recordFor(stream('y', 'host:b'), early)))).toBeUndefined()
+    expect(
+      findConflict(usages(recordFor(stream('x'), early), recordFor(stream('y', 'host:b'), early))),
+    ).toBeUndefined()
   })
   test('are represented by those that measured, or by the last that did before', () => {
-    const dead = (agent: string, lastMs: number): StreamRecord => ({ stream: stream(agent), lastMs, epochs: [] })
+    const dead = (agent: string, lastMs: number): StreamRecord => ({
+      stream: stream(agent),
+      lastMs,
+      epochs: [],
+    })
     const alive = recordFor(stream('z'), early)
     expect(representatives([dead('x', 9), dead('y', 5), alive])).toEqual([alive])
     expect(representatives([dead('x', 5), dead('y', 9)])).toEqual([dead('y', 9)])

@@ -16,7 +16,10 @@ export type CheckedBatches = ReadonlyMap<string, CheckedBatch>
 
 const PUBLIC_KEY_BYTES = 32
 const AGENT_ID_BYTES = 16
-const FAULT_FIELDS = { SIGNATURE_INVALID: 'signature', BATCH_DIGEST_MISMATCH: 'body' } as Record<string, string>
+const FAULT_FIELDS = { SIGNATURE_INVALID: 'signature', BATCH_DIGEST_MISMATCH: 'body' } as Record<
+  string,
+  string
+>
 
 /** Checks that key ids name their keys and, where trusted ones are given, that each is among them. */
 export function checkKeys(keys: readonly AgentKey[], trusted: ReadonlySet<string> | undefined): void {
@@ -45,7 +48,10 @@ export function checkBatches(batches: readonly SignedBatch[], keys: readonly Age
     const key = candidates.find(({ agentId }) => equalBytes(agentId, header.agentId))
     if (key === undefined) {
       const wrong = keys.indexOf(candidates[0]!)
-      return mismatch(`keys[${wrong}].agentId`, `${path} is signed by this key and names agent ${toHex(header.agentId)}`)
+      return mismatch(
+        `keys[${wrong}].agentId`,
+        `${path} is signed by this key and names agent ${toHex(header.agentId)}`,
+      )
     }
     used.add(key)
     if (checked.has(toHex(digest))) mismatch(path, `repeats ${checked.get(toHex(digest))!.path}`)

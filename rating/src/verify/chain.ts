@@ -20,11 +20,13 @@ export function checkChain(batches: CheckedBatches): ChainSummary[] {
   for (const batch of batches.values()) {
     const place = placeOf(batch, batch.header.sequence)
     const twin = places.get(place)
-    if (twin !== undefined) mismatch(`${batch.path}.header`, `has the sequence of ${twin.path} but another content`)
+    if (twin !== undefined)
+      mismatch(`${batch.path}.header`, `has the sequence of ${twin.path} but another content`)
     places.set(place, batch)
     const previous = toHex(batch.header.previousDigest)
     const sibling = previous === '' ? undefined : next.get(previous)
-    if (sibling !== undefined) mismatch(`${batch.path}.header`, `follows the same batch as ${sibling.path}: the chain forks`)
+    if (sibling !== undefined)
+      mismatch(`${batch.path}.header`, `follows the same batch as ${sibling.path}: the chain forks`)
     next.set(previous, batch)
   }
   for (const batch of batches.values()) checkLink(batch, batches, places, next)
@@ -51,7 +53,8 @@ function checkLink(
     const sameRun = toHex(previous.header.runId) === toHex(header.runId)
     if (previous.agentId !== batch.agentId) mismatch(field, `follows ${previous.path} of another agent`)
     const expected = sameRun ? previous.header.sequence + 1n : 1n
-    if (header.sequence !== expected) mismatch(field, `has sequence ${header.sequence} after ${previous.path}, not ${expected}`)
+    if (header.sequence !== expected)
+      mismatch(field, `has sequence ${header.sequence} after ${previous.path}, not ${expected}`)
   }
   const linked = previous !== undefined && next.has(toHex(batch.digest))
   if (batch.body.length === 0 && !linked) mismatch(path, 'has no body and links no two batches of the proof')

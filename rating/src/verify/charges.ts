@@ -21,7 +21,11 @@ export function checkCharges(invoice: Invoice, tariffs: readonly Tariff[], archi
     const path = `invoice.lines[${i}]`
     const key = `${line.tariffId} ${line.tariffVersion}`
     const found = known.get(key)
-    if (found === undefined) return mismatch(`${path}.tariffId`, `the proof has no tariff ${line.tariffId}, version ${line.tariffVersion}`)
+    if (found === undefined)
+      return mismatch(
+        `${path}.tariffId`,
+        `the proof has no tariff ${line.tariffId}, version ${line.tariffVersion}`,
+      )
     used.add(key)
     if (line.charge === undefined) return mismatch(`${path}.charge`, 'is missing')
     checkCharge(`${path}.charge`, line.charge, found.tariff, archive)
@@ -47,13 +51,16 @@ function checkTariffs(tariffs: readonly Tariff[]): Tariffs {
 
 function checkCharge(path: string, charge: Charge, tariff: PricedTariff, archive: Archive): void {
   const item = tariff.items.find(({ itemId }) => itemId === charge.itemId)
-  if (item === undefined) return mismatch(`${path}.itemId`, `tariff ${tariff.tariffId} has no item ${charge.itemId}`)
+  if (item === undefined)
+    return mismatch(`${path}.itemId`, `tariff ${tariff.tariffId} has no item ${charge.itemId}`)
   same(`${path}.meter`, charge.meter, item.meter)
   const period = periodOf(`${path}.period`, charge.period)
   same(`${path}.lineId`, charge.lineId, lineId(item.itemId, charge.resource, period.from))
   if (charge.usage.length === 0) mismatch(`${path}.usage`, 'is empty: nothing proves the quantity')
   uniqueIndex(`${path}.usage`, charge.usage, ({ streamId }) => toHex(streamId))
-  const quantities = charge.usage.map((usage, i) => checkStreamUsage(`${path}.usage[${i}]`, usage, charge, archive))
+  const quantities = charge.usage.map((usage, i) =>
+    checkStreamUsage(`${path}.usage[${i}]`, usage, charge, archive),
+  )
   checkNoOverlap(path, charge)
   const total = quantities.reduce((sum, quantity) => sum + quantity, 0n)
   same(`${path}.baseQuantity`, charge.baseQuantity, `${total}`)
@@ -78,12 +85,17 @@ function checkCharge(path: string, charge: Charge, tariff: PricedTariff, archive
 function checkNoOverlap(path: string, charge: Charge): void {
   for (const group of Map.groupBy(charge.usage.entries(), ([, { resource }]) => resource).values()) {
     const parts = group
-      .flatMap(([i, { epochs }]) => epochs.map(({ opening, closing }) => ({ i, from: opening!.atMs, to: closing!.atMs })))
+      .flatMap(([i, { epochs }]) =>
+        epochs.map(({ opening, closing }) => ({ i, from: opening!.atMs, to: closing!.atMs })),
+      )
       .toSorted((a, b) => (a.from < b.from ? -1 : 1))
     let latest = parts[0]
     for (const part of parts.slice(1)) {
       if (latest !== undefined && part.i !== latest.i && part.from < latest.to) {
-        mismatch(`${path}.usage[${part.i}]`, `overlaps usage[${latest.i}] in time: the same use would be billed twice`)
+        mismatch(
+          `${path}.usage[${part.i}]`,
+          `overlaps usage[${latest.i}] in time: the same use would be billed twice`,
+        )
       }
       if (latest === undefined || part.to > latest.to) latest = part
     }

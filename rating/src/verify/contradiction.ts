@@ -16,16 +16,31 @@ interface Segment {
  * Checks that no other reading in the batches of the proof speaks against a usage: an epoch left out,
  * a reading between two that are shown as neighbours, a hole between readings that no gap lists.
  */
-export function checkNotContradicted(path: string, usage: StreamUsage, period: Interval, archive: Archive): void {
-  const listed = new Map(usage.epochs.map((epoch, i) => [epoch.epoch, { epoch, path: `${path}.epochs[${i}]` }]))
-  const parts = usage.epochs.map(({ opening, closing }) => ({ from: Number(opening!.atMs), to: Number(closing!.atMs) }))
-  const gaps = union((usage.coverage?.gaps ?? []).map(({ fromMs, toMs }) => ({ from: Number(fromMs), to: Number(toMs) })))
+export function checkNotContradicted(
+  path: string,
+  usage: StreamUsage,
+  period: Interval,
+  archive: Archive,
+): void {
+  const listed = new Map(
+    usage.epochs.map((epoch, i) => [epoch.epoch, { epoch, path: `${path}.epochs[${i}]` }]),
+  )
+  const parts = usage.epochs.map(({ opening, closing }) => ({
+    from: Number(opening!.atMs),
+    to: Number(closing!.atMs),
+  }))
+  const gaps = union(
+    (usage.coverage?.gaps ?? []).map(({ fromMs, toMs }) => ({ from: Number(fromMs), to: Number(toMs) })),
+  )
   for (const segment of segmentsOf(toHex(usage.streamId), archive)) {
     const own = listed.get(segment.epoch)
     const [first, last] = [segment.times[0]!, segment.times.at(-1)!]
     if (own === undefined) {
       if (Math.max(first, period.from) >= Math.min(last, period.to)) continue
-      mismatch(`${path}.epochs`, `${segment.batch} has readings of epoch ${segment.epoch} in the period, which is left out`)
+      mismatch(
+        `${path}.epochs`,
+        `${segment.batch} has readings of epoch ${segment.epoch} in the period, which is left out`,
+      )
     }
     checkNeighbours(own.path, own.epoch, segment, period)
     // Where epochs overlap in time, another one may cover this one's hole.
@@ -41,7 +56,12 @@ function* segmentsOf(stream: string, archive: Archive): Generator<Segment> {
       if (columns.segmentStream[i] !== index) continue
       const end = start + columns.segmentRows[i]!
       const times = Array.from(columns.timeMs.subarray(start, end), Number)
-      yield { batch: batch.path, epoch: columns.segmentEpoch[i]!, times, spans: [...columns.spanMs.subarray(start, end)] }
+      yield {
+        batch: batch.path,
+        epoch: columns.segmentEpoch[i]!,
+        times,
+        spans: [...columns.spanMs.subarray(start, end)],
+      }
     }
   }
 }
@@ -52,7 +72,10 @@ function checkNeighbours(
   { batch, times }: Segment,
   period: Interval,
 ): void {
-  for (const [name, boundary] of [['opening', opening], ['closing', closing]] as const) {
+  for (const [name, boundary] of [
+    ['opening', opening],
+    ['closing', closing],
+  ] as const) {
     const before = Number(boundary?.before?.timeMs)
     const after = boundary?.after === undefined ? before : Number(boundary.after.timeMs)
     const between = times.find((time) => time > before && time < after)
@@ -61,11 +84,18 @@ function checkNeighbours(
   const [from, to] = [Number(opening?.atMs), Number(closing?.atMs)]
   const earlier = times.find((time) => time < from)
   const later = times.findLast((time) => time > to)
-  if (from > period.from && earlier !== undefined) mismatch(`${path}.opening`, `${batch} has an earlier reading, at ${earlier}`)
-  if (to < period.to && later !== undefined) mismatch(`${path}.closing`, `${batch} has a later reading, at ${later}`)
+  if (from > period.from && earlier !== undefined)
+    mismatch(`${path}.opening`, `${batch} has an earlier reading, at ${earlier}`)
+  if (to < period.to && later !== undefined)
+    mismatch(`${path}.closing`, `${batch} has a later reading, at ${later}`)
 }
 
-function checkHoles(path: string, epoch: EpochUsage, { batch, times, spans }: Segment, gaps: readonly Interval[]): void {
+function checkHoles(
+  path: string,
+  epoch: EpochUsage,
+  { batch, times, spans }: Segment,
+  gaps: readonly Interval[],
+): void {
   const part = { from: Number(epoch.opening?.atMs), to: Number(epoch.closing?.atMs) }
   for (const [i, time] of times.entries()) {
     const previous = times[i - 1]
@@ -73,8 +103,13 @@ function checkHoles(path: string, epoch: EpochUsage, { batch, times, spans }: Se
     const covered = clip({ from: Math.max(previous, time - spans[i]!), to: time }, part)
     const hole = clip({ from: previous, to: time - spans[i]! }, part)
     const hidden = subtract(union([hole]), gaps)[0]
-    if (hidden !== undefined) mismatch(`${path}.coverage`, `${batch} shows a gap from ${hidden.from} to ${hidden.to} that is not listed`)
+    if (hidden !== undefined)
+      mismatch(
+        `${path}.coverage`,
+        `${batch} shows a gap from ${hidden.from} to ${hidden.to} that is not listed`,
+      )
     const denied = gaps.find((gap) => Math.max(gap.from, covered.from) < Math.min(gap.to, covered.to))
-    if (denied !== undefined) mismatch(`${path}.coverage`, `${batch} covers part of the gap from ${denied.from} to ${denied.to}`)
+    if (denied !== undefined)
+      mismatch(`${path}.coverage`, `${batch} covers part of the gap from ${denied.from} to ${denied.to}`)
   }
 }

@@ -7,13 +7,18 @@ export function mismatch(path: string, message: string): never {
 }
 
 /** Checks a number or text of the proof against what follows from the rest. */
-export function same(path: string, shown: string | number | bigint, computed: string | number | bigint): void {
+export function same(
+  path: string,
+  shown: string | number | bigint,
+  computed: string | number | bigint,
+): void {
   if (shown !== computed) mismatch(path, `says ${shown}, but ${computed} follows from the evidence`)
 }
 
 /** Checks bytes of the proof against what follows from the rest. */
 export function sameBytes(path: string, shown: Uint8Array, computed: Uint8Array): void {
-  if (!equalBytes(shown, computed)) mismatch(path, `says ${toHex(shown)}, but ${toHex(computed)} follows from the evidence`)
+  if (!equalBytes(shown, computed))
+    mismatch(path, `says ${toHex(shown)}, but ${toHex(computed)} follows from the evidence`)
 }
 
 /** A part of the proof that must be there. */
@@ -28,7 +33,11 @@ export function instantOf(path: string, ms: bigint): number {
 }
 
 /** The position in a list of each key; a key that occurs twice does not fit. */
-export function uniqueIndex<T>(path: string, list: readonly T[], keyOf: (item: T) => string): Map<string, number> {
+export function uniqueIndex<T>(
+  path: string,
+  list: readonly T[],
+  keyOf: (item: T) => string,
+): Map<string, number> {
   const index = new Map<string, number>()
   for (const [i, item] of list.entries()) {
     const key = keyOf(item)

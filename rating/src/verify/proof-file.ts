@@ -20,7 +20,10 @@ export function readProof(text: string): Proof {
   if (canonical !== text) {
     const path = differingPath(json, JSON.parse(canonical) as JsonValue, '')
     if (path !== undefined) mismatch(path, 'is not written in the one spelling that a proof has')
-    mismatch(placeOf(text, firstDifference(text, canonical)), 'is not written in the one spelling that a proof has')
+    mismatch(
+      placeOf(text, firstDifference(text, canonical)),
+      'is not written in the one spelling that a proof has',
+    )
   }
   same('format', proof.format, PROOF_FORMAT)
   return proof
@@ -44,7 +47,10 @@ function malformedPath(schema: DescMessage, json: JsonValue, path: string): stri
     if (field === undefined || !accepts(schema, name, value)) {
       if (field?.fieldKind === 'message') return malformedPath(field.message, value, own)
       if (field?.fieldKind !== 'list' || field.listKind !== 'message' || !Array.isArray(value)) return own
-      const [bad, element] = [...value.entries()].find(([, item]) => !accepts(schema, name, [item])) ?? [0, null]
+      const [bad, element] = [...value.entries()].find(([, item]) => !accepts(schema, name, [item])) ?? [
+        0,
+        null,
+      ]
       return malformedPath(field.message, element, `${own}[${bad}]`)
     }
   }

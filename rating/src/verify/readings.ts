@@ -67,7 +67,8 @@ export function checkReading(
 ): Reading {
   const shown = present(path, message)
   const signed = archive.get(toHex(shown.batchDigest))
-  if (signed === undefined) return mismatch(`${path}.batchDigest`, `the proof has no batch ${toHex(shown.batchDigest)}`)
+  if (signed === undefined)
+    return mismatch(`${path}.batchDigest`, `the proof has no batch ${toHex(shown.batchDigest)}`)
   const { columns, streamIds, starts, batch } = signed
   const segment = starts.findLastIndex((start) => start <= shown.row)
   const time = columns.timeMs[shown.row]
@@ -76,11 +77,20 @@ export function checkReading(
     return mismatch(`${path}.row`, `${batch.path} has no row ${shown.row}`)
   }
   const name = streamIds[columns.segmentStream[segment]!]
-  if (name !== stream) mismatch(`${path}.row`, `row ${shown.row} of ${batch.path} is a reading of stream ${name}`)
+  if (name !== stream)
+    mismatch(`${path}.row`, `row ${shown.row} of ${batch.path} is a reading of stream ${name}`)
   if (columns.segmentEpoch[segment] !== epoch) {
-    mismatch(`${path}.row`, `row ${shown.row} of ${batch.path} is a reading of epoch ${columns.segmentEpoch[segment]}`)
+    mismatch(
+      `${path}.row`,
+      `row ${shown.row} of ${batch.path} is a reading of epoch ${columns.segmentEpoch[segment]}`,
+    )
   }
   same(`${path}.timeMs`, shown.timeMs, time)
   same(`${path}.register`, shown.register, register)
-  return { batchDigest: shown.batchDigest, row: shown.row, timeMs: instantOf(`${path}.timeMs`, time), register }
+  return {
+    batchDigest: shown.batchDigest,
+    row: shown.row,
+    timeMs: instantOf(`${path}.timeMs`, time),
+    register,
+  }
 }

@@ -2,11 +2,21 @@ import type { Invoice } from '@vouch/proto/gen/vouch/proof/v1/proof_pb.ts'
 import type { Charge } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { toHex } from '@vouch/proto/kernel/bytes.ts'
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
-import { textTable } from '../text-table.ts'
+import { textTable } from './text-table.ts'
 import type { Trust, Verified } from './verify.ts'
 
 const EPOCHS_SHOWN_MAX = 12
-const HEAD = ['line', 'item', 'resource', 'opening reading', 'closing reading', 'quantity', 'unit', 'price', 'amount']
+const HEAD = [
+  'line',
+  'item',
+  'resource',
+  'opening reading',
+  'closing reading',
+  'quantity',
+  'unit',
+  'price',
+  'amount',
+]
 
 /** The checked invoice as a person reads it. */
 export function textReport({ proof, chain }: Verified, trust: Trust): string {
@@ -15,7 +25,8 @@ export function textReport({ proof, chain }: Verified, trust: Trust): string {
   rows.push(['', '', '', '', '', '', '', 'total', `${invoice.total} ${invoice.currency}`])
   const keys = proof.keys.map(({ agentId, publicKey }) => {
     const summary = chain.find((one) => one.agentId === toHex(agentId))
-    const whole = summary?.stretches === 1 ? 'chain unbroken' : `chain shown in ${summary?.stretches ?? 0} stretches`
+    const whole =
+      summary?.stretches === 1 ? 'chain unbroken' : `chain shown in ${summary?.stretches ?? 0} stretches`
     return `  agent ${toHex(agentId)}  ${toHex(publicKey)}  ${summary?.batches ?? 0} batches, ${whole}`
   })
   return [
@@ -39,12 +50,12 @@ export function textReport({ proof, chain }: Verified, trust: Trust): string {
 
 /** One row for each epoch; the line's figures stand on its first. */
 function chargeRows(line: number, charge: Charge): string[][] {
-  const epochs = charge.usage.flatMap(({ resource, epochs: own }) => own.map((epoch) => ({ resource, epoch })))
-  const details = epochs.slice(0, EPOCHS_SHOWN_MAX).map(({ resource, epoch }) => [
-    resource,
-    `${epoch.opening!.register}`,
-    `${epoch.closing!.register}`,
-  ])
+  const epochs = charge.usage.flatMap(({ resource, epochs: own }) =>
+    own.map((epoch) => ({ resource, epoch })),
+  )
+  const details = epochs
+    .slice(0, EPOCHS_SHOWN_MAX)
+    .map(({ resource, epoch }) => [resource, `${epoch.opening!.register}`, `${epoch.closing!.register}`])
   const [first = [charge.resource, 'none', 'none'], ...more] = details
   const figures = [charge.quantity, charge.unit, charge.unitPrice, charge.amount]
   const rest = epochs.length - details.length

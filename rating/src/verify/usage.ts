@@ -48,26 +48,45 @@ function checkStreamId(path: string, usage: StreamUsage, charge: Charge): void {
   const identity = { resource, meter: charge.meter, unit: charge.baseUnit }
   const kinds = [RegisterKind.COUNTER, RegisterKind.INTEGRAL]
   if (!kinds.some((kind) => equalBytes(streamId(agentId, { ...identity, kind }), usage.streamId))) {
-    mismatch(`${path}.streamId`, `is no stream of ${charge.meter} (${charge.baseUnit}) of ${resource} by this agent`)
+    mismatch(
+      `${path}.streamId`,
+      `is no stream of ${charge.meter} (${charge.baseUnit}) of ${resource} by this agent`,
+    )
   }
   if (!isSameOrDescendant(resource, charge.resource)) {
     mismatch(`${path}.resource`, `${resource} is neither ${charge.resource} nor below it`)
   }
 }
 
-function checkEpoch(path: string, epoch: EpochUsage, stream: string, period: Interval, archive: Archive): Interval {
-  const boundary = (name: string, message: Boundary | undefined, edgeMs: number): { at: number; register: bigint } => {
+function checkEpoch(
+  path: string,
+  epoch: EpochUsage,
+  stream: string,
+  period: Interval,
+  archive: Archive,
+): Interval {
+  const boundary = (
+    name: string,
+    message: Boundary | undefined,
+    edgeMs: number,
+  ): { at: number; register: bigint } => {
     const own = `${path}.${name}`
     const shown = present(own, message)
     const at = instantOf(`${own}.atMs`, shown.atMs)
     const before = checkReading(`${own}.before`, shown.before, stream, epoch.epoch, archive)
     const after =
-      shown.after === undefined ? undefined : checkReading(`${own}.after`, shown.after, stream, epoch.epoch, archive)
+      shown.after === undefined
+        ? undefined
+        : checkReading(`${own}.after`, shown.after, stream, epoch.epoch, archive)
     if (before.timeMs > at) mismatch(`${own}.before.timeMs`, 'lies after the instant')
-    if (before.timeMs === at && after !== undefined) mismatch(`${own}.after`, 'is not needed: a reading lies at the instant')
-    if (before.timeMs < at && (after === undefined || after.timeMs <= at)) mismatch(`${own}.after`, 'does not lie after the instant')
-    if (after !== undefined && after.register < before.register) mismatch(`${own}.after.register`, 'is below the reading before')
-    if (at !== edgeMs && before.timeMs !== at) mismatch(`${own}.atMs`, 'is neither the end of the period nor a reading')
+    if (before.timeMs === at && after !== undefined)
+      mismatch(`${own}.after`, 'is not needed: a reading lies at the instant')
+    if (before.timeMs < at && (after === undefined || after.timeMs <= at))
+      mismatch(`${own}.after`, 'does not lie after the instant')
+    if (after !== undefined && after.register < before.register)
+      mismatch(`${own}.after.register`, 'is below the reading before')
+    if (at !== edgeMs && before.timeMs !== at)
+      mismatch(`${own}.atMs`, 'is neither the end of the period nor a reading')
     const register = registerAt(at, before, after)
     same(`${own}.register`, shown.register, register)
     return { at, register }
@@ -88,7 +107,12 @@ function checkCoverage(path: string, usage: StreamUsage, period: Interval, parts
   const spread = shown.gaps
     .filter(({ fromMs, toMs }) => parts.some(({ from, to }) => fromMs >= BigInt(from) && toMs <= BigInt(to)))
     .map(({ fromMs, toMs }) => ({ from: Number(fromMs), to: Number(toMs) }))
-  const computed = coverageInit(coverage(period, parts.map((part) => ({ part, holes: spread }))))
+  const computed = coverageInit(
+    coverage(
+      period,
+      parts.map((part) => ({ part, holes: spread })),
+    ),
+  )
   for (const [i, gap] of computed.gaps.entries()) {
     const own = `${path}.gaps[${i}]`
     const listed = present(own, shown.gaps[i])
@@ -96,7 +120,8 @@ function checkCoverage(path: string, usage: StreamUsage, period: Interval, parts
     same(`${own}.toMs`, listed.toMs, gap.toMs)
     same(`${own}.kind`, listed.kind, gap.kind)
   }
-  if (shown.gaps.length > computed.gaps.length) mismatch(`${path}.gaps[${computed.gaps.length}]`, 'is no gap of this period')
+  if (shown.gaps.length > computed.gaps.length)
+    mismatch(`${path}.gaps[${computed.gaps.length}]`, 'is no gap of this period')
   same(`${path}.coveredMs`, shown.coveredMs, computed.coveredMs)
   same(`${path}.spreadMs`, shown.spreadMs, computed.spreadMs)
   same(`${path}.missingMs`, shown.missingMs, computed.missingMs)

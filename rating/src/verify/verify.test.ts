@@ -21,7 +21,10 @@ beforeAll(async () => {
 })
 
 /** The fault of a text; undefined where it verifies. */
-function faultOf(changed: string, trust = {}): { code: string; message: string; pointer?: string } | undefined {
+function faultOf(
+  changed: string,
+  trust = {},
+): { code: string; message: string; pointer?: string } | undefined {
   const result = verifyProof(changed, trust)
   return result.ok ? undefined : result.fault
 }
@@ -61,7 +64,9 @@ test('a character changed anywhere is found, and the item it stands in is named'
 test('a character removed or doubled anywhere is found', () => {
   fc.assert(
     fc.property(fc.nat({ max: text.length - 1 }), fc.boolean(), (at, doubled) => {
-      expect(faultOf(text.slice(0, at) + (doubled ? text[at]! + text[at]! : '') + text.slice(at + 1))).toBeDefined()
+      expect(
+        faultOf(text.slice(0, at) + (doubled ? text[at]! + text[at]! : '') + text.slice(at + 1)),
+      ).toBeDefined()
     }),
     { numRuns: 200 },
   )
@@ -73,22 +78,54 @@ describe('a new proof under another seal still names what does not follow from t
   const at = 'invoice.lines[0].charge'
   const first = `${at}.usage[0].epochs[0]`
   test.each<[string, (copy: Proof) => void, string]>([
-    ['register of a reading', (p) => void (epoch(p).opening!.before!.register += 1n), `${first}.opening.before.register`],
-    ['time of a reading', (p) => void (epoch(p).opening!.before!.timeMs += 1n), `${first}.opening.before.timeMs`],
+    [
+      'register of a reading',
+      (p) => void (epoch(p).opening!.before!.register += 1n),
+      `${first}.opening.before.register`,
+    ],
+    [
+      'time of a reading',
+      (p) => void (epoch(p).opening!.before!.timeMs += 1n),
+      `${first}.opening.before.timeMs`,
+    ],
     ['row of a reading', (p) => void (epoch(p).closing!.before!.row += 1), `${first}.closing.before.row`],
-    ['row out of the batch', (p) => void (epoch(p).opening!.before!.row = 99_999), `${first}.opening.before.row`],
-    ['digest of a batch', (p) => void (epoch(p).opening!.before!.batchDigest = new Uint8Array(32)), `${first}.opening.before.batchDigest`],
+    [
+      'row out of the batch',
+      (p) => void (epoch(p).opening!.before!.row = 99_999),
+      `${first}.opening.before.row`,
+    ],
+    [
+      'digest of a batch',
+      (p) => void (epoch(p).opening!.before!.batchDigest = new Uint8Array(32)),
+      `${first}.opening.before.batchDigest`,
+    ],
     ['register at a boundary', (p) => void (epoch(p).closing!.register += 1n), `${first}.closing.register`],
     ['instant of a boundary', (p) => void (epoch(p).opening!.atMs += 1n), `${first}.opening.atMs`],
     ['quantity of an epoch', (p) => void (epoch(p).quantity += 1n), `${first}.quantity`],
     ['name of an epoch', (p) => void (epoch(p).epoch += 1n), `${first}.opening.before.row`],
     ['epoch left out', (p) => void charge(p).usage[0]!.epochs.pop(), `${at}.usage[0].quantity`],
     ['quantity of a stream', (p) => void (charge(p).usage[0]!.quantity = '1'), `${at}.usage[0].quantity`],
-    ['resource of a stream', (p) => void (charge(p).usage[0]!.resource = 'host:b'), `${at}.usage[0].streamId`],
-    ['agent of a stream', (p) => void (charge(p).usage[0]!.agentId = new Uint8Array(16)), `${at}.usage[0].streamId`],
-    ['coverage', (p) => void (charge(p).usage[0]!.coverage!.coveredMs += 1n), `${at}.usage[0].coverage.coveredMs`],
+    [
+      'resource of a stream',
+      (p) => void (charge(p).usage[0]!.resource = 'host:b'),
+      `${at}.usage[0].streamId`,
+    ],
+    [
+      'agent of a stream',
+      (p) => void (charge(p).usage[0]!.agentId = new Uint8Array(16)),
+      `${at}.usage[0].streamId`,
+    ],
+    [
+      'coverage',
+      (p) => void (charge(p).usage[0]!.coverage!.coveredMs += 1n),
+      `${at}.usage[0].coverage.coveredMs`,
+    ],
     ['gap removed', (p) => void charge(p).usage[0]!.coverage!.gaps.pop(), `${at}.usage[0].coverage.gaps[1]`],
-    ['gap made shorter', (p) => void (charge(p).usage[0]!.coverage!.gaps[0]!.toMs -= 1n), `${at}.usage[0].coverage.coveredMs`],
+    [
+      'gap made shorter',
+      (p) => void (charge(p).usage[0]!.coverage!.gaps[0]!.toMs -= 1n),
+      `${at}.usage[0].coverage.coveredMs`,
+    ],
     ['base quantity', (p) => void (charge(p).baseQuantity += '0'), `${at}.baseQuantity`],
     ['quantity', (p) => void (charge(p).quantity = '1.000000'), `${at}.quantity`],
     ['unit', (p) => void (charge(p).unit = 'core-second'), `${at}.unit`],
@@ -100,9 +137,21 @@ describe('a new proof under another seal still names what does not follow from t
     ['line billed twice', (p) => void p.invoice!.lines.push(p.invoice!.lines[0]!), 'invoice.lines[4]'],
     ['line number', (p) => void (p.invoice!.lines[0]!.lineNumber = 7), 'invoice.lines[0].lineNumber'],
     ['total', (p) => void (p.invoice!.total = '0.01'), 'invoice.total'],
-    ['currency of the invoice', (p) => void (p.invoice!.currency = 'USD'), 'invoice.lines[0].charge.currency'],
-    ['price in the tariff', (p) => void (p.tariffs[0]!.prices[0]!.model.value!.unitPrice = '0.05'), `${at}.unitPrice`],
-    ['malformed price in the tariff', (p) => void (p.tariffs[0]!.prices[0]!.model.value!.unitPrice = '5e-2'), 'tariffs[0].prices[0].perUnit.unitPrice'],
+    [
+      'currency of the invoice',
+      (p) => void (p.invoice!.currency = 'USD'),
+      'invoice.lines[0].charge.currency',
+    ],
+    [
+      'price in the tariff',
+      (p) => void (p.tariffs[0]!.prices[0]!.model.value!.unitPrice = '0.05'),
+      `${at}.unitPrice`,
+    ],
+    [
+      'malformed price in the tariff',
+      (p) => void (p.tariffs[0]!.prices[0]!.model.value!.unitPrice = '5e-2'),
+      'tariffs[0].prices[0].perUnit.unitPrice',
+    ],
     ['rounding in the tariff', (p) => void (p.tariffs[0]!.amountRounding = 'up'), `${at}.amount`],
     ['public key', (p) => void (p.keys[0]!.publicKey[3]! ^= 1), 'keys[0].keyId'],
     ['key id', (p) => void (p.keys[0]!.keyId[3]! ^= 1), 'keys[0].keyId'],
@@ -111,7 +160,11 @@ describe('a new proof under another seal still names what does not follow from t
     ['body', (p) => void (p.batches[0]!.body[9]! ^= 1), 'batches[0].body'],
     ['meter of a stream definition', (p) => void (p.streams[0]!.meter = 'host.cpu.steal'), 'streams[0]'],
     ['batch repeated', (p) => void p.batches.push(p.batches[0]!), 'batches[26]'],
-    ['tariff that prices nothing', (p) => void p.tariffs.push({ ...p.tariffs[0]!, version: 2 }), 'tariffs[1]'],
+    [
+      'tariff that prices nothing',
+      (p) => void p.tariffs.push({ ...p.tariffs[0]!, version: 2 }),
+      'tariffs[1]',
+    ],
     ['seal', (p) => void (p.format = 'vouch.proof.v2'), 'format'],
   ])('%s', (_, change, path) => {
     expect(namedAfter(change)).toBe(path)
@@ -136,7 +189,9 @@ test('every link that is taken out of the chain is missed', () => {
 })
 
 test('a key that is not trusted is named', () => {
-  expect(faultOf(text, { keys: new Set([toHex(proof.keys[0]!.publicKey)]) })?.pointer).toBe('keys[1].publicKey')
+  expect(faultOf(text, { keys: new Set([toHex(proof.keys[0]!.publicKey)]) })?.pointer).toBe(
+    'keys[1].publicKey',
+  )
 })
 
 test('the proof verifies, and its report shows readings, amounts and gaps', () => {

@@ -49,15 +49,25 @@ export function verifyProof(text: string, trust: Trust = {}): Result<Verified> {
 }
 
 /** Nothing is in a proof without a purpose: each batch with a body holds a reading of a line, each stream too. */
-function checkAllUsed(proof: Proof, paths: ReadonlyMap<string, string>, archive: ReadonlyMap<string, unknown>): void {
+function checkAllUsed(
+  proof: Proof,
+  paths: ReadonlyMap<string, string>,
+  archive: ReadonlyMap<string, unknown>,
+): void {
   const usages = proof.invoice!.lines.flatMap(({ charge }) => charge!.usage)
-  const boundaries = usages.flatMap(({ epochs }) => epochs.flatMap(({ opening, closing }) => [opening!, closing!]))
-  const readings = boundaries.flatMap(({ before, after }) => (after === undefined ? [before!] : [before!, after]))
+  const boundaries = usages.flatMap(({ epochs }) =>
+    epochs.flatMap(({ opening, closing }) => [opening!, closing!]),
+  )
+  const readings = boundaries.flatMap(({ before, after }) =>
+    after === undefined ? [before!] : [before!, after],
+  )
   const used = new Set(readings.map(({ batchDigest }) => toHex(batchDigest)))
-  for (const digest of archive.keys()) if (!used.has(digest)) mismatch(paths.get(digest)!, 'holds no reading of a line')
+  for (const digest of archive.keys())
+    if (!used.has(digest)) mismatch(paths.get(digest)!, 'holds no reading of a line')
   const defined = new Set(proof.streams.map(({ streamId }) => toHex(streamId)))
   for (const { streamId, epochs } of usages) {
-    if (epochs.length > 0 && !defined.has(toHex(streamId))) mismatch('streams', `define no stream ${toHex(streamId)}`)
+    if (epochs.length > 0 && !defined.has(toHex(streamId)))
+      mismatch('streams', `define no stream ${toHex(streamId)}`)
   }
 }
 
@@ -66,5 +76,6 @@ function checkSeal(proof: Proof, issuer: string | undefined): void {
   if (issuer !== undefined && toHex(seal.publicKey) !== issuer) {
     mismatch('seal.publicKey', `${toHex(seal.publicKey)} is not the issuer's key`)
   }
-  if (!proofSealValid(proof)) mismatch('seal.signature', 'the issuer has not signed this text: something in it was changed')
+  if (!proofSealValid(proof))
+    mismatch('seal.signature', 'the issuer has not signed this text: something in it was changed')
 }

@@ -1,5 +1,9 @@
 /** A table in columns two spaces apart; `right` names the columns that align right. */
-export function textTable(head: readonly string[], rows: readonly (readonly string[])[], right: readonly number[]): string {
+export function textTable(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  right: readonly number[],
+): string {
   const all = [head, ...rows]
   const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)))
   const line = (row: readonly string[]): string =>

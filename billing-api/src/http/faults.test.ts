@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { NOW_MS, openAccount, publishTariff, startFixture } from '../testing/billing-fixture.ts'
+import { NOW_MS, list, openAccount, publishTariff, startFixture } from '../testing/billing-fixture.ts'
 import type { Fixture } from '../testing/billing-fixture.ts'
 
 let fixture: Fixture
@@ -176,7 +176,7 @@ describe('bad input', () => {
 
   it('names every fault of a body at once', async () => {
     const { body } = await fixture.send('POST', '/v1/items', { idd: 'x', name: '', rounding: { mode: 1 } })
-    const found = [...body['errors']!].map((error) => `${error['code']!} ${error['pointer']!}`)
+    const found = list(body['errors']).map((error) => `${error['code']!} ${error['pointer']!}`)
     for (const expected of [
       'FIELD_UNKNOWN /idd',
       'FIELD_MISSING /id',

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { GENESIS } from '../audit/chain.ts'
 import { toHex } from '@vouch/proto/kernel/bytes.ts'
 import { sha256 } from '@vouch/proto/seal/seal.ts'
-import { openAccount, publishTariff, startFixture } from '../testing/billing-fixture.ts'
+import { list, openAccount, publishTariff, startFixture } from '../testing/billing-fixture.ts'
 import type { Fixture, Json } from '../testing/billing-fixture.ts'
 
 let fixture: Fixture
@@ -19,7 +19,7 @@ async function everything(path: string, limit: number): Promise<Json[]> {
   for (let next = ''; ;) {
     const { body } = await fixture.send('GET', `${path}?limit=${limit}${next}`)
     expect(body['items']!.length).toBeLessThanOrEqual(limit)
-    items.push(...body['items']!)
+    items.push(...list(body['items']))
     if (body['next'] === undefined) return items
     next = `&cursor=${body['next']}`
   }
@@ -49,7 +49,7 @@ describe('listings', () => {
     const bodies = (await Promise.all(versions)).map(({ body }) => body)
     expect(bodies.map((body) => body['version'])).toEqual([2, 1, 2])
     expect(bodies.map((body) => body['prices']![1]!['unitPrice'])).toEqual(
-      Array(3).fill({ amount: '0.0090', currency: 'EUR' }),
+      bodies.map(() => ({ amount: '0.0090', currency: 'EUR' })),
     )
     expect(bodies.map((body) => body['prices']![0]!['itemVersion'])).toEqual([2, 1, 2])
   })
@@ -63,7 +63,7 @@ describe('the audit log', () => {
     let previous = toHex(GENESIS.hash)
     rows.forEach((row, index) => {
       expect([row['sequence'], row['previous']]).toEqual([`${index + 1}`, previous])
-      previous = toHex(sha256(Buffer.from(previous, 'hex'), new TextEncoder().encode(row['record']!)))
+      previous = toHex(sha256(Buffer.from(previous, 'hex'), new TextEncoder().encode(row['record'])))
       expect(row['hash']).toBe(previous)
     })
     const actions = rows.map((row) => JSON.parse(row['record']!).action)

@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url'
-import PDFDocument from 'pdfkit'
+import PdfKit from 'pdfkit'
 
 /** A pdfkit document with the invoice's fonts. */
-export type Page = InstanceType<typeof PDFDocument>
+export type Page = InstanceType<typeof PdfKit>
 
 /** What the file says about itself. */
 export interface PageInfo {
@@ -31,14 +31,14 @@ export const RULE = '#d5d9de'
 
 const FONTS = {
   // Latin, Cyrillic and Greek: the fonts built into every reader could not even write "Łódź".
-  [REGULAR]: '@expo-google-fonts/noto-sans/400Regular/NotoSans_400Regular.ttf',
-  [BOLD]: '@expo-google-fonts/noto-sans/600SemiBold/NotoSans_600SemiBold.ttf',
+  [REGULAR]: import.meta.resolve('@expo-google-fonts/noto-sans/400Regular/NotoSans_400Regular.ttf'),
+  [BOLD]: import.meta.resolve('@expo-google-fonts/noto-sans/600SemiBold/NotoSans_600SemiBold.ttf'),
 }
 
 /** Renders what `draw` draws on A4; the same drawing gives the same bytes. */
 export async function renderPages(info: PageInfo, draw: (page: Page) => void): Promise<Uint8Array> {
   const at = new Date(info.atMs)
-  const page = new PDFDocument({
+  const page = new PdfKit({
     size: 'A4',
     margins: { top: TOP, left: EDGES.left, right: 595.28 - EDGES.right, bottom: 0 },
     bufferPages: true,
@@ -52,7 +52,7 @@ export async function renderPages(info: PageInfo, draw: (page: Page) => void): P
     page.on('error', reject)
   })
   for (const [name, file] of Object.entries(FONTS)) {
-    page.registerFont(name, fileURLToPath(import.meta.resolve(file)))
+    page.registerFont(name, fileURLToPath(file))
   }
   page.font(REGULAR).fontSize(9).fillColor(INK)
   draw(page)

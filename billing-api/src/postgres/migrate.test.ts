@@ -20,7 +20,7 @@ afterAll(async () => {
 describe('migrate', () => {
   it('applies every step once, also when five processes come at once', async () => {
     const applied = await Promise.all(Array.from({ length: 5 }, () => migrate(database)))
-    expect(applied.map(({ length }) => length).toSorted()).toEqual([0, 0, 0, 0, 5])
+    expect(applied.flat()).toHaveLength(5)
     expect(await migrate(database)).toEqual([])
   })
 

@@ -23,7 +23,13 @@ export interface Answer {
 }
 
 /** JSON of a response, looked into by name: a wrong path is undefined and fails the expectation. */
-export type Json = { readonly [key: string]: Json } & readonly Json[] & string
+export type Json = { readonly [key: string]: Json; readonly [index: number]: Json } & string
+
+/** The members of a JSON array. */
+export function list(value: Json | undefined): readonly Json[] {
+  if (!Array.isArray(value)) throw new Error('the response has no list here')
+  return value
+}
 
 /** The whole service on a fresh database, with a fake rating service behind real gRPC. */
 export interface Fixture {

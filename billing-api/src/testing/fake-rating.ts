@@ -1,38 +1,26 @@
 import { create } from '@bufbuild/protobuf'
 import { Server, ServerCredentials } from '@grpc/grpc-js'
 import {
-  AgentKeySchema,
-  RegisterKind,
-  StreamDefinitionSchema,
-} from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
-import type { SignedBatch, StreamDefinition } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
-import {
-  GetEvidenceResponseSchema,
   GetUsageResponseSchema,
   RateResponseSchema,
   RatingService,
 } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
-import type { GetEvidenceResponse, RateRequest } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
-import type { Item, Period } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
-import { ChargeSchema, GapKind, StreamUsageSchema } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import type { RateRequest } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
+import type { Item } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
+import { ChargeSchema } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import type { Charge, StreamUsage } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
-import { toHex } from '@vouch/proto/kernel/bytes.ts'
 import { parseCurrency } from '@vouch/proto/kernel/currency.ts'
 import { formatDecimal, formatExact, parseDecimal } from '@vouch/proto/kernel/decimal.ts'
 import { fail, unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Fault } from '@vouch/proto/kernel/fault.ts'
-import { parseMeter } from '@vouch/proto/kernel/meter.ts'
 import { formatAmount, roundToMoney } from '@vouch/proto/kernel/money.ts'
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
 import { formatFraction, multiply, rational } from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import { roundingByName } from '@vouch/proto/kernel/rounding.ts'
 import { conversion } from '@vouch/proto/kernel/unit.ts'
-import { sealBatch } from '@vouch/proto/seal/batch.ts'
-import { generateKeys, signerOf } from '@vouch/proto/seal/seal.ts'
-import { streamId } from '@vouch/proto/seal/stream.ts'
-import { encodeBody } from '@vouch/proto/wire/body.ts'
 import { addService, faultToStatus } from '@vouch/proto/wire/grpc.ts'
+import { TestAgent, unitOf } from './test-agent.ts'
 
 /** A rating service over real gRPC whose meters all run at one unit a second, measured by one agent. */
 export interface FakeRating {
@@ -51,11 +39,9 @@ export interface FakeRating {
   close(): void
 }
 
-const MS_PER_SECOND = 1000n
-
 /** Starts it on a free loopback port. */
 export async function startFakeRating(): Promise<FakeRating> {
-  const agent = testAgent()
+  const agent = new TestAgent()
   const requests: RateRequest[] = []
   const server = new Server()
   const fake = { fault: undefined as Fault | undefined, gate: undefined as Promise<void> | undefined }
@@ -96,8 +82,8 @@ export async function startFakeRating(): Promise<FakeRating> {
   return Object.assign(fake, {
     address: `127.0.0.1:${port}`,
     requests,
-    forget: () => agent.setArchive(false),
-    remember: () => agent.setArchive(true),
+    forget: () => void (agent.archived = false),
+    remember: () => void (agent.archived = true),
     close: () => server.forceShutdown(),
   })
 }
@@ -165,113 +151,4 @@ function charge(
 
 function text(value: Rational): string {
   return formatExact(value) ?? formatFraction(value)
-}
-
-function unitOf(meter: string): string {
-  return unwrap(parseMeter(meter)).unit
-}
-
-type TestAgent = ReturnType<typeof testAgent>
-
-/** Signs a batch with the first and last reading of whatever is asked for; the batches form a chain. */
-function testAgent() {
-  const signer = signerOf(generateKeys().privateKey)
-  const agentId = new Uint8Array(16).fill(7)
-  const runId = new Uint8Array(16).fill(9)
-  const chain: { digest: string; signed: SignedBatch }[] = []
-  const streams = new Map<string, StreamDefinition>()
-  /** Stream id by digest. */
-  const streamOf = new Map<string, string>()
-  const measured = new Map<string, StreamUsage>()
-  let archived = true
-  let previousDigest: Uint8Array = new Uint8Array(0)
-
-  function sign(
-    stream: StreamDefinition,
-    times: BigUint64Array<ArrayBuffer>,
-    registers: BigUint64Array<ArrayBuffer>,
-  ) {
-    const body = encodeBody({
-      streamIds: new Uint8Array(stream.streamId),
-      timeBaseMs: Number(times[0]),
-      segmentStream: Uint32Array.of(0),
-      segmentEpoch: BigUint64Array.of(1n),
-      segmentRows: Uint32Array.of(2),
-      timeMs: times,
-      register: registers,
-      spanMs: Uint32Array.of(0, 60_000),
-      losses: [],
-    })
-    const clock = { wallMs: times[1]!, monotonicMs: 1n, boottimeMs: 1n, bootId: runId }
-    const header = {
-      agentId,
-      runId,
-      sequence: BigInt(chain.length + 1),
-      previousDigest,
-      clock,
-      agentVersion: 'test',
-    }
-    const { signed, digest } = sealBatch(header, body, signer)
-    chain.push({ digest: toHex(digest), signed })
-    streams.set(toHex(stream.streamId), stream)
-    streamOf.set(toHex(digest), toHex(stream.streamId))
-    previousDigest = digest
-    return digest
-  }
-
-  return {
-    setArchive: (intact: boolean) => {
-      archived = intact
-    },
-    measure: (resource: string, meter: string, period: Period): StreamUsage => {
-      const name = `${resource} ${meter} ${period.fromMs} ${period.toMs}`
-      const known = measured.get(name)
-      if (known !== undefined) return known
-      const { fromMs, toMs } = period
-      const identity = { resource, meter, unit: unitOf(meter), kind: RegisterKind.COUNTER }
-      const stream = create(StreamDefinitionSchema, { ...identity, streamId: streamId(agentId, identity) })
-      const times = BigUint64Array.of(fromMs, toMs)
-      const registers = BigUint64Array.of(fromMs / MS_PER_SECOND, toMs / MS_PER_SECOND)
-      const batchDigest = sign(stream, times, registers)
-      const boundary = (row: 0 | 1) => ({
-        atMs: times[row]!,
-        register: registers[row]!,
-        before: { batchDigest, row, timeMs: times[row]!, register: registers[row]! },
-      })
-      const quantity = registers[1]! - registers[0]!
-      const usage = create(StreamUsageSchema, {
-        streamId: stream.streamId,
-        agentId,
-        resource,
-        period,
-        quantity: `${quantity}`,
-        epochs: [{ epoch: 1n, opening: boundary(0), closing: boundary(1), quantity }],
-        coverage: {
-          coveredMs: toMs - fromMs - 60_000n,
-          spreadMs: 60_000n,
-          gaps: [{ fromMs, toMs: fromMs + 60_000n, kind: GapKind.SPREAD }],
-        },
-      })
-      measured.set(name, usage)
-      return usage
-    },
-    evidence: (digests: readonly Uint8Array[]): GetEvidenceResponse[] | undefined => {
-      const wanted = new Set(digests.map(toHex))
-      const places = chain.flatMap(({ digest }, index) => (wanted.has(digest) ? [index] : []))
-      if (!archived || places.length < wanted.size) return undefined
-      const answer = (kind: GetEvidenceResponse['kind']) => create(GetEvidenceResponseSchema, { kind })
-      const batches = chain.slice(places[0], (places.at(-1) ?? -1) + 1).map(({ digest, signed }) => {
-        const value = wanted.has(digest) ? signed : { ...signed, body: new Uint8Array(0) }
-        return answer({ case: 'batch', value })
-      })
-      const inFull = new Set([...wanted].map((digest) => streamOf.get(digest)))
-      const named = [...streams].filter(([id]) => inFull.has(id))
-      const value = create(AgentKeySchema, { agentId, keyId: signer.keyId, publicKey: signer.publicKey })
-      return [
-        ...batches,
-        ...named.map(([, stream]) => answer({ case: 'stream', value: stream })),
-        answer({ case: 'key', value }),
-      ]
-    },
-  }
 }

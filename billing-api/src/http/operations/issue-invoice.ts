@@ -1,7 +1,7 @@
 import { Type } from '@fastify/type-provider-typebox'
 import { toHex } from '@vouch/proto/kernel/bytes.ts'
 import { formatAmount } from '@vouch/proto/kernel/money.ts'
-import { issueInvoice as issue } from '../../invoicing/issue.ts'
+import { issueInvoice as issue } from '../../postgres/issue.ts'
 import { write } from '../operation.ts'
 import { InvoiceReply, Uuid } from '../schemas.ts'
 import { invoiceView } from '../views.ts'

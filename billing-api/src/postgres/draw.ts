@@ -9,12 +9,12 @@ import { draftInvoices } from '../invoice/draft.ts'
 import type { Rated } from '../invoice/draft.ts'
 import type { Invoice, Party } from '../invoice/invoice.ts'
 import type { Chance, Rating } from '../ports.ts'
-import { lockAccount } from '../postgres/accounts.ts'
-import { findTariff } from '../postgres/catalogue.ts'
-import { accountsUnderContract, assignmentsIn, contractsIn } from '../postgres/contracts.ts'
-import { savepoint } from '../postgres/database.ts'
-import type { Sql } from '../postgres/database.ts'
-import { insertDraft, invoiceTouching } from '../postgres/invoices.ts'
+import { lockAccount } from './accounts.ts'
+import { findTariff } from './catalogue.ts'
+import { accountsUnderContract, assignmentsIn, contractsIn } from './contracts.ts'
+import { savepoint } from './database.ts'
+import type { Sql } from './database.ts'
+import { insertDraft, invoiceTouching } from './invoices.ts'
 
 /** What drawing works with. */
 export interface DrawContext {

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type ClickHouseClient, createClient } from '@clickhouse/client'
+import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client'
 import { createChdbConnection } from 'chdb/connection'
 
 type Connection = NonNullable<NonNullable<Parameters<typeof createClient>[0]>['connection']>
@@ -14,7 +14,13 @@ export function clickhouseFactory(config: {
   readonly dataDir: string | undefined
 }): () => ClickHouseClient {
   const { clickhouseUrl: url, dataDir } = config
-  if (url !== undefined) return () => createClient({ url, request_timeout: REQUEST_TIMEOUT_MS })
+  if (url !== undefined) {
+    // Progress headers keep the connection of a long query alive; to a server settings travel per request.
+    const settings = { send_progress_in_http_headers: 1, http_headers_progress_interval_ms: '10000' } as const
+    // Failures come back as faults and are logged once, by the service.
+    const log = { level: ClickHouseLogLevel.OFF }
+    return () => createClient({ url, request_timeout: REQUEST_TIMEOUT_MS, clickhouse_settings: settings, log })
+  }
   if (dataDir === undefined) throw new Error('neither a server nor a directory is configured')
   const path = join(dataDir, ENGINE_DIRECTORY)
   // The two packages declare the same interface separately, so their types cannot meet without a cast.

@@ -19,7 +19,8 @@ export function clickhouseFactory(config: {
     const settings = { send_progress_in_http_headers: 1, http_headers_progress_interval_ms: '10000' } as const
     // Failures come back as faults and are logged once, by the service.
     const log = { level: ClickHouseLogLevel.OFF }
-    return () => createClient({ url, request_timeout: REQUEST_TIMEOUT_MS, clickhouse_settings: settings, log })
+    return () =>
+      createClient({ url, request_timeout: REQUEST_TIMEOUT_MS, clickhouse_settings: settings, log })
   }
   if (dataDir === undefined) throw new Error('neither a server nor a directory is configured')
   const path = join(dataDir, ENGINE_DIRECTORY)

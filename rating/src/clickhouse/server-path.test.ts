@@ -26,7 +26,11 @@ beforeAll(async () => {
   store = await createTestStore()
   await store.define(host.agent, host.streams)
   await store.insert(host.agent, host.batches)
-  reader = createReader(clickhouseFactory({ clickhouseUrl: server.url, dataDir: undefined }), store.database, 2)
+  reader = createReader(
+    clickhouseFactory({ clickhouseUrl: server.url, dataDir: undefined }),
+    store.database,
+    2,
+  )
 }, 60_000)
 afterAll(async () => {
   await reader.close()
@@ -46,7 +50,9 @@ test('a server answers what plain arrays answer', async () => {
 test('more questions than clients wait their turn', async () => {
   const usage = createUsageStore(reader)
   const answers = await Promise.all(Array.from({ length: 20 }, async () => usage.streams(['host:a'], [])))
-  expect(answers.map((answer) => answer.ok && answer.value.length)).toEqual(Array.from({ length: 20 }, () => 3))
+  expect(answers.map((answer) => answer.ok && answer.value.length)).toEqual(
+    Array.from({ length: 20 }, () => 3),
+  )
 })
 
 test.each([
@@ -57,7 +63,10 @@ test.each([
 ] as const)('a server that %s is STORE_UNAVAILABLE until it is sound again', async (_, fault) => {
   const usage = createUsageStore(reader)
   await server.faults.set(fault)
-  expect(await usage.streams(['host:a'], [])).toMatchObject({ ok: false, fault: { code: 'STORE_UNAVAILABLE' } })
+  expect(await usage.streams(['host:a'], [])).toMatchObject({
+    ok: false,
+    fault: { code: 'STORE_UNAVAILABLE' },
+  })
   await server.faults.clear()
   expect(await usage.streams(['host:a'], [])).toMatchObject({ ok: true })
 })

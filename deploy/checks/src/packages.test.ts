@@ -2,6 +2,7 @@ import { checkRule, type Sample } from './check-rule.ts'
 import {
   dependenciesAreExplained,
   installScriptsAreApproved,
+  lockfileKnowsEveryPlatform,
   versionsAgree,
   versionsAreExact,
 } from './packages.ts'
@@ -50,4 +51,16 @@ checkRule('install scripts are approved', installScriptsAreApproved, {
     { ...withPackage({ allowScripts: { node: true, pg: true } }), 'package-lock.json': lockfile },
   ],
   sound: [{ ...withPackage({ allowScripts: { node: true } }), 'package-lock.json': lockfile }],
+})
+
+checkRule('the lockfile knows every platform', lockfileKnowsEveryPlatform, {
+  broken: [
+    { 'package-lock.json': '{"packages":{"node_modules/a":{"optionalDependencies":{"a-linux":"1.0.0"}}}}' },
+  ],
+  sound: [
+    {
+      'package-lock.json':
+        '{"packages":{"node_modules/a":{"optionalDependencies":{"a-linux":"1.0.0"}},"node_modules/a-linux":{}}}',
+    },
+  ],
 })

@@ -10,7 +10,15 @@ interface Manifest {
 }
 
 interface Lockfile {
-  readonly packages: Readonly<Record<string, { readonly hasInstallScript?: boolean }>>
+  readonly packages: Readonly<
+    Record<
+      string,
+      {
+        readonly hasInstallScript?: boolean
+        readonly optionalDependencies?: Readonly<Record<string, string>>
+      }
+    >
+  >
 }
 
 const EXACT_VERSION = /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/
@@ -19,6 +27,11 @@ function manifests(files: readonly SourceFile[]): { path: string; manifest: Mani
   return files
     .filter((file) => /(^|\/)package\.json$/.test(file.path))
     .map((file) => ({ path: file.path, manifest: JSON.parse(file.text) as Manifest }))
+}
+
+function lockfileOf(files: readonly SourceFile[]): Lockfile {
+  const text = files.find((file) => file.path === 'package-lock.json')?.text ?? '{"packages":{}}'
+  return JSON.parse(text) as Lockfile
 }
 
 /** Every version is pinned exactly. */
@@ -76,10 +89,21 @@ export const dependenciesAreExplained: Rule = (files) => {
   ]
 }
 
+/** The lockfile has the builds of every platform, not only of the one it was written on: else `npm ci` refuses it. */
+export const lockfileKnowsEveryPlatform: Rule = (files) => {
+  const { packages } = lockfileOf(files)
+  return Object.entries(packages).flatMap(([where, entry]) =>
+    Object.keys(entry.optionalDependencies ?? {})
+      .filter(
+        (name) => !(`node_modules/${name}` in packages) && !(`${where}/node_modules/${name}` in packages),
+      )
+      .map((name) => `package-lock.json: ${name} is missing`),
+  )
+}
+
 /** Every install script in the lockfile is approved in package.json, and nothing else is. */
 export const installScriptsAreApproved: Rule = (files) => {
-  const lockfile = files.find((file) => file.path === 'package-lock.json')?.text ?? '{"packages":{}}'
-  const { packages } = JSON.parse(lockfile) as Lockfile
+  const { packages } = lockfileOf(files)
   const needed = new Set(
     Object.entries(packages)
       .filter(([, entry]) => entry.hasInstallScript === true)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { createAgent, readAgentConfig } from './index.ts'
-import { startFakeCollector } from './testing/fake-collector.ts'
+import { startFakeCollector } from './grpc/fake-collector.ts'
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 

@@ -1,29 +1,24 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { PolicySchema, SignedPolicySchema } from '@vouch/proto/gen/vouch/policy/v1/policy_pb.ts'
 import type { Policy, SignedPolicy } from '@vouch/proto/gen/vouch/policy/v1/policy_pb.ts'
-import { throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
+import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import type { AgentConfig } from './config.ts'
-import { backoffMs } from './delivery/backoff.ts'
 import { checkPolicy } from './delivery/policy.ts'
-import { needsSomebody } from './delivery/verdict.ts'
-import { enrol } from './grpc/enrolment.ts'
 import { startSender } from './grpc/sender.ts'
 import type { Sender } from './grpc/sender.ts'
 import { createSystemClock } from './host/clock.ts'
-import { createHostFiles } from './host/host-files.ts'
 import { createHostSource } from './host/host-source.ts'
-import { hostResource } from './host/machine-id.ts'
-import { openIdentity } from './identity/identity.ts'
-import type { Identity, IdentityStore } from './identity/identity.ts'
+import type { Identity } from './host/identity.ts'
+import { startMetrics } from './http/metrics.ts'
+import type { Metrics } from './http/metrics.ts'
 import { MeteringRun } from './metering-run.ts'
 import type { SealedBatch } from './metering-run.ts'
 import type { Clock, Logger, Source } from './ports.ts'
-import { openSpool } from './spool/spool.ts'
 import type { Spool } from './spool/spool.ts'
+import { enrolPatiently, openState, targetOf } from './state.ts'
+import type { State } from './state.ts'
 import { AGENT_VERSION } from './version.ts'
 
 /** What an agent is made of. */
@@ -79,6 +74,7 @@ interface Opened {
   readonly spool: Spool
   readonly run: MeteringRun
   readonly sender: Sender
+  readonly metrics?: Metrics
 }
 
 class HostAgent implements Agent {
@@ -126,13 +122,14 @@ class HostAgent implements Agent {
     await this.#opening?.catch(() => undefined)
     await this.#loop
     if (this.#opened === undefined) return
-    const { run, sender, spool } = this.#opened
+    const { metrics, run, sender, spool } = this.#opened
     this.#opened = undefined
     await run.look()
     run.seal(true)
     sender.notify()
     await sender.flush(this.#options.config.stopTimeoutMs)
     await sender.stop()
+    await metrics?.stop()
     spool.close()
   }
 
@@ -156,31 +153,25 @@ class HostAgent implements Agent {
   }
 
   async #open(): Promise<Opened> {
-    const { config } = this.#options
-    const store = unwrap(openIdentity(config.stateDir))
-    const limits = { bytesMax: config.spoolBytesMax, ageMaxMs: config.spoolAgeMaxMs }
-    const spool = unwrap(openSpool(join(config.stateDir, 'spool.sqlite'), limits, this.#clock.wallMs()))
+    const { config, logger, token } = this.#options
+    const state = unwrap(await openState(config, this.#clock.wallMs()))
     try {
-      const files = createHostFiles(config.root)
-      const resource = config.resource ?? (await hostResource(files, config.stateDir))
-      const identity = unwrap(store.identity()) ?? (await this.#enrol(store, resource))
-      const host = (): Source[] =>
-        config.hostMeters ? [createHostSource({ files, resource, scope: config.scope })] : []
-      return this.#assemble(store, spool, identity, resource, this.#options.sources ?? host())
+      const known = unwrap(state.store.identity())
+      const identity = known ?? (await enrolPatiently(state, config, logger, token, this.#stopping.signal))
+      const opened = this.#assemble(state, identity)
+      const { metricsListen } = config
+      if (metricsListen === undefined) return opened
+      return { ...opened, metrics: unwrap(await startMetrics(metricsListen, () => this.status())) }
     } catch (error) {
-      spool.close()
+      state.spool.close()
       throw error
     }
   }
 
-  #assemble(
-    store: IdentityStore,
-    spool: Spool,
-    identity: Identity,
-    resource: string,
-    sources: readonly Source[],
-  ): Opened {
+  #assemble({ files, resource, spool, store }: State, identity: Identity): Opened {
     const { config, logger } = this.#options
+    const host = (): Source[] =>
+      config.hostMeters ? [createHostSource({ files, resource, scope: config.scope })] : []
     let signer = unwrap(store.signer())
     const run = new MeteringRun(
       {
@@ -188,7 +179,7 @@ class HostAgent implements Agent {
         agentVersion: AGENT_VERSION,
         spool,
         clock: this.#clock,
-        sources,
+        sources: this.#options.sources ?? host(),
         logger,
         signer: () => signer,
       },
@@ -218,29 +209,6 @@ class HostAgent implements Agent {
     })
     logger.info({ agent: identity.agentId.toHex(), resource }, 'metering')
     return { resource, identity, spool, run, sender: unwrap(sender) }
-  }
-
-  /** Spends the token; tries again for as long as the collector cannot be reached. */
-  async #enrol(store: IdentityStore, resource: string): Promise<Identity> {
-    const { config, logger } = this.#options
-    const token = this.#options.token ?? readToken(config.tokenFile)
-    const signer = unwrap(store.signer())
-    const about = { token, signer, label: config.label, resource, agentVersion: AGENT_VERSION }
-    for (let attempt = 0; ; attempt += 1) {
-      const enrolled = await enrol(targetOf(config), about)
-      if (enrolled.ok) {
-        store.keep(enrolled.value)
-        logger.info({ agent: enrolled.value.agentId.toHex() }, 'enrolled')
-        return enrolled.value
-      }
-      if (needsSomebody(enrolled.fault.code) || this.#stopping.signal.aborted) return unwrap(enrolled)
-      logger.warn({ code: enrolled.fault.code }, `enrolment waits: ${enrolled.fault.message}`)
-      const pauseMs = backoffMs(attempt, Math.random(), {
-        baseMs: config.retryBaseMs,
-        capMs: config.retryMaxMs,
-      })
-      await this.#pause(pauseMs)
-    }
   }
 
   #adopt(signed: SignedPolicy, run: MeteringRun, spool: Spool, identity: Identity): void {
@@ -279,27 +247,5 @@ class HostAgent implements Agent {
 
   #pause(ms: number): Promise<void> {
     return setTimeout(ms, undefined, { signal: this.#stopping.signal }).catch(() => undefined)
-  }
-}
-
-function targetOf(config: AgentConfig) {
-  return { address: config.collector, caFile: config.tlsCaFile, tls: config.tls === 'on' }
-}
-
-/** Standard input or a file: an argument would show in the process list. */
-function readToken(file: string | undefined): string {
-  if (file === undefined) {
-    throwFault(
-      'CONFIG_MISSING',
-      'this agent is not enrolled; set VOUCH_AGENT_TOKEN_FILE to a file with a token',
-    )
-  }
-  try {
-    return readFileSync(file === '-' ? 0 : file, 'utf8').trim()
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
-    return throwFault('CONFIG_INVALID', `the token cannot be read: ${why}`, {
-      pointer: 'VOUCH_AGENT_TOKEN_FILE',
-    })
   }
 }

@@ -55,6 +55,7 @@ export class MeteringRun {
   readonly #book: MeterBook
   readonly #busy = new Set<Source>()
   readonly #logged = new Set<string>()
+  #looking = Promise.resolve()
   #timeline: Timeline | undefined
   #readings: readonly StreamReading[] = []
   #declared: StreamDeclaration[] = []
@@ -76,14 +77,21 @@ export class MeteringRun {
     return this.#readings.length
   }
 
-  /** Samples every source once; what it brings is durable only when sealed. */
-  async look(): Promise<void> {
+  /** Samples every source once, looks one after another; what a look brings is durable only when sealed. */
+  look(): Promise<void> {
+    this.#looking = this.#looking.then(() => this.#look())
+    return this.#looking
+  }
+
+  async #look(): Promise<void> {
     const { clock, sources } = this.#options
     const now = {
       wallMs: clock.wallMs(),
       monotonicMs: clock.monotonicMs(),
       boottimeMs: clock.boottimeMs(),
     }
+    // Two looks at one instant measure the same thing.
+    if (now.monotonicMs === this.#timeline?.last?.monotonicMs) return
     const { timeline, moment } = nextMoment(this.#timeline, now, this.cadenceMs)
     this.#timeline = timeline
     const samples = (await Promise.all(sources.map((source) => this.#sample(source)))).flat()
@@ -102,7 +110,7 @@ export class MeteringRun {
    */
   seal(final = false): Result<SealedBatch | undefined> {
     if (this.#readings.length === 0 && this.#losses.length === 0) return ok(undefined)
-    const { agentId, agentVersion, clock, signer, spool } = this.#options
+    const { agentId, agentVersion, clock, spool } = this.#options
     const { runId, policyVersion } = this
     const sequence = this.#sequence + 1n
     const sealedMs = clock.wallMs()
@@ -120,7 +128,11 @@ export class MeteringRun {
       clock: create(ClockSchema, times),
     }
     const body = encodeBody(buildColumns(this.#readings, this.#losses))
-    const { signed, digest } = sealBatch({ ...header, agentVersion, policyVersion, final }, body, signer())
+    const { signed, digest } = sealBatch(
+      { ...header, agentVersion, policyVersion, final },
+      body,
+      this.#options.signer(),
+    )
     const states = this.#book.states(this.#readings.map(({ streamId }) => streamId))
     const kept = spool.append({
       runId,

@@ -10,7 +10,7 @@ import { enrolBytes, rotateBytes } from '@vouch/proto/seal/handshake.ts'
 import { TAGS } from '@vouch/proto/seal/seal.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
 import { faultOfError, makeClient } from '@vouch/proto/wire/grpc.ts'
-import type { Identity } from '../identity/identity.ts'
+import type { Identity } from '../host/identity.ts'
 import { CHANNEL_OPTIONS, channelCredentials } from './channel.ts'
 import type { Target } from './channel.ts'
 

@@ -23,7 +23,7 @@ import type { Signer } from '@vouch/proto/seal/seal.ts'
 import { faultOfError, isFaultCode } from '@vouch/proto/wire/grpc.ts'
 import type { ClientDuplexStream } from '@grpc/grpc-js'
 import { checkReceipt } from '../delivery/receipt.ts'
-import type { Identity } from '../identity/identity.ts'
+import type { Identity } from '../host/identity.ts'
 import type { Logger } from '../ports.ts'
 import type { Spool } from '../spool/spool.ts'
 
@@ -132,6 +132,7 @@ export class PushConnection {
         return this.#rejected(frame.kind.value)
       case 'policy':
         return this.#context.onPolicy(frame.kind.value)
+      case undefined:
       default:
         // A frame of a later version of the protocol: not for this agent.
         return undefined

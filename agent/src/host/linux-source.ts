@@ -42,8 +42,8 @@ export function createLinuxSource(options: LinuxSourceOptions): Source {
         interfaces(files, resource),
         uptime(files, resource),
       ])
-      missing = parts.flatMap((part) => part.missing)
-      return parts.flatMap((part) => part.samples)
+      missing = parts.flatMap((each) => each.missing)
+      return parts.flatMap((each) => each.samples)
     },
     unavailable: () => missing,
   }

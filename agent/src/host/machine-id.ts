@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { join } from 'node:path'
-import { readOrCreate } from '../identity/secret-file.ts'
+import { readOrCreate } from './secret-file.ts'
 import type { HostFiles } from './host-files.ts'
 
 /** Names the purpose, so that the same machine has unrelated names in unrelated programs. */

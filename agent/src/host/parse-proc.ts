@@ -103,10 +103,9 @@ export interface Mount {
 }
 
 /** File systems whose blocks are the host's own; network and memory file systems, overlays and images are not. */
-const OWN_TYPES: ReadonlySet<string> = new Set([
-  ...['ext2', 'ext3', 'ext4', 'xfs', 'btrfs', 'f2fs', 'jfs', 'nilfs2', 'bcachefs'],
-  ...['vfat', 'exfat', 'ntfs3', 'reiserfs'],
-])
+const OWN_TYPES: ReadonlySet<string> = new Set(
+  'bcachefs btrfs exfat ext2 ext3 ext4 f2fs jfs nilfs2 ntfs3 reiserfs vfat xfs'.split(' '),
+)
 
 /** Reads /proc/PID/mountinfo: each device once, at its shortest mount point, so a bind mount never counts again. */
 export function parseMounts(text: string): Mount[] {

@@ -130,7 +130,11 @@ class SqliteSpool implements Spool {
     const kept = this.#db.transaction(() => {
       this.#db.run(
         'INSERT INTO batches (run, sequence, sealed_ms, digest, signed) VALUES (?, ?, ?, ?, ?)',
-        ...[sealed.runId, sealed.sequence, sealed.sealedMs, sealed.digest, signed],
+        sealed.runId,
+        sealed.sequence,
+        sealed.sealedMs,
+        sealed.digest,
+        signed,
       )
       for (const { id, state } of sealed.states) this.#putState(id, state)
       for (const declaration of sealed.declared) this.#putDefinition(declaration)
@@ -200,8 +204,13 @@ class SqliteSpool implements Spool {
   #putState(id: Uint8Array, state: StreamState['state']): void {
     this.#db.run(
       'INSERT OR REPLACE INTO states (stream, life, epoch, time_ms, boottime_ms, register, remainder) VALUES (?, ?, ?, ?, ?, ?, ?)',
-      ...[id, state.life, state.epoch, state.timeMs, state.boottimeMs],
-      ...[state.register.toString(), state.remainder.toString()],
+      id,
+      state.life,
+      state.epoch,
+      state.timeMs,
+      state.boottimeMs,
+      state.register.toString(),
+      state.remainder.toString(),
     )
   }
 

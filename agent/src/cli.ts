@@ -1,0 +1,63 @@
+import { readFile } from 'node:fs/promises'
+import { parseArgs } from 'node:util'
+import { CONFIG_FILE_ENV, describeConfig } from '@vouch/proto/kernel/config.ts'
+import { fail, ok } from '@vouch/proto/kernel/fault.ts'
+import type { Result } from '@vouch/proto/kernel/fault.ts'
+import type { JsonValue } from '@vouch/proto/kernel/json.ts'
+import { parse } from 'yaml'
+import { AGENT_SETTINGS, readAgentConfig } from './config.ts'
+import type { AgentConfig } from './config.ts'
+
+const COMMANDS = ['run', 'enrol', 'rotate-key', 'once', 'check-config', 'help', 'version'] as const
+
+/** What the command line asks for. */
+export type Command = (typeof COMMANDS)[number]
+
+/** Text of --help. */
+export function helpText(): string {
+  return `vouch-agent: meters this host and delivers signed readings
+
+  vouch-agent [run]        meter until SIGTERM; enrols first where that is still to do
+  vouch-agent enrol        spend the token of VOUCH_AGENT_TOKEN_FILE and stop
+  vouch-agent rotate-key   replace the agent's key by a new one and stop; the agent must not run
+  vouch-agent once         sample once, print a table and stop; nothing is kept or sent
+  vouch-agent check-config check the settings and stop
+  vouch-agent --help | --version
+
+Settings, from the environment or the YAML file that VOUCH_CONFIG_FILE names (camelCase keys):
+${describeConfig(AGENT_SETTINGS)}`
+}
+
+/** Reads the command line. Faults: FIELD_UNKNOWN. */
+export function parseCommand(args: readonly string[]): Result<Command> {
+  const flag = { type: 'boolean' } as const
+  let parsed
+  try {
+    parsed = parseArgs({ args: [...args], allowPositionals: true, options: { help: flag, version: flag } })
+  } catch (error) {
+    return fail('FIELD_UNKNOWN', error instanceof Error ? error.message : String(error))
+  }
+  const { values, positionals } = parsed
+  if (values.help === true) return ok('help')
+  if (values.version === true) return ok('version')
+  const [name = 'run', ...rest] = positionals
+  const command = COMMANDS.find((each) => each === name)
+  if (command !== undefined && rest.length === 0) return ok(command)
+  return fail('FIELD_UNKNOWN', `${positionals.join(' ')} is not a command; see --help`)
+}
+
+/** Settings from the environment and the file that it names. */
+export async function loadConfig(
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Result<AgentConfig>> {
+  const file = env[CONFIG_FILE_ENV]
+  if (file === undefined || file === '') return readAgentConfig(env)
+  let content: JsonValue
+  try {
+    content = (parse(await readFile(file, 'utf8')) ?? {}) as JsonValue
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    return fail('CONFIG_INVALID', `the configuration file ${file} cannot be read: ${why}`)
+  }
+  return readAgentConfig(env, content)
+}

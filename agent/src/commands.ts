@@ -1,0 +1,81 @@
+import { fail, ok, unwrap } from '@vouch/proto/kernel/fault.ts'
+import type { Result } from '@vouch/proto/kernel/fault.ts'
+import { parseMeter } from '@vouch/proto/kernel/meter.ts'
+import type { AgentConfig } from './config.ts'
+import { rotate } from './grpc/enrolment.ts'
+import { createHostFiles } from './host/host-files.ts'
+import { createHostSource } from './host/host-source.ts'
+import type { Sample } from './ports.ts'
+import { enrolOnce, openState, readToken, targetOf } from './state.ts'
+import type { State } from './state.ts'
+
+/** Enrols this host. Returns what to print; an agent that is enrolled already stays as it is. */
+export function enrolHost(config: AgentConfig): Promise<Result<string>> {
+  return withState(config, async (state) => {
+    const known = state.store.identity()
+    if (!known.ok) return known
+    if (known.value !== undefined) return ok(`already enrolled as ${known.value.agentId.toHex()}\n`)
+    const token = readToken(config.tokenFile)
+    if (!token.ok) return token
+    const identity = await enrolOnce(state, config, token.value)
+    return identity.ok ? ok(`enrolled ${state.resource} as ${identity.value.agentId.toHex()}\n`) : identity
+  })
+}
+
+/** Replaces the agent's key. The new one is on disk before the collector hears of it, so a crash loses neither. */
+export function rotateKey(config: AgentConfig): Promise<Result<string>> {
+  return withState(config, async ({ store }) => {
+    const identity = store.identity()
+    if (!identity.ok) return identity
+    if (identity.value === undefined)
+      return fail('AGENT_UNKNOWN', 'this agent is not enrolled; run vouch-agent enrol')
+    const current = store.signer()
+    if (!current.ok) return current
+    const next = store.nextSigner()
+    const rotated = await rotate(targetOf(config), identity.value.agentId, current.value, next)
+    if (!rotated.ok) return rotated
+    store.promote()
+    return ok(`key ${next.keyId.toHex()} is in force\n`)
+  })
+}
+
+/** One look at this host as a table. Levels are shown as they are, counters as the kernel has them. */
+export async function lookOnce(config: AgentConfig): Promise<string> {
+  const files = createHostFiles(config.root)
+  const source = createHostSource({ files, resource: config.resource ?? 'host', scope: config.scope })
+  const rows = (await source.sample()).map(rowOf)
+  const missing = (source.unavailable?.() ?? []).map(({ meter, reason }) => [
+    meter,
+    'unavailable',
+    '',
+    reason,
+  ])
+  const table = [['METER', 'VALUE', 'OF', 'RESOURCE'], ...rows, ...missing]
+  const widths = [0, 1, 2].map((column) => Math.max(...table.map((row) => row[column]?.length ?? 0)))
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, column) =>
+        column === 1 ? cell.padStart(widths[1] ?? 0) : cell.padEnd(widths[column] ?? 0),
+      )
+      .join('  ')
+  return table.map((row) => `${line(row).trimEnd()}\n`).join('')
+}
+
+function rowOf({ resource, meter, value }: Sample): string[] {
+  const { kind, unit } = unwrap(parseMeter(meter))
+  const level = unit === 'MiB-second' ? 'B' : 'thousandths of a core'
+  return [meter, value.toString(), kind === 'counter' ? unit : level, resource]
+}
+
+async function withState(
+  config: AgentConfig,
+  body: (state: State) => Promise<Result<string>>,
+): Promise<Result<string>> {
+  const state = await openState(config, Date.now())
+  if (!state.ok) return state
+  try {
+    return await body(state.value)
+  } finally {
+    state.value.spool.close()
+  }
+}

@@ -41,7 +41,7 @@ CREATE INDEX ON billing.idempotency_keys (created_at);
 CREATE TABLE billing.audit_log (
   sequence bigint PRIMARY KEY CHECK (sequence > 0),
   -- Canonical JSON of sequence, time, actor, action, subject and detail.
-  record   text NOT NULL CHECK (record IS JSON OBJECT),
+  record   text NOT NULL CHECK (jsonb_typeof(record::jsonb) = 'object'),
   previous bytea NOT NULL,
   hash     bytea NOT NULL UNIQUE CHECK (hash = sha256(previous || convert_to(record, 'UTF8'))),
   UNIQUE (previous)

@@ -139,6 +139,21 @@ describe('foreign bytes', () => {
   })
 })
 
+describe('decodeBody', () => {
+  it('gives arrays of their own, also for a Buffer at an odd offset', () => {
+    const columns = toColumns({
+      base: 0,
+      losses: [],
+      segments: [{ stream: 0, epoch: 1n, first: 9n, rows: [{ step: 1, add: 0n, span: 0 }] }],
+    })
+    const whole = Buffer.concat([Buffer.from([0]), encodeBody(columns)])
+    const decoded = decodeBody(whole.subarray(1))
+    whole.fill(0xff)
+    expect(decoded).toEqual({ ok: true, value: columns })
+    expect(decoded.ok && decoded.value.streamIds.byteOffset).toBe(0)
+  })
+})
+
 describe('encodeBody', () => {
   it('throws where a register falls inside a segment', () => {
     const columns = toColumns({

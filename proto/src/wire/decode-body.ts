@@ -93,7 +93,8 @@ function columnsOf(bytes: Uint8Array, fields: Fields, rows: number, segments: nu
   const register = pairs(FIELD.register, rows, 'register')
   accumulate(register, segmentRows, new Uint32Array(2), false)
   return {
-    streamIds: bytes.slice(ids.start, ids.end) as Uint8Array<ArrayBuffer>,
+    // A Buffer's slice shares its memory at any offset: a copy is aligned for the words of an id.
+    streamIds: new Uint8Array(bytes.subarray(ids.start, ids.end)),
     timeBaseMs: Number(new BigUint64Array(fields.timeBase.buffer)[0]),
     segmentStream,
     segmentEpoch: epochsOf(pairs(FIELD.segmentEpoch, segments, 'segment_epoch')),

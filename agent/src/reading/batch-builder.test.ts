@@ -1,0 +1,83 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { unwrap } from '@vouch/proto/kernel/fault.ts'
+import { decodeBody, encodeBody } from '@vouch/proto/wire/body.ts'
+import { buildColumns, thin } from './batch-builder.ts'
+import type { StreamReading } from './batch-builder.ts'
+
+const ids = [1, 2, 3].map((byte) => new Uint8Array(16).fill(byte))
+
+/** Readings of three streams as looks bring them: times ascend, registers never fall within an epoch. */
+const readings: fc.Arbitrary<StreamReading[]> = fc
+  .array(
+    fc.record({
+      stream: fc.nat({ max: 2 }),
+      reopens: fc.boolean(),
+      grows: fc.bigInt({ min: 0n, max: 2n ** 50n }),
+      spanMs: fc.nat({ max: 1000 }),
+    }),
+    { minLength: 1, maxLength: 80 },
+  )
+  .map((steps) => {
+    const last = new Map<number, StreamReading>()
+    return steps.map(({ stream, reopens, grows, spanMs }, index) => {
+      const before = last.get(stream)
+      const timeMs = 1_700_000_000_000 + index * 1000
+      const streamId = ids[stream] ?? new Uint8Array(16)
+      const opens = before === undefined || reopens
+      const epoch = opens ? timeMs : before.epoch
+      const register = opens ? grows : before.register + grows
+      const reading = { streamId, epoch, timeMs, register, spanMs: opens ? 0 : spanMs }
+      last.set(stream, reading)
+      return reading
+    })
+  })
+
+const named = ({ streamId, epoch }: StreamReading): string => `${streamId.toHex()} ${epoch}`
+
+describe('columns', () => {
+  it('carry every reading through the wire', () => {
+    fc.assert(
+      fc.property(readings, (given) => {
+        const columns = unwrap(decodeBody(encodeBody(buildColumns(given, []))))
+        const arrived: StreamReading[] = []
+        let row = 0
+        for (const [segment, rows] of columns.segmentRows.entries()) {
+          const stream = columns.segmentStream[segment] ?? -1
+          const streamId = columns.streamIds.slice(16 * stream, 16 * stream + 16)
+          for (let index = 0; index < rows; index += 1, row += 1) {
+            arrived.push({
+              streamId,
+              epoch: Number(columns.segmentEpoch[segment]),
+              timeMs: Number(columns.timeMs[row]),
+              register: columns.register[row] ?? 0n,
+              spanMs: columns.spanMs[row] ?? 0,
+            })
+          }
+        }
+        const ordered = (all: readonly StreamReading[]) =>
+          all.toSorted((a, b) => named(a).localeCompare(named(b)) || a.timeMs - b.timeMs)
+        expect(ordered(arrived)).toEqual(ordered(given))
+      }),
+    )
+  })
+})
+
+describe('thinning', () => {
+  it('keeps first and last of every epoch, so quantities stay, and is bounded', () => {
+    fc.assert(
+      fc.property(readings, (given) => {
+        const { kept, dropped } = thin(given)
+        expect(kept.length + dropped.length).toBe(given.length)
+        const ends = (all: readonly StreamReading[]) =>
+          [...Map.groupBy(all, named)].map(([name, rows]) => [name, rows[0]?.register, rows.at(-1)?.register])
+        expect(ends(kept)).toEqual(ends(given))
+        expect(kept.length).toBeLessThanOrEqual(2 * new Set(given.map(named)).size)
+        for (const rows of Map.groupBy(kept, named).values()) {
+          for (const row of rows.slice(1)) expect(row.spanMs).toBe(0)
+        }
+        expect(thin(kept).dropped).toEqual([])
+      }),
+    )
+  })
+})

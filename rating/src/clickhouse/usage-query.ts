@@ -69,16 +69,18 @@ function around(name: string, ms: number): string {
   return `maxIf(last, last <= ${ms}) AS ${name}BeforeMs, minIf(first, first > ${ms}) AS ${name}AfterMs`
 }
 
-/** Steps between readings that their spans do not explain, over [from, to] of reading times. */
+/**
+ * Steps between readings that their spans do not explain, over [from, to] of reading times. The window
+ * runs in the table's own order; anything that groups first costs ten times as much.
+ */
 export function holesQuery(streams: readonly string[], between: Interval, limit: number): Query {
   const sql =
-    'SELECT lower(hex(stream)) AS streamId, epoch, previous AS fromMs, at - span AS toMs FROM (' +
-    'SELECT stream, epoch, at, span, lagInFrame(at, 1, at) OVER (PARTITION BY stream, epoch ORDER BY at ' +
-    'ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS previous FROM (' +
-    'SELECT stream, epoch, toUnixTimestamp64Milli(time) AS at, max(toInt64(span_ms)) AS span FROM {database:Identifier}.readings_v1 ' +
-    `WHERE stream IN (${ids(streams)}) AND time >= ${instant(between.from)} AND time <= ${instant(between.to)} ` +
-    'GROUP BY stream, epoch, time)) ' +
-    `WHERE previous < at - span ORDER BY stream, epoch, at LIMIT ${limit} ${SETTINGS}`
+    'SELECT lower(hex(stream)) AS streamId, epoch, previous AS fromMs, at - span_ms AS toMs FROM (' +
+    'SELECT stream, epoch, toUnixTimestamp64Milli(time) AS at, span_ms, lagInFrame(at, 1, at) OVER (' +
+    'PARTITION BY stream, epoch ORDER BY time, register ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS previous ' +
+    'FROM {database:Identifier}.readings_v1 ' +
+    `WHERE stream IN (${ids(streams)}) AND time >= ${instant(between.from)} AND time <= ${instant(between.to)}) ` +
+    `WHERE previous < at - span_ms ORDER BY stream, epoch, at LIMIT ${limit} ${SETTINGS}`
   return { sql, params: {} }
 }
 

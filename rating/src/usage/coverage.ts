@@ -29,11 +29,10 @@ export interface Sample {
 
 /**
  * The uncovered steps between readings of one epoch, in any order and with repetitions. A span
- * counts back to the reading before at most; readings at one instant count with the longest.
+ * counts back to the reading before at most.
  */
 export function holesOf(samples: readonly Sample[]): Interval[] {
-  const spans = new Map<number, number>()
-  for (const { timeMs, spanMs } of samples) spans.set(timeMs, Math.max(spanMs, spans.get(timeMs) ?? 0))
+  const spans = new Map(samples.map(({ timeMs, spanMs }) => [timeMs, spanMs]))
   const times = [...spans.keys()].toSorted((a, b) => a - b)
   return times
     .slice(1)

@@ -17,8 +17,8 @@ beforeAll(async () => {
 afterAll(() => fixture.close())
 
 /** Runs as the role that the service itself uses, outside of the service. */
-const refusal = (statement: string) =>
-  fixture.sql.query(statement.replaceAll(':issued', `'${issued}'`).replaceAll(':draft', `'${draft}'`)).then(
+const refusal = (statement: string, sql = fixture.sql) =>
+  sql.query(statement.replaceAll(':issued', `'${issued}'`).replaceAll(':draft', `'${draft}'`)).then(
     (result) => `done: ${result.rowCount}`,
     (error: unknown) => (error instanceof pg.DatabaseError ? error.code : String(error)),
   )
@@ -53,15 +53,34 @@ describe('what is written stays written', () => {
     'DELETE FROM billing.number_series',
     "INSERT INTO billing.audit_log VALUES (1000, '{}', 'x', sha256('x{}'))",
     `INSERT INTO billing.audit_log SELECT sequence + 1, '{}', '\\x00', sha256('\\x00'::bytea || '{}'::bytea) FROM billing.audit_head`,
+  ])('%s', async (statement) => {
+    // 23001 restrict_violation
+    expect(await refusal(statement)).toBe('23001')
+  })
+
+  it.each([
+    'TRUNCATE billing.audit_log',
+    'TRUNCATE billing.invoices CASCADE',
+    'DROP TABLE billing.proofs',
+    'ALTER TABLE billing.invoices DISABLE TRIGGER keep_issued',
+    'DROP TRIGGER keep_issued ON billing.invoices',
+    'CREATE OR REPLACE FUNCTION billing.refuse_change() RETURNS trigger LANGUAGE sql AS $$ SELECT NULL $$',
+    "SET session_replication_role = 'replica'",
+  ])('and the service may not: %s', async (statement) => {
+    // 42501 insufficient_privilege
+    expect(await refusal(statement)).toBe('42501')
+  })
+
+  it.each([
     'TRUNCATE billing.audit_log',
     'TRUNCATE billing.invoices CASCADE',
     'TRUNCATE billing.invoice_lines',
     'TRUNCATE billing.journal_entries CASCADE',
     'TRUNCATE billing.tariffs CASCADE',
+    'DELETE FROM billing.proofs',
     "SET session_replication_role = 'replica'; DELETE FROM billing.invoices WHERE invoice_id = :issued",
-  ])('%s', async (statement) => {
-    // 23001 restrict_violation
-    expect(await refusal(statement)).toBe('23001')
+  ])('nor can its owner by mistake: %s', async (statement) => {
+    expect(await refusal(statement, fixture.owner)).toBe('23001')
   })
 
   it.each([

@@ -26,7 +26,7 @@ async function startDebian(): Promise<Place> {
   await chmod(directory, 0o755)
   const bin = `${DEBIAN}/${version}/bin`
   const binaries = { initdb: `${bin}/initdb`, postgres: `${bin}/postgres` }
-  const server = unwrap(await startEmbeddedPostgres({ directory, binaries, durable: false }))
+  const server = unwrap(await startEmbeddedPostgres({ directory, binaries }))
   const dispose = async () => {
     await server.stop()
     await rm(directory, { recursive: true })

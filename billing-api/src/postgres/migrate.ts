@@ -25,10 +25,16 @@ export async function migrate(database: Database): Promise<string[]> {
   const migrations = await readMigrations()
   return database.transaction(async (sql) => {
     await sql.rows('SELECT pg_advisory_xact_lock($1)', [LOCK])
-    await sql.rows('CREATE SCHEMA IF NOT EXISTS billing')
-    await sql.rows(`CREATE TABLE IF NOT EXISTS billing.migrations (
-      number integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL,
-      applied_at timestamptz NOT NULL DEFAULT now())`)
+    // A role that may not create anything can still serve a schema that its owner has migrated.
+    const [found] = await sql.rows<{ there: boolean }>(
+      "SELECT to_regclass('billing.migrations') IS NOT NULL AS there",
+    )
+    if (found?.there !== true) {
+      await sql.rows('CREATE SCHEMA IF NOT EXISTS billing')
+      await sql.rows(`CREATE TABLE billing.migrations (
+        number integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL,
+        applied_at timestamptz NOT NULL DEFAULT now())`)
+    }
     const pending = await pendingOf(sql, migrations)
     for (const { number, name, text, checksum } of pending) {
       await sql.rows(text)

@@ -6,6 +6,8 @@ import pg from 'pg'
 import { createTestDatabase } from '@vouch/postgres'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { readBillingConfig } from '../config.ts'
+import { openDatabase } from '../postgres/database.ts'
+import { migrate } from '../postgres/migrate.ts'
 import { createBilling } from '../service.ts'
 import type { Billing } from '../service.ts'
 import type { Logger } from '../ports.ts'
@@ -35,10 +37,11 @@ export function list(value: Json | undefined): readonly Json[] {
 export interface Fixture {
   readonly billing: Billing
   readonly rating: FakeRating
-  readonly databaseUrl: string
   readonly issuerPublicKey: Uint8Array
   /** Direct access to the database, as the service's own role. */
   readonly sql: pg.Pool
+  /** The same, as the role that owns the schema. */
+  readonly owner: pg.Pool
   /** Sends a request with the all-scopes key, or with another. */
   send(method: string, path: string, body?: unknown, options?: SendOptions): Promise<Answer>
   key(scopes: readonly Scope[], expiresMs?: number): Promise<string>
@@ -63,12 +66,13 @@ export const NOW_MS = Date.UTC(2026, 5, 1)
 /** Starts it. */
 export async function startFixture(): Promise<Fixture> {
   const database = await createTestDatabase()
+  const roleUrl = await migrateAsOwner(database.url)
   const rating = await startFakeRating()
   const directory = await mkdtemp(join(tmpdir(), 'vouch-billing-'))
   const config = unwrap(
     readBillingConfig({
       VOUCH_BILLING_LISTEN: '127.0.0.1:0',
-      VOUCH_DATABASE_URL: database.url,
+      VOUCH_DATABASE_URL: roleUrl,
       VOUCH_RATING_URL: rating.address,
       VOUCH_TLS: 'off',
       VOUCH_BILLING_ISSUER_KEY_FILE: join(directory, 'issuer.key'),
@@ -83,13 +87,14 @@ export async function startFixture(): Promise<Fixture> {
   const key = async (scopes: readonly Scope[], expiresMs?: number) =>
     (await billing.createApiKey({ name: 'test', scopes, expiresMs })).secret
   const secret = await key(['read', 'write', 'issue', 'admin'])
-  const sql = new pg.Pool({ connectionString: database.url, max: 4 })
+  const owner = new pg.Pool({ connectionString: database.url, max: 1 })
+  const sql = new pg.Pool({ connectionString: roleUrl, max: 4 })
   return {
     billing,
     rating,
-    databaseUrl: database.url,
     issuerPublicKey,
     sql,
+    owner,
     key,
     setNow: (ms) => {
       nowMs = ms
@@ -99,10 +104,28 @@ export async function startFixture(): Promise<Fixture> {
       await billing.stop()
       rating.close()
       await sql.end()
+      const role = new URL(roleUrl).username
+      await owner.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`)
+      await owner.end()
       await database.dispose()
       await rm(directory, { recursive: true, force: true })
     },
   }
+}
+
+/** Migrates as the owner; the service itself then runs as a role that owns nothing, as it should. */
+async function migrateAsOwner(url: string): Promise<string> {
+  const owner = openDatabase({ url, connectionsMax: 2, logger: SILENT })
+  await migrate(owner)
+  const role = `billing_${randomUUID().replaceAll('-', '')}`
+  await owner.rows(`CREATE ROLE ${role} LOGIN PASSWORD 'test'`)
+  await owner.rows(`GRANT USAGE ON SCHEMA billing TO ${role}`)
+  await owner.rows(`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA billing TO ${role}`)
+  await owner.close()
+  const roleUrl = new URL(url)
+  roleUrl.username = role
+  roleUrl.password = 'test'
+  return roleUrl.href
 }
 
 async function send(

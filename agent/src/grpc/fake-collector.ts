@@ -20,6 +20,7 @@ import type { FaultCode } from '@vouch/proto/kernel/fault.ts'
 import { openBatch } from '@vouch/proto/seal/batch.ts'
 import { enrolBytes, helloBytes, rotateBytes } from '@vouch/proto/seal/handshake.ts'
 import { TAGS, generateKeys, signerOf, verify } from '@vouch/proto/seal/seal.ts'
+import type { Signer } from '@vouch/proto/seal/seal.ts'
 import type { BatchHeader } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import { decodeBody } from '@vouch/proto/wire/body.ts'
 import type { Columns } from '@vouch/proto/wire/body.ts'
@@ -47,16 +48,20 @@ export interface FakeCollector {
   forges: boolean
   /** Pushed to agents after the welcome. */
   policy: Uint8Array | undefined
-  publicKey: Uint8Array
+  /** Signs receipts and policies. */
+  readonly keys: Signer
+  /** Public keys by agent id. */
+  readonly agents: Map<string, Uint8Array>
   stop(): Promise<void>
 }
 
 type PushCall = grpc.ServerDuplexStream<PushRequest, PushResponse>
 
-/** Starts it on a loopback port. The token `good` enrols, any number of times. */
-export async function startFakeCollector(port = 0): Promise<FakeCollector> {
+/** Starts it on a loopback port, with the keys and agents of one before it if given. The token `good` enrols, any number of times. */
+export async function startFakeCollector(port = 0, before?: FakeCollector): Promise<FakeCollector> {
   const server = new grpc.Server()
-  const keys = signerOf(generateKeys().privateKey)
+  const keys = before?.keys ?? signerOf(generateKeys().privateKey)
+  const agents = before?.agents ?? new Map<string, Uint8Array>()
   const forger = signerOf(generateKeys().privateKey)
   const fake: FakeCollector = {
     address: '',
@@ -67,10 +72,10 @@ export async function startFakeCollector(port = 0): Promise<FakeCollector> {
     silent: false,
     forges: false,
     policy: undefined,
-    publicKey: keys.publicKey,
+    keys,
+    agents,
     stop: async () => server.forceShutdown(),
   }
-  const agents = new Map<string, Uint8Array>()
   addService(server, EnrolmentService, {
     enrol: ({ request }, reply) => {
       if (request.token !== 'good') return reply(faultToStatus(fail('TOKEN_UNKNOWN', 'no such token').fault))
@@ -94,8 +99,7 @@ export async function startFakeCollector(port = 0): Promise<FakeCollector> {
     },
   })
   addService(server, IngestService, {
-    push: (call: PushCall) =>
-      serve(call, fake, agents, (bytes) => (fake.forges ? forger : keys).sign(TAGS.receipt, bytes)),
+    push: (call: PushCall) => serve(call, fake, fake.forges ? forger : keys),
   })
   const bound = await new Promise<number>((resolve, reject) => {
     server.bindAsync(`127.0.0.1:${port}`, grpc.ServerCredentials.createInsecure(), (error, value) =>
@@ -105,12 +109,7 @@ export async function startFakeCollector(port = 0): Promise<FakeCollector> {
   return Object.assign(fake, { address: `127.0.0.1:${bound}` })
 }
 
-function serve(
-  call: PushCall,
-  fake: FakeCollector,
-  agents: ReadonlyMap<string, Uint8Array>,
-  sign: (bytes: Uint8Array) => Uint8Array<ArrayBuffer>,
-): void {
+function serve(call: PushCall, fake: FakeCollector, signer: Signer): void {
   fake.connections += 1
   const nonce = randomBytes(32)
   let publicKey: Uint8Array | undefined
@@ -129,7 +128,7 @@ function serve(
     const kind = frame?.kind
     if (kind?.case === 'hello') {
       const { agentId, runId, signature } = kind.value
-      const key = agents.get(agentId.toHex()) ?? new Uint8Array(32)
+      const key = fake.agents.get(agentId.toHex()) ?? new Uint8Array(32)
       if (!verify(TAGS.hello, helloBytes(nonce, agentId, runId), signature, key))
         return reject('KEY_RETIRED', 'not the key in force')
       publicKey = key
@@ -138,7 +137,7 @@ function serve(
       if (signed !== undefined)
         send({
           case: 'policy',
-          value: create(SignedPolicySchema, { policy: signed, signature: sign(signed) }),
+          value: create(SignedPolicySchema, { policy: signed, signature: signer.sign(TAGS.policy, signed) }),
         })
     } else if (kind?.case === 'definitions') {
       for (const stream of kind.value.streams) fake.definitions.set(stream.streamId.toHex(), stream)
@@ -148,7 +147,10 @@ function serve(
       if (fake.silent) return undefined
       const { agentId, runId, sequence } = header
       const receipt = toBinary(ReceiptSchema, create(ReceiptSchema, { agentId, runId, sequence, digest }))
-      send({ case: 'receipt', value: create(SignedReceiptSchema, { receipt, signature: sign(receipt) }) })
+      send({
+        case: 'receipt',
+        value: create(SignedReceiptSchema, { receipt, signature: signer.sign(TAGS.receipt, receipt) }),
+      })
     }
     return undefined
   })

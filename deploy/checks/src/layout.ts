@@ -1,6 +1,7 @@
 import { isSource, type Rule } from './repository.ts'
 
-const TOP_LEVEL = new Set([
+/** Entries of the top level; the others are dotfiles. */
+export const TOP_LEVEL: ReadonlySet<string> = new Set([
   'proto',
   'agent',
   'collector',

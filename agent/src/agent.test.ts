@@ -7,8 +7,8 @@ import { LossReason } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import { PolicySchema } from '@vouch/proto/gen/vouch/policy/v1/policy_pb.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { rotateKey } from './commands.ts'
-import { startFakeCollector } from './grpc/fake-collector.ts'
-import type { Arrived, FakeCollector } from './grpc/fake-collector.ts'
+import { epochsOf, startFakeCollector } from './grpc/fake-collector.ts'
+import type { FakeCollector } from './grpc/fake-collector.ts'
 import { createAgent, readAgentConfig } from './index.ts'
 import type { Agent, AgentConfig, Clock, Logger, Source } from './index.ts'
 
@@ -81,24 +81,10 @@ async function look(agent: Agent, world: World, amount = 10n): Promise<void> {
   await agent.sampleOnce()
 }
 
-/** Readings of the counter as the collector would keep them: each batch once, by epoch. */
-function counterEpochs(arrived: readonly Arrived[]): bigint[][] {
-  const stream = [...fake.definitions.values()].find(({ meter }) => meter === 'host.cpu.used')?.streamId
-  const batches = new Map(arrived.map((batch) => [batch.digest.toHex(), batch]))
-  const epochs = new Map<bigint, Map<bigint, bigint>>()
-  for (const { columns } of batches.values()) {
-    let row = 0
-    for (const [segment, rows] of columns.segmentRows.entries()) {
-      const at = 16 * (columns.segmentStream[segment] ?? 0)
-      const isCounter = columns.streamIds.slice(at, at + 16).toHex() === stream?.toHex()
-      const epoch = columns.segmentEpoch[segment] ?? 0n
-      const readings = epochs.get(epoch) ?? new Map<bigint, bigint>()
-      for (let end = row + rows; row < end; row += 1)
-        if (isCounter) readings.set(columns.timeMs[row] ?? 0n, columns.register[row] ?? 0n)
-      if (isCounter) epochs.set(epoch, readings)
-    }
-  }
-  return [...epochs.values()].map((readings) => [...readings.values()])
+/** Registers of the counter as they arrived, by epoch. */
+function counterEpochs(): bigint[][] {
+  const counters = epochsOf(fake).filter(({ meter }) => meter === 'host.cpu.used')
+  return counters.map(({ readings }) => [...readings.values()])
 }
 
 const usage = (epochs: bigint[][]): bigint =>
@@ -131,7 +117,7 @@ describe('delivery', () => {
     expect(agent.status()).toMatchObject({ spooledBatches: 0, fault: undefined })
     expect(fake.arrived.length).toBeGreaterThan(3)
     expect(new Set(fake.arrived.map(({ digest }) => digest.toHex())).size).toBe(3)
-    expect(usage(counterEpochs(fake.arrived))).toBe(20n)
+    expect(usage(counterEpochs())).toBe(20n)
   })
 
   it('believes no receipt of another key', async () => {
@@ -175,7 +161,7 @@ describe('delivery', () => {
     expect(fake.arrived.map(({ header }) => header.sequence)).toEqual(
       Array.from({ length: 12 }, (_, i) => BigInt(i + 1)),
     )
-    expect(usage(counterEpochs(fake.arrived))).toBe(110n)
+    expect(usage(counterEpochs())).toBe(110n)
   })
 })
 
@@ -204,7 +190,7 @@ describe('a run', () => {
     expect(headers.map(({ previousDigest }) => previousDigest.toHex())).toEqual(
       previous.map((d) => d.toHex()),
     )
-    const epochs = counterEpochs(fake.arrived)
+    const epochs = counterEpochs()
     expect(epochs).toHaveLength(1)
     expect(usage(epochs)).toBe(517n)
   })
@@ -216,7 +202,7 @@ describe('a run', () => {
     world.pass(400, 3n)
     await agent.stop()
     expect(fake.arrived.map(({ header }) => header.final)).toEqual([true])
-    expect(usage(counterEpochs(fake.arrived))).toBe(3n)
+    expect(usage(counterEpochs())).toBe(3n)
   })
 
   it('with a full spool gives up resolution, not quantity, and admits it', async () => {
@@ -239,8 +225,8 @@ describe('a run', () => {
     expect(losses).toMatchObject([{ reason: LossReason.SPOOL_FULL }])
     const kept = fake.arrived.reduce((sum, { columns }) => sum + BigInt(columns.timeMs.length), 0n)
     expect(kept + (losses[0]?.readings ?? 0n)).toBe(2400n)
-    expect(counterEpochs(fake.arrived)).toHaveLength(1)
-    expect(usage(counterEpochs(fake.arrived))).toBe(11_990n)
+    expect(counterEpochs()).toHaveLength(1)
+    expect(usage(counterEpochs())).toBe(11_990n)
   })
 
   it('goes on without a source that fails or hangs', async () => {
@@ -314,6 +300,6 @@ describe('identity', () => {
     await look(second, world)
     unwrap(second.sealBatch())
     expect(await second.flush(PATIENCE_MS)).toBe(true)
-    expect(counterEpochs(fake.arrived)).toHaveLength(1)
+    expect(counterEpochs()).toHaveLength(1)
   })
 })

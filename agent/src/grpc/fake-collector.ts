@@ -156,3 +156,36 @@ function serve(call: PushCall, fake: FakeCollector, signer: Signer): void {
   })
   send({ case: 'challenge', value: create(ChallengeSchema, { nonce }) })
 }
+
+/** Readings of one stream in one epoch. */
+export interface ArrivedEpoch {
+  readonly resource: string
+  readonly meter: string
+  readonly epoch: bigint
+  /** Registers by time; a reading that came twice is here once. */
+  readonly readings: Map<bigint, bigint>
+}
+
+/** What has arrived, by stream and epoch. */
+export function epochsOf({ arrived, definitions }: FakeCollector): ArrivedEpoch[] {
+  const found = new Map<string, ArrivedEpoch>()
+  for (const { columns } of arrived) {
+    let row = 0
+    for (const [segment, rows] of columns.segmentRows.entries()) {
+      const at = 16 * (columns.segmentStream[segment] ?? 0)
+      const id = columns.streamIds.slice(at, at + 16).toHex()
+      const { resource, meter } = definitions.get(id) ?? { resource: 'undeclared', meter: id }
+      const epoch = columns.segmentEpoch[segment] ?? 0n
+      const entry = found.get(`${id} ${epoch}`) ?? {
+        resource,
+        meter,
+        epoch,
+        readings: new Map<bigint, bigint>(),
+      }
+      found.set(`${id} ${epoch}`, entry)
+      const end = row + rows
+      for (; row < end; row += 1) entry.readings.set(columns.timeMs[row] ?? 0n, columns.register[row] ?? 0n)
+    }
+  }
+  return [...found.values()]
+}

@@ -7,10 +7,11 @@ import { LossReason } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import { PolicySchema } from '@vouch/proto/gen/vouch/policy/v1/policy_pb.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { rotateKey } from './commands.ts'
-import { epochsOf, startFakeCollector } from './grpc/fake-collector.ts'
-import type { FakeCollector } from './grpc/fake-collector.ts'
+import { epochsOf, startFakeCollector } from './testing/fake-collector.ts'
+import type { FakeCollector } from './testing/fake-collector.ts'
+import { World } from './testing/world.ts'
 import { createAgent, readAgentConfig } from './index.ts'
-import type { Agent, AgentConfig, Clock, Logger, Source } from './index.ts'
+import type { Agent, AgentConfig, Logger, Source } from './index.ts'
 
 const PATIENCE_MS = 5000
 
@@ -20,32 +21,6 @@ const agents: Agent[] = []
 const logged: string[] = []
 const log = (_: object, message: string): void => void logged.push(message)
 const logger: Logger = { debug: log, info: log, warn: log, error: log }
-
-/** Virtual time, a counter, and a gauge. */
-class World implements Clock, Source {
-  readonly bootId = new Uint8Array(16).fill(9)
-  readonly name = 'world'
-  now = 0
-  counter = 1000n
-
-  wallMs = (): number => 1_800_000_000_000 + this.now
-  monotonicMs = (): number => this.now
-  boottimeMs = (): number => this.now
-
-  pass(ms: number, amount: bigint): this {
-    this.now += ms
-    this.counter += amount
-    return this
-  }
-
-  sample() {
-    const resource = 'host:a'
-    return Promise.resolve([
-      { resource, meter: 'host.cpu.used', value: this.counter },
-      { resource, meter: 'host.memory.held', value: 1024n * 1024n },
-    ])
-  }
-}
 
 function configured(over: Readonly<Record<string, string>> = {}): AgentConfig {
   return unwrap(
@@ -79,6 +54,12 @@ async function opened(world: World, over: Readonly<Record<string, string>> = {})
 async function look(agent: Agent, world: World, amount = 10n): Promise<void> {
   world.pass(1000, amount)
   await agent.sampleOnce()
+}
+
+/** Everything read so far arrives. */
+async function deliver(agent: Agent): Promise<void> {
+  unwrap(agent.sealBatch())
+  expect(await agent.flush(PATIENCE_MS)).toBe(true)
 }
 
 /** Registers of the counter as they arrived, by epoch. */
@@ -178,8 +159,7 @@ describe('a run', () => {
     fake.refuses = undefined
     const second = await opened(world)
     await look(second, world)
-    unwrap(second.sealBatch())
-    expect(await second.flush(PATIENCE_MS)).toBe(true)
+    await deliver(second)
     const headers = fake.arrived.map(({ header }) => header)
     expect(headers.map(({ sequence, final }) => [sequence, final])).toEqual([
       [1n, false],
@@ -219,8 +199,7 @@ describe('a run', () => {
     expect(agent.status().pendingReadings).toBeLessThan(20)
     fake.refuses = undefined
     expect(await agent.flush(PATIENCE_MS)).toBe(true)
-    unwrap(agent.sealBatch())
-    expect(await agent.flush(PATIENCE_MS)).toBe(true)
+    await deliver(agent)
     const losses = fake.arrived.flatMap(({ columns }) => columns.losses)
     expect(losses).toMatchObject([{ reason: LossReason.SPOOL_FULL }])
     const kept = fake.arrived.reduce((sum, { columns }) => sum + BigInt(columns.timeMs.length), 0n)
@@ -251,14 +230,12 @@ describe('a run', () => {
     fake.policy = toBinary(PolicySchema, create(PolicySchema, fields))
     const first = await opened(world)
     await look(first, world)
-    unwrap(first.sealBatch())
-    expect(await first.flush(PATIENCE_MS)).toBe(true)
+    await deliver(first)
     await first.stop()
     fake.policy = undefined
     const second = await opened(world)
     await look(second, world)
-    unwrap(second.sealBatch())
-    expect(await second.flush(PATIENCE_MS)).toBe(true)
+    await deliver(second)
     expect(fake.arrived.at(-1)?.header.policyVersion).toBe(4n)
   })
 })
@@ -292,14 +269,12 @@ describe('identity', () => {
     const world = new World()
     const first = await opened(world)
     await look(first, world)
-    unwrap(first.sealBatch())
-    expect(await first.flush(PATIENCE_MS)).toBe(true)
+    await deliver(first)
     await first.stop()
     expect(unwrap(await rotateKey(configured()))).toContain('in force')
     const second = await opened(world)
     await look(second, world)
-    unwrap(second.sealBatch())
-    expect(await second.flush(PATIENCE_MS)).toBe(true)
+    await deliver(second)
     expect(counterEpochs()).toHaveLength(1)
   })
 })

@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
-import { epochsOf, startFakeCollector } from './grpc/fake-collector.ts'
-import type { FakeCollector } from './grpc/fake-collector.ts'
+import { epochsOf, startFakeCollector } from './testing/fake-collector.ts'
+import type { FakeCollector } from './testing/fake-collector.ts'
 
 const KILLS = 5
 const PATIENCE_MS = 15_000

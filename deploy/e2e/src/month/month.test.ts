@@ -1,0 +1,173 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { unwrap } from '@vouch/proto/kernel/fault.ts'
+import { verifyProof } from '@vouch/rating/verify/verify.ts'
+import { meter } from './metering.ts'
+import { startServices } from './services.ts'
+import type { Services } from './services.ts'
+import { ALPHA, BETA, DOWN, END_MS, EXPECTED, EXPECTED_GAPS, MOVED_MS, REBOOT, START_MS } from './story.ts'
+
+interface Line {
+  readonly item: string
+  readonly resource: string
+  readonly quantity: string
+  readonly amount: { readonly amount: string }
+  readonly streams: readonly {
+    readonly coverage: {
+      readonly gaps: readonly { readonly from: string; readonly to: string; readonly kind: string }[]
+    }
+  }[]
+}
+
+interface Invoice {
+  readonly id: string
+  readonly number: string
+  readonly total: { readonly amount: string; readonly currency: string }
+  readonly buyer: { readonly id: string }
+  readonly lines: readonly Line[]
+}
+
+const FOREVER_FROM = '2026-01-01T00:00:00Z'
+let services: Services
+const invoices = new Map<string, Invoice>()
+
+beforeAll(async () => {
+  services = await startServices()
+  await meter(services, ALPHA, START_MS, END_MS)
+  await meter(services, BETA, START_MS, DOWN.from)
+  await meter(services, BETA, DOWN.to, REBOOT.from)
+  await meter(services, BETA, REBOOT.to, END_MS)
+  await setUpCustomers()
+  await billMarch()
+}, 240_000)
+
+afterAll(async () => services.stop())
+
+async function setUpCustomers(): Promise<void> {
+  const { rest } = services
+  const rounding = { mode: 'half-up', scale: 6 }
+  await rest.post('/v1/items', {
+    id: 'cpu',
+    name: 'CPU used',
+    meter: 'host.cpu.used',
+    unit: 'core-hour',
+    rounding,
+  })
+  await rest.post('/v1/items', {
+    id: 'memory',
+    name: 'Memory',
+    meter: 'host.memory.held',
+    unit: 'GiB-hour',
+    rounding,
+  })
+  const tariff = async (id: string, currency: string, cpu: string, memory: string): Promise<unknown> =>
+    rest.post('/v1/tariffs', {
+      id,
+      currency,
+      amountRounding: 'half-up',
+      prices: [
+        { item: 'cpu', unitPrice: { amount: cpu, currency } },
+        { item: 'memory', unitPrice: { amount: memory, currency } },
+      ],
+    })
+  await tariff('europe', 'EUR', '0.0400', '0.0070')
+  await tariff('asia', 'JPY', '6', '1.1')
+  await customer('alpha', 'Europe/Berlin', 'europe')
+  await customer('beta', 'Asia/Kolkata', 'asia')
+  const moved = new Date(MOVED_MS).toISOString()
+  const assign = async (account: string, resource: string, period: object): Promise<unknown> =>
+    rest.post('/v1/assignments', { account, resource, period })
+  await assign('alpha', ALPHA.resource, { from: FOREVER_FROM, to: moved })
+  await assign('beta', ALPHA.resource, { from: moved })
+  await assign('beta', BETA.resource, { from: FOREVER_FROM })
+}
+
+async function customer(id: string, timeZone: string, tariff: string): Promise<void> {
+  await services.rest.post('/v1/accounts', { id, name: `Customer ${id}`, timeZone })
+  await services.rest.post('/v1/contracts', {
+    account: id,
+    tariff: { id: tariff },
+    period: { from: FOREVER_FROM },
+  })
+}
+
+async function billMarch(): Promise<void> {
+  for (const account of ['alpha', 'beta']) {
+    const run = await services.rest.post<{ invoices: { id: string }[] }>('/v1/invoice-runs', {
+      account,
+      month: { year: 2026, month: 3 },
+    })
+    for (const { id } of run.invoices) {
+      await services.rest.post(`/v1/invoices/${id}/issue`)
+      invoices.set(account, await services.rest.get<Invoice>(`/v1/invoices/${id}`))
+    }
+  }
+}
+
+describe('a month of two customers', () => {
+  it.each(['alpha', 'beta'] as const)('bills %s exactly what was worked by hand', (account) => {
+    const { number, currency, total, lines } = EXPECTED[account]
+    const invoice = invoices.get(account)!
+    expect(invoice.number).toBe(number)
+    expect(invoice.total).toEqual({ amount: total, currency })
+    const seen = invoice.lines.map(({ item, resource, quantity, amount }) => ({
+      item,
+      resource,
+      quantity,
+      amount: amount.amount,
+    }))
+    expect(seen).toEqual(lines)
+  })
+
+  it.each(['cpu', 'memory'] as const)('lists every uncovered second of the %s of host:beta', (item) => {
+    const line = invoices
+      .get('beta')!
+      .lines.find((each) => each.item === item && each.resource === 'host:beta')!
+    const gaps = line.streams.flatMap(({ coverage }) => coverage.gaps)
+    expect(gaps.map(({ from, to, kind }) => ({ from: Date.parse(from), to: Date.parse(to), kind }))).toEqual(
+      EXPECTED_GAPS[item],
+    )
+  })
+
+  it('leaves no gap on host:alpha, for either customer', () => {
+    const lines = [...invoices.values()].flatMap((invoice) =>
+      invoice.lines.filter(({ resource }) => resource === 'host:alpha'),
+    )
+    expect(lines).toHaveLength(4)
+    expect(lines.flatMap(({ streams }) => streams.flatMap(({ coverage }) => coverage.gaps))).toEqual([])
+  })
+
+  it.each(['alpha', 'beta'])('proves the invoice of %s', async (account) => {
+    const text = Buffer.from(
+      await services.rest.bytes(`/v1/invoices/${invoices.get(account)!.id}/proof`),
+    ).toString('utf8')
+    const { proof } = unwrap(verifyProof(text, { issuer: services.issuerPublicKey }))
+    expect(proof.invoice?.total).toBe(invoices.get(account)!.total.amount)
+  })
+
+  it('posts a balanced journal with the totals', async () => {
+    const { items } = await services.rest.get<{
+      items: { postings: { amount: { amount: string; currency: string } }[] }[]
+    }>('/v1/journal')
+    const debits = items.flatMap(({ postings }) =>
+      postings.filter(({ amount }) => !amount.amount.startsWith('-')),
+    )
+    expect(
+      debits.map(({ amount }) => amount).toSorted((a, b) => a.currency.localeCompare(b.currency)),
+    ).toEqual([
+      { amount: '8.91', currency: 'EUR' },
+      { amount: '5025', currency: 'JPY' },
+    ])
+  })
+
+  it('does not bill the month twice', async () => {
+    const again = await services.rest
+      .post<{ invoices: unknown[]; skipped: unknown[] }>('/v1/invoice-runs', {
+        month: { year: 2026, month: 3 },
+      })
+      .catch((error: unknown) => error)
+    expect(again).toMatchObject({
+      invoices: [],
+      skipped: [{ code: 'INVOICE_ISSUED' }, { code: 'INVOICE_ISSUED' }],
+    })
+  })
+})

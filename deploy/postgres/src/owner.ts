@@ -46,12 +46,14 @@ export async function barrier(path: string, owner: Owner): Promise<string | unde
 
 /**
  * Binaries that the account can reach: those given, or a copy below `directory` when they stand behind a folder that
- * it may not enter, as in a checkout below /root. The copy is made once per version.
+ * it may not enter, as in a checkout below /root. The copy is made once per version and belongs to root, so that the
+ * server cannot change its own programs; a temporary one belongs to the account, which removes it.
  */
 export async function reachableBinaries(
   binaries: Binaries,
   owner: Owner,
   directory: string,
+  temporary: boolean,
 ): Promise<Binaries> {
   const folder = dirname(binaries.postgres)
   if ((await barrier(folder, owner)) === undefined) return binaries
@@ -59,6 +61,7 @@ export async function reachableBinaries(
   if (!existsSync(copy)) {
     await rm(`${copy}.new`, { recursive: true, force: true })
     await cp(dirname(folder), `${copy}.new`, { recursive: true, verbatimSymlinks: true })
+    if (temporary) await run('chown', ['-R', `${owner.uid}:${owner.gid}`, `${copy}.new`])
     await rename(`${copy}.new`, copy)
   }
   const moved = (program: string) => join(copy, basename(folder), basename(program))

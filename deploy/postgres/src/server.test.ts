@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync } from 'node:fs'
-import { chmod, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, chown, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -10,6 +10,7 @@ import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Binaries, embeddedBinaries } from './binaries.ts'
+import { ownerOf } from './owner.ts'
 import { startEmbeddedPostgres } from './server.ts'
 
 const DEBIAN = '/usr/lib/postgresql'
@@ -49,7 +50,8 @@ async function query(url: string, text: string): Promise<unknown[]> {
 /** Starts a server in another process, which prints its URL and waits. */
 async function elsewhere(binaries: Binaries) {
   const script = `
-    import { startEmbeddedPostgres } from '${import.meta.dirname}/server.ts'
+    import { ownerOf } from './owner.ts'
+import { startEmbeddedPostgres } from '${import.meta.dirname}/server.ts'
     const started = await startEmbeddedPostgres(${JSON.stringify({ directory, binaries })})
     console.log(started.ok ? started.value.url : started.fault.code)
     setInterval(() => {}, 1000)`
@@ -141,7 +143,7 @@ test('a directory below a file is DATA_DIRECTORY_UNWRITABLE', async () => {
   expect(started).toMatchObject({ ok: false, fault: { code: 'DATA_DIRECTORY_UNWRITABLE' } })
 })
 
-test('binaries behind a closed folder are copied to where the account can reach them', async () => {
+test('binaries behind a closed folder are copied to where the account can reach them, and removed', async () => {
   const closed = await mkdtemp(join(tmpdir(), 'vouch-closed-'))
   const { postgres } = embeddedBinaries()
   await cp(dirname(dirname(postgres)), join(closed, 'native'), { recursive: true, verbatimSymlinks: true })
@@ -149,9 +151,12 @@ test('binaries behind a closed folder are copied to where the account can reach 
     initdb: join(closed, 'native/bin/initdb'),
     postgres: join(closed, 'native/bin/postgres'),
   }
-  const server = unwrap(await startEmbeddedPostgres({ directory, binaries }))
+  const { uid, gid } = await ownerOf(directory)
+  if (uid !== undefined && gid !== undefined) await chown(directory, uid, gid)
+  const server = unwrap(await startEmbeddedPostgres({ directory, binaries, temporary: true }))
   expect(await query(server.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
   await server.stop()
+  expect(existsSync(directory)).toBe(false)
   await rm(closed, { recursive: true })
 })
 

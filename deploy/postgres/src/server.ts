@@ -59,7 +59,8 @@ export async function startEmbeddedPostgres(options: PostgresOptions): Promise<R
     return unwritable(directory, `PostgreSQL runs as uid ${owner.uid}, which cannot enter ${closed}`)
   }
   try {
-    const binaries = await reachableBinaries(options.binaries ?? embeddedBinaries(), owner, directory)
+    const given = options.binaries ?? embeddedBinaries()
+    const binaries = await reachableBinaries(given, owner, directory, options.temporary === true)
     return await startCluster({ ...options, directory, binaries }, cluster, owner)
   } catch (error) {
     return unwritable(directory, reasonOf(error))

@@ -7,7 +7,11 @@ export type Command = 'serve' | 'once' | 'help' | 'version'
 
 /** Reads the command line. Fault: CONFIG_UNKNOWN_KEY. */
 export function readArguments(argv: readonly string[]): Result<Command> {
-  const options = { once: { type: 'boolean' }, help: { type: 'boolean', short: 'h' }, version: { type: 'boolean' } } as const
+  const options = {
+    once: { type: 'boolean' },
+    help: { type: 'boolean', short: 'h' },
+    version: { type: 'boolean' },
+  } as const
   try {
     const { values } = parseArgs({ args: [...argv], options, strict: true, allowPositionals: false })
     if (values.help === true) return ok('help')

@@ -23,7 +23,10 @@ const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
  * The installation's own CA, made once, and a server certificate for `names` (host names or addresses),
  * renewed when it is about to end or the names change. The CA's key stays in the data directory, mode 0600.
  */
-export async function ensureCertificate(directory: DataDirectory, names: readonly string[]): Promise<TlsFiles> {
+export async function ensureCertificate(
+  directory: DataDirectory,
+  names: readonly string[],
+): Promise<TlsFiles> {
   const files = {
     caFile: directory.at('tls-ca.pem'),
     certFile: directory.at('tls-server.pem'),
@@ -44,7 +47,9 @@ interface Authority {
 }
 
 async function ensureAuthority(caFile: string, keyFile: string): Promise<Authority> {
-  const existing = await Promise.all([readFile(caFile, 'utf8'), readFile(keyFile, 'utf8')]).catch(() => undefined)
+  const existing = await Promise.all([readFile(caFile, 'utf8'), readFile(keyFile, 'utf8')]).catch(
+    () => undefined,
+  )
   if (existing !== undefined) {
     const [pem, keyPem] = existing
     const der = x509.PemConverter.decodeFirst(keyPem)
@@ -78,7 +83,9 @@ async function issueServer(ca: Authority, names: readonly string[], files: TlsFi
     ...validity(SERVER_DAYS),
     signingAlgorithm: ALGORITHM,
     extensions: [
-      new x509.SubjectAlternativeNameExtension(names.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value }))),
+      new x509.SubjectAlternativeNameExtension(
+        names.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value })),
+      ),
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
       await x509.AuthorityKeyIdentifierExtension.create(ca.certificate),
     ],
@@ -89,7 +96,10 @@ async function issueServer(ca: Authority, names: readonly string[], files: TlsFi
 
 function stillServes(certificate: x509.X509Certificate, names: readonly string[]): boolean {
   if (certificate.notAfter.getTime() - Date.now() < RENEW_DAYS * DAY_MS) return false
-  const held = certificate.getExtension(x509.SubjectAlternativeNameExtension)?.names.toJSON().map(({ value }) => value)
+  const held = certificate
+    .getExtension(x509.SubjectAlternativeNameExtension)
+    ?.names.toJSON()
+    .map(({ value }) => value)
   return names.length === held?.length && names.every((name) => held.includes(name))
 }
 

@@ -20,7 +20,8 @@ export async function startPostgresIn(directory: DataDirectory): Promise<Result<
   const elsewhere = await readFile(pointer, 'utf8').catch(() => undefined)
   if (elsewhere !== undefined) return startEmbeddedPostgres({ directory: elsewhere.trim() })
   const started = await startEmbeddedPostgres({ directory: directory.at('postgres') })
-  const shutOut = !started.ok && started.fault.code === 'DATA_DIRECTORY_UNWRITABLE' && process.getuid?.() === 0
+  const shutOut =
+    !started.ok && started.fault.code === 'DATA_DIRECTORY_UNWRITABLE' && process.getuid?.() === 0
   if (!shutOut) return started
   const home = join(SYSTEM_STATE, `postgres-${randomBytes(8).toString('hex')}`)
   await mkdir(home, { recursive: true, mode: 0o755 })

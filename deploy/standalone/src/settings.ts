@@ -1,4 +1,13 @@
-import { choice, defineConfig, describeConfig, integer, path, readConfig, text, url } from '@vouch/proto/kernel/config.ts'
+import {
+  choice,
+  defineConfig,
+  describeConfig,
+  integer,
+  path,
+  readConfig,
+  text,
+  url,
+} from '@vouch/proto/kernel/config.ts'
 import type { Config } from '@vouch/proto/kernel/config.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 
@@ -29,13 +38,13 @@ const SETTINGS = defineConfig({
     env: 'VOUCH_COLLECTOR_LISTEN',
     describe: 'Address for agents, gRPC over TLS; port 0 takes a free one',
     parse: address,
-    fallback: '127.0.0.1:7443',
+    fallback: '127.0.0.1:7410',
   },
   billingListen: {
     env: 'VOUCH_BILLING_LISTEN',
     describe: 'Address of the REST API; port 0 takes a free one',
     parse: address,
-    fallback: '127.0.0.1:7480',
+    fallback: '127.0.0.1:7430',
   },
   tlsNames: {
     env: 'VOUCH_TLS_NAMES',

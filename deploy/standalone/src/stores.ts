@@ -57,7 +57,10 @@ async function openClickHouse(
 ): Promise<Result<Store<Stores['clickhouse']>>> {
   const url = settings.clickhouseUrl
   if (url !== undefined) {
-    return ok({ value: () => createClient({ url, request_timeout: REQUEST_TIMEOUT_MS }), stop: async () => {} })
+    return ok({
+      value: () => createClient({ url, request_timeout: REQUEST_TIMEOUT_MS }),
+      stop: async () => {},
+    })
   }
   const engine = await openEngine(directory.at('clickhouse'))
   return engine.ok ? ok({ value: () => engine.value.connect(), stop: engine.value.close }) : engine

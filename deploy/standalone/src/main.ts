@@ -1,0 +1,26 @@
+#!/usr/bin/env node
+import { FaultError, unwrap } from '@vouch/proto/kernel/fault.ts'
+import manifest from '../package.json' with { type: 'json' }
+import { readArguments } from './arguments.ts'
+import { run } from './run.ts'
+import { describeSettings, readSettings } from './settings.ts'
+
+const HELP = `Vouch, all of it in one process
+
+  npm start               meter this machine, take in agents, serve the API, until Ctrl-C
+  npm start -- --once     meter this machine for a while, bill it, check the proof, stop
+  npm start -- --help | --version
+
+Settings, from the environment:
+${describeSettings()}`
+
+try {
+  const command = unwrap(readArguments(process.argv.slice(2)))
+  if (command === 'help') process.stdout.write(HELP)
+  else if (command === 'version') process.stdout.write(`vouch ${manifest.version}\n`)
+  else process.exit(await run(command, unwrap(readSettings(process.env))))
+} catch (error) {
+  if (!(error instanceof FaultError)) throw error
+  process.stderr.write(`vouch: ${error.message}\n`)
+  process.exit(2)
+}

@@ -1,0 +1,70 @@
+import { unwrap } from '@vouch/proto/kernel/fault.ts'
+import { pino } from 'pino'
+import { ensureCertificate } from './certificate.ts'
+import { takeDataDirectory } from './data-directory.ts'
+import { runOnce } from './once.ts'
+import { progressOnStderr } from './progress.ts'
+import type { Progress } from './progress.ts'
+import { startServices } from './services.ts'
+import type { Vouch } from './services.ts'
+import type { Settings } from './settings.ts'
+import { openStores } from './stores.ts'
+import { writeFile } from 'node:fs/promises'
+
+const TOKEN_TTL_MS = 3_600_000
+const ONCE_CADENCE_MS = 1000
+
+/** Runs Vouch in this process; the exit code. Throws FaultErrors of a start that fails. */
+export async function run(command: 'serve' | 'once', asked: Settings): Promise<number> {
+  const settings = command === 'once' ? onceSettings(asked) : asked
+  const progress = progressOnStderr()
+  const logger = pino({ level: settings.logLevel }, pino.destination(2))
+  const directory = unwrap(await takeDataDirectory(settings.dataDir))
+  const stores = unwrap(await openStores(settings, directory))
+  progress.step(`stores open in ${directory.path}`)
+  try {
+    const tls = await ensureCertificate(directory, settings.tlsNames.split(','))
+    const vouch = await startServices({ settings, directory, stores, tls, logger }, progress)
+    try {
+      if (command === 'serve') return await serve(vouch, directory.at('api-key'), tls.caFile, progress)
+      const result = await runOnce(vouch, directory, settings.onceMeterMs, progress)
+      await vouch.stop()
+      process.stdout.write(`${JSON.stringify(result)}\n`)
+      return result.verified ? 0 : 1
+    } finally {
+      await vouch.stop()
+    }
+  } finally {
+    await stores.stop()
+    directory.release()
+  }
+}
+
+/** Short batches, and ports of its own, so that it runs beside whatever runs already. */
+function onceSettings(asked: Settings): Settings {
+  const free = (address: string): string => address.replace(/:\d+$/, ':0')
+  return {
+    ...asked,
+    cadenceMs: Math.min(asked.cadenceMs, ONCE_CADENCE_MS),
+    collectorListen: free(asked.collectorListen),
+    billingListen: free(asked.billingListen),
+  }
+}
+
+async function serve(vouch: Vouch, keyFile: string, caFile: string, progress: Progress): Promise<number> {
+  await writeFile(keyFile, vouch.apiKey, { mode: 0o600 })
+  const { billingUrl, collectorAddress } = vouch
+  progress.step('running; Ctrl-C stops it')
+  process.stdout.write(`
+Usage of this machine    curl -H "Authorization: Bearer $(cat ${keyFile})" '${billingUrl}/v1/usage?resource=${vouch.resource}&from=…&to=…'
+API description          ${billingUrl}/v1/openapi.json
+An agent on another host takes ${caFile} with it, and this token, good once, within the hour:
+                         ${await vouch.createToken(TOKEN_TTL_MS)}
+                         VOUCH_AGENT_COLLECTOR=${collectorAddress} VOUCH_TLS_CA_FILE=tls-ca.pem vouch-agent enrol
+`)
+  await new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
+  })
+  progress.step('stopping')
+  return 0
+}

@@ -9,7 +9,7 @@ it.each([
   ['CONFIG_UNKNOWN_KEY', 'VOUCH_AGENT_CADENCE_MS', { VOUCH_AGENT_CADENZ_MS: '1000' }],
   ['CONFIG_INVALID', 'VOUCH_AGENT_CADENCE_MS', { VOUCH_AGENT_CADENCE_MS: '1' }],
   ['CONFIG_INVALID', 'VOUCH_AGENT_COLLECTOR', { VOUCH_AGENT_COLLECTOR: 'https://collector' }],
-  ['CONFIG_INVALID', 'loopback', { VOUCH_TLS: 'off', VOUCH_AGENT_COLLECTOR: 'collector.example:7470' }],
+  ['CONFIG_INVALID', 'loopback', { VOUCH_TLS: 'off', VOUCH_AGENT_COLLECTOR: 'collector.example:7410' }],
   ['CONFIG_INVALID', 'VOUCH_AGENT_RESOURCE', { VOUCH_AGENT_RESOURCE: 'my host' }],
 ])('a wrong setting is %s and names %s', (code, named, env) => {
   const config = readAgentConfig(env)

@@ -23,7 +23,7 @@ export const AGENT_SETTINGS = defineConfig({
     env: 'VOUCH_AGENT_COLLECTOR',
     describe: 'host:port of the collector',
     parse: address,
-    fallback: 'localhost:7470',
+    fallback: 'localhost:7410',
   },
   tokenFile: {
     env: 'VOUCH_AGENT_TOKEN_FILE',

@@ -32,7 +32,7 @@ export async function ensureCertificate(
     certFile: directory.at('tls-server.pem'),
     keyFile: directory.at('tls-server.key'),
   }
-  x509.cryptoProvider.set(webcrypto as Crypto)
+  x509.cryptoProvider.set(webcrypto)
   const ca = await ensureAuthority(files.caFile, directory.at('tls-ca.key'))
   const current = await readFile(files.certFile, 'utf8').catch(() => undefined)
   if (current === undefined || !stillServes(new x509.X509Certificate(current), names)) {
@@ -54,7 +54,7 @@ async function ensureAuthority(caFile: string, keyFile: string): Promise<Authori
     const [pem, keyPem] = existing
     const der = x509.PemConverter.decodeFirst(keyPem)
     const key = await webcrypto.subtle.importKey('pkcs8', der, ALGORITHM, false, ['sign'])
-    return { certificate: new x509.X509Certificate(pem), key: key as CryptoKey }
+    return { certificate: new x509.X509Certificate(pem), key }
   }
   const keys = await newKeys()
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
@@ -109,7 +109,7 @@ function validity(days: number): { notBefore: Date; notAfter: Date } {
 }
 
 async function newKeys(): Promise<webcrypto.CryptoKeyPair> {
-  return (await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair
+  return webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
 }
 
 async function privatePem(key: CryptoKey): Promise<string> {

@@ -22,12 +22,18 @@ export class RestProblem extends Error {
   }
 }
 
+interface Request {
+  readonly method?: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string
+}
+
 const TIMEOUT_MS = 60_000
 
 /** Makes a client for the API at `base`. */
 export function restAt(base: string, apiKey: string): Rest {
   const authorization = `Bearer ${apiKey}`
-  const call = async (path: string, init: RequestInit = {}): Promise<Response> => {
+  const call = async (path: string, init: Request = {}): Promise<Response> => {
     const response = await fetch(`${base}${path}`, {
       ...init,
       headers: { authorization, ...init.headers },

@@ -98,10 +98,7 @@ async function startAll(
   const rest = restAt(billingUrl, apiKey)
   await ensureDemonstration(rest, resource, meteringSinceMs)
   const trustedKeys = [publicKeyOf(await readFile(wiring.directory.at('agent', 'agent.key'))).toHex()]
-  const stopMetering = async (): Promise<number> => {
-    const delivered = await endMetering(agent)
-    return delivered
-  }
+  const stopMetering = (): Promise<number> => endMetering(agent)
   return {
     collectorAddress,
     billingUrl,
@@ -116,9 +113,9 @@ async function startAll(
   }
 }
 
-/** Seals the first look, so that its time is that of readings on their way. */
+/** An instant after a first look at every meter: a period that begins here is covered from its start. */
 async function firstReading(agent: Agent): Promise<number> {
-  unwrap(agent.sealBatch())
+  await agent.sampleOnce()
   return Date.now()
 }
 

@@ -97,7 +97,7 @@ describe('batches', () => {
     ['no previous digest after the first', { sequence: 2n }],
     ['no clock', { clock: undefined }],
   ])('are malformed with %s', (_, change) => {
-    const { signed } = sealBatch({ ...init, ...change } as typeof init, body, signer)
+    const { signed } = sealBatch({ ...init, ...change }, body, signer)
     expect(openBatch(signed, keys.publicKey)).toMatchObject({ fault: { code: 'BATCH_MALFORMED' } })
   })
 })

@@ -187,10 +187,10 @@ function splitFields(bytes: Uint8Array, limits: BodyLimits): Fields {
 function readVarint(bytes: Uint8Array, start: number): { words: Uint32Array<ArrayBuffer>; end: number } {
   let end = start
   while (end < bytes.length && bytes[end]! >= 0x80) end++
-  const words = new Uint32Array(2)
-  if (end === bytes.length || decodeVarints(bytes, start, end + 1, words) !== 1)
+  const pair = new Uint32Array(2)
+  if (end === bytes.length || decodeVarints(bytes, start, end + 1, pair) !== 1)
     throw new Malformed('it ends in the middle')
-  return { words, end: end + 1 }
+  return { words: pair, end: end + 1 }
 }
 
 function readLoss(bytes: Uint8Array): Loss {

@@ -6,9 +6,10 @@ import type { Services } from './services.ts'
 import { CADENCE_MS, LOOKS_PER_BATCH } from './story.ts'
 import { virtualHost } from './virtual-host.ts'
 import type { HostScript } from './virtual-host.ts'
+import { pino } from 'pino'
 
 const FLUSH_MS = 30_000
-const quiet = { debug() {}, info() {}, warn: console.warn, error: console.error }
+const quiet = pino({ level: 'error' }, pino.destination(2))
 
 /** Runs the agent of a host over a stretch of virtual time: looks at the cadence, batches of six hours, an orderly stop. */
 export async function meter(

@@ -10,6 +10,7 @@ import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { createRating, readRatingConfig } from '@vouch/rating/index.ts'
 import { restAt } from '@vouch/standalone/rest.ts'
 import type { Rest } from '@vouch/standalone/rest.ts'
+import { pino } from 'pino'
 
 /** Every service on real stores, on loopback. */
 export interface Services {
@@ -21,7 +22,7 @@ export interface Services {
   stop(): Promise<void>
 }
 
-const quiet = { debug() {}, info() {}, warn: console.warn, error: console.error }
+const quiet = pino({ level: 'error' }, pino.destination(2))
 const PLAIN = { VOUCH_TLS: 'off' }
 const LOOPBACK = '127.0.0.1:0'
 const TEN_YEARS_MS = 10 * 366 * 86_400_000

@@ -50,15 +50,15 @@ async function query(url: string, text: string): Promise<unknown[]> {
 /** Starts a server in another process, which prints its URL and waits. */
 async function elsewhere(binaries: Binaries) {
   const script = `
-    import { ownerOf } from './owner.ts'
-import { startEmbeddedPostgres } from '${import.meta.dirname}/server.ts'
+    import { startEmbeddedPostgres } from '${import.meta.dirname}/server.ts'
     const started = await startEmbeddedPostgres(${JSON.stringify({ directory, binaries })})
     console.log(started.ok ? started.value.url : started.fault.code)
     setInterval(() => {}, 1000)`
   const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  const [url] = await once(createInterface({ input: child.stdout }), 'line')
+  const early = once(child, 'exit').then(() => ['it ended without a word'])
+  const [url] = await Promise.race([once(createInterface({ input: child.stdout }), 'line'), early])
   return { child, url: String(url) }
 }
 

@@ -1,0 +1,110 @@
+import { readFile } from 'node:fs/promises'
+import { parseArgs } from 'node:util'
+import { CONFIG_FILE_ENV } from '@vouch/proto/kernel/config.ts'
+import { fail, ok } from '@vouch/proto/kernel/fault.ts'
+import type { Result } from '@vouch/proto/kernel/fault.ts'
+import type { JsonValue } from '@vouch/proto/kernel/json.ts'
+import { parse } from 'yaml'
+import { describeCollectorConfig, readCollectorConfig } from './config.ts'
+import type { CollectorConfig } from './config.ts'
+
+/** What the command line asks for. */
+export type Command =
+  | {
+      readonly name:
+        'run' | 'migrate' | 'check-config' | 'help' | 'version' | 'agents list' | 'quarantine list'
+    }
+  | { readonly name: 'token create'; readonly ttlMs: number; readonly label: string }
+  | { readonly name: 'agents revoke'; readonly agentId: Uint8Array; readonly reason: string }
+  | { readonly name: 'quarantine show'; readonly id: string }
+
+const TTL_MS = 3_600_000
+const TTL_MAX_MS = 30 * 86_400_000
+
+/** Text of --help. */
+export function helpText(): string {
+  return `vouch-collector: takes in signed meter readings
+
+  vouch-collector [run]          serve agents until SIGTERM
+  vouch-collector migrate        bring both schemas to this version and stop
+  vouch-collector token create [--ttl-ms N] [--label TEXT]
+                                 print a single-use enrolment token, once
+  vouch-collector agents list    agents with their state
+  vouch-collector agents revoke ID --reason TEXT
+                                 refuse an agent from now on, for good
+  vouch-collector quarantine list
+  vouch-collector quarantine show ID
+                                 batches whose readings were not taken
+  vouch-collector check-config   check the settings and stop
+  vouch-collector --help | --version
+
+With the embedded engine, \`quarantine\` and \`migrate\` need the collector to be stopped: one
+process at a time has the data directory. Settings, from the environment or the YAML file that
+VOUCH_CONFIG_FILE names (camelCase keys):
+${describeCollectorConfig()}`
+}
+
+/** Reads the command line. Faults: FIELD_UNKNOWN, FIELD_MISSING, FIELD_INVALID. */
+export function parseCommand(args: readonly string[]): Result<Command> {
+  const text = { type: 'string' } as const
+  const flag = { type: 'boolean' } as const
+  const options = { help: flag, version: flag, 'ttl-ms': text, label: text, reason: text }
+  let parsed
+  try {
+    parsed = parseArgs({ args: [...args], allowPositionals: true, options })
+  } catch (error) {
+    return fail('FIELD_UNKNOWN', error instanceof Error ? error.message : String(error))
+  }
+  const { values, positionals } = parsed
+  if (values.help === true) return ok({ name: 'help' })
+  if (values.version === true) return ok({ name: 'version' })
+  const name = positionals.slice(0, 2).join(' ') || 'run'
+  const argument = positionals[2]
+  switch (name) {
+    case 'run':
+    case 'migrate':
+    case 'check-config':
+    case 'agents list':
+    case 'quarantine list':
+      return ok({ name })
+    case 'token create':
+      return tokenCommand(values['ttl-ms'], values.label ?? '')
+    case 'agents revoke':
+      return revokeCommand(argument, values.reason)
+    case 'quarantine show':
+      if (argument === undefined)
+        return fail('FIELD_MISSING', 'quarantine show needs the id that `quarantine list` prints')
+      return ok({ name, id: argument })
+    default:
+      return fail('FIELD_UNKNOWN', `${name} is not a command; see --help`)
+  }
+}
+
+function tokenCommand(ttl: string | undefined, label: string): Result<Command> {
+  if (ttl !== undefined && !/^[1-9]\d{0,12}$/.test(ttl))
+    return fail('FIELD_INVALID', '--ttl-ms is a number of milliseconds')
+  const ttlMs = ttl === undefined ? TTL_MS : Number.parseInt(ttl, 10)
+  if (ttlMs > TTL_MAX_MS) return fail('FIELD_INVALID', `--ttl-ms is at most ${TTL_MAX_MS}`)
+  return ok({ name: 'token create', ttlMs, label })
+}
+
+function revokeCommand(id: string | undefined, reason: string | undefined): Result<Command> {
+  if (id === undefined || reason === undefined)
+    return fail('FIELD_MISSING', 'agents revoke needs an agent id and --reason')
+  if (!/^[0-9a-f]{32}$/.test(id)) return fail('FIELD_INVALID', 'an agent id is 32 hexadecimal digits')
+  return ok({ name: 'agents revoke', agentId: Uint8Array.fromHex(id), reason })
+}
+
+/** Settings from the environment and the file it names. */
+export async function loadConfig(
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Result<CollectorConfig>> {
+  const file = env[CONFIG_FILE_ENV]
+  if (file === undefined || file === '') return readCollectorConfig(env)
+  try {
+    return readCollectorConfig(env, parse(await readFile(file, 'utf8')) as JsonValue)
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    return fail('CONFIG_INVALID', `the configuration file ${file} cannot be read: ${message}`)
+  }
+}

@@ -1,0 +1,131 @@
+import type { ClickHouseClient } from '@clickhouse/client'
+import { ok } from '@vouch/proto/kernel/fault.ts'
+import type { Result } from '@vouch/proto/kernel/fault.ts'
+import {
+  batchesBlock,
+  keysBlock,
+  lossesBlock,
+  quarantineBlock,
+  readingsBlock,
+  streamsBlock,
+} from '../ingest/blocks.ts'
+import type { TableBlock } from '../ingest/blocks.ts'
+import type { Archive, EpochKey, LastReading, Link, Neighbours } from '../ports.ts'
+import { storeFault } from './fault.ts'
+import type { Inserter } from './insert.ts'
+
+/** One client for each concurrent use, as the embedded engine runs one query a client. */
+export interface ArchiveClients {
+  readonly writer: Inserter
+  readonly reader: ClickHouseClient
+  readonly database: string
+}
+
+const QUOTED = 'SETTINGS output_format_json_quote_64bit_integers = 1'
+
+/** The archive on ClickHouse. */
+export function createArchive({ writer, reader, database }: ArchiveClients): Archive {
+  const query = async <T>(sql: string, params: Record<string, unknown>): Promise<T[]> => {
+    const result = await reader.query({
+      query: `${sql} ${QUOTED}`,
+      query_params: params,
+      format: 'JSONEachRow',
+    })
+    return result.json<T>()
+  }
+  return {
+    commit: ({ streams, batches }) =>
+      // Batches come last: an archived batch says that all it brought is durable.
+      insertAll(writer, [
+        streamsBlock(streams),
+        readingsBlock(batches),
+        lossesBlock(batches),
+        quarantineBlock(batches),
+        batchesBlock(batches),
+      ]),
+    addKey: (key) => insertAll(writer, [keysBlock([key])]),
+    head: (agentId, runId) =>
+      guarded(async () => {
+        const rows = await query<{ sequence: string; digest: string }>(
+          `SELECT sequence, lower(hex(digest)) AS digest FROM ${database}.batches
+         WHERE agent = unhex({agent:String}) AND run = unhex({run:String}) ORDER BY sequence DESC LIMIT 1`,
+          { agent: hex(agentId), run: hex(runId) },
+        )
+        return rows.map(({ sequence, digest }): Link => ({ sequence: BigInt(sequence), digest }))[0]
+      }),
+    digestAt: (agentId, runId, sequence) =>
+      guarded(async () => {
+        const rows = await query<{ digest: string }>(
+          `SELECT lower(hex(digest)) AS digest FROM ${database}.batches
+         WHERE agent = unhex({agent:String}) AND run = unhex({run:String}) AND sequence = {sequence:UInt64} LIMIT 1`,
+          { agent: hex(agentId), run: hex(runId), sequence: String(sequence) },
+        )
+        return rows[0]?.digest
+      }),
+    neighbours: (agentId, digest) =>
+      guarded(async () => {
+        const rows = await query<{ total: string; known: string; successor: string }>(
+          `SELECT count() AS total, countIf(digest = unhex({digest:String})) AS known,
+           lower(hex(anyIf(digest, previous = unhex({digest:String})))) AS successor
+         FROM ${database}.batches WHERE agent = unhex({agent:String})`,
+          { agent: hex(agentId), digest: hex(digest) },
+        )
+        return neighboursOf(rows[0])
+      }),
+    lastReadings: (keys) =>
+      guarded(async () => {
+        const rows = await query<LastRow>(lastReadingsSql(database), {
+          streams: keys.map(({ streamId }) => hex(streamId)),
+          epochs: [...new Set(keys.map(({ epoch }) => epoch))],
+        })
+        return inOrder(keys, rows)
+      }),
+  }
+}
+
+interface LastRow {
+  readonly stream: string
+  readonly epoch: string
+  readonly time: string
+  readonly register: string
+}
+
+function lastReadingsSql(database: string): string {
+  return `SELECT lower(hex(stream)) AS stream, epoch, toUnixTimestamp64Milli(max(last_time)) AS time,
+      max(last_register) AS register
+    FROM ${database}.usage_hours
+    WHERE stream IN (SELECT toFixedString(unhex(arrayJoin({streams:Array(String)})), 16)) AND epoch IN {epochs:Array(UInt64)}
+    GROUP BY stream, epoch`
+}
+
+function inOrder(keys: readonly EpochKey[], rows: readonly LastRow[]): (LastReading | undefined)[] {
+  const found = new Map(rows.map((row) => [`${row.stream}${row.epoch}`, row]))
+  return keys.map(({ streamId, epoch }) => {
+    const row = found.get(`${hex(streamId)}${epoch}`)
+    return row === undefined ? undefined : { timeMs: BigInt(row.time), register: BigInt(row.register) }
+  })
+}
+
+function neighboursOf(row: { total: string; known: string; successor: string } | undefined): Neighbours {
+  // With no row that fits, anyIf answers zeros.
+  const successor = row === undefined || /^0*$/.test(row.successor) ? undefined : row.successor
+  return { agentKnown: row?.total !== '0', known: row?.known !== '0', successor }
+}
+
+async function insertAll(writer: Inserter, blocks: readonly TableBlock[]): Promise<Result<void>> {
+  return guarded(async () => {
+    for (const block of blocks) if (block.chunks.length > 0) await writer.insert(block)
+  })
+}
+
+async function guarded<T>(work: () => Promise<T>): Promise<Result<T>> {
+  try {
+    return ok(await work())
+  } catch (error) {
+    return storeFault(error)
+  }
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
+}

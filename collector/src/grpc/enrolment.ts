@@ -1,0 +1,98 @@
+import { create } from '@bufbuild/protobuf'
+import {
+  EnrolResponseSchema,
+  EnrolmentService,
+  RotateKeyResponseSchema,
+} from '@vouch/proto/gen/vouch/enrolment/v1/enrolment_pb.ts'
+import type {
+  EnrolRequest,
+  EnrolResponse,
+  RotateKeyRequest,
+  RotateKeyResponse,
+} from '@vouch/proto/gen/vouch/enrolment/v1/enrolment_pb.ts'
+import { fail, ok } from '@vouch/proto/kernel/fault.ts'
+import type { Result } from '@vouch/proto/kernel/fault.ts'
+import { parseResourceId } from '@vouch/proto/kernel/id.ts'
+import { enrolBytes, rotateBytes } from '@vouch/proto/seal/handshake.ts'
+import { TAGS, keyId, verify } from '@vouch/proto/seal/seal.ts'
+import type { Signer } from '@vouch/proto/seal/seal.ts'
+import type { Handlers } from '@vouch/proto/wire/grpc.ts'
+import type { Archive, Fleet, KeyWitness, Logger } from '../ports.ts'
+import { unary } from './unary.ts'
+
+/** What enrolment needs. */
+export interface EnrolmentDeps {
+  readonly fleet: Fleet
+  readonly archive: Archive
+  readonly signer: Signer
+  readonly logger: Logger
+  readonly now: () => number
+}
+
+const TOKEN_CHARACTERS_MAX = 200
+const TEXT_CHARACTERS_MAX = 200
+
+/** Handlers of EnrolmentService. */
+export function enrolmentHandlers(deps: EnrolmentDeps): Handlers<(typeof EnrolmentService)['method']> {
+  return {
+    enrol: unary((request: EnrolRequest) => enrol(request, deps), deps.logger),
+    rotateKey: unary((request: RotateKeyRequest) => rotateKey(request, deps), deps.logger),
+  }
+}
+
+async function enrol(request: EnrolRequest, deps: EnrolmentDeps): Promise<Result<EnrolResponse>> {
+  const { token, publicKey, signature, label, resource, agentVersion } = request
+  // Proof of possession first: it costs no store anything.
+  if (
+    token.length > TOKEN_CHARACTERS_MAX ||
+    !verify(TAGS.enrol, enrolBytes(token, publicKey), signature, publicKey)
+  ) {
+    return fail('SIGNATURE_INVALID', 'the request is not signed by the key that it brings')
+  }
+  const path = parseResourceId(resource)
+  if (!path.ok) return path
+  if (label.length > TEXT_CHARACTERS_MAX || agentVersion.length > TEXT_CHARACTERS_MAX) {
+    return fail('FIELD_INVALID', `label and agent version have at most ${TEXT_CHARACTERS_MAX} characters`)
+  }
+  const agentId = await deps.fleet.enrol(
+    { token, publicKey, label, resource, agentVersion },
+    archiveKey(publicKey, deps),
+  )
+  if (!agentId.ok) return agentId
+  deps.logger.info({ agent: agentId.value.toHex(), label, resource }, 'agent enrolled')
+  return ok(
+    create(EnrolResponseSchema, {
+      agentId: new Uint8Array(agentId.value),
+      collectorPublicKey: deps.signer.publicKey,
+      wallMs: BigInt(deps.now()),
+    }),
+  )
+}
+
+async function rotateKey(request: RotateKeyRequest, deps: EnrolmentDeps): Promise<Result<RotateKeyResponse>> {
+  const { agentId, newPublicKey, signatureByCurrent, signatureByNew } = request
+  const statement = rotateBytes(agentId, newPublicKey)
+  if (agentId.length !== 16 || !verify(TAGS.rotate, statement, signatureByNew, newPublicKey)) {
+    return fail('SIGNATURE_INVALID', 'the request is not signed by the new key')
+  }
+  const agent = await deps.fleet.agent(agentId)
+  if (!agent.ok) return agent
+  if (agent.value.state !== 'active') {
+    return fail(agent.value.state === 'revoked' ? 'AGENT_REVOKED' : 'AGENT_QUARANTINED', agent.value.reason)
+  }
+  const signer = [...agent.value.keys.values()].find((key) =>
+    verify(TAGS.rotate, statement, signatureByCurrent, key.publicKey),
+  )
+  if (signer === undefined)
+    return fail('SIGNATURE_INVALID', 'the request is not signed by a key of this agent')
+  const keys = { current: signer.publicKey, next: newPublicKey }
+  const validFromMs = await deps.fleet.rotate(agentId, keys, archiveKey(newPublicKey, deps))
+  if (!validFromMs.ok) return validFromMs
+  deps.logger.info({ agent: agentId.toHex() }, 'key rotated')
+  return ok(create(RotateKeyResponseSchema, { validFromMs: BigInt(validFromMs.value) }))
+}
+
+/** Evidence needs the key for ever, so it is archived before the registration can count. */
+function archiveKey(publicKey: Uint8Array, { archive, now }: EnrolmentDeps): KeyWitness {
+  return (agentId) => archive.addKey({ agentId, keyId: keyId(publicKey), publicKey, registeredMs: now() })
+}

@@ -1,0 +1,71 @@
+import type { AdmittedBatch, CommitGroup, StreamRow } from '../ports.ts'
+
+/** Bounds of one insert. */
+export interface CommitLimits {
+  /** Readings in one insert. */
+  readonly rowsMax: number
+  /** Bytes in one insert. */
+  readonly bytesMax: number
+  /** Longest time that a batch waits for company, milliseconds. */
+  readonly waitMs: number
+}
+
+/** What a stream's definition is taken to hold of the bound on bytes. */
+const STREAM_BYTES = 500
+
+/** Batches and streams on their way into one insert: closed by rows, bytes or age. */
+export class CommitQueue {
+  readonly #limits: CommitLimits
+  #batches: AdmittedBatch[] = []
+  #streams: StreamRow[] = []
+  #rows = 0
+  #bytes = 0
+  #openedMs: number | undefined
+
+  constructor(limits: CommitLimits) {
+    this.#limits = limits
+  }
+
+  /** Bytes that wait. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Adds streams; they go in before the batches that name them. */
+  addStreams(streams: readonly StreamRow[], nowMs: number): void {
+    for (const stream of streams) this.#streams.push(stream)
+    this.#bytes += streams.length * STREAM_BYTES
+    this.#openedMs ??= nowMs
+  }
+
+  /** Adds a batch. */
+  add(batch: AdmittedBatch, nowMs: number): void {
+    this.#batches.push(batch)
+    this.#rows += batch.columns?.timeMs.length ?? 0
+    this.#bytes += batchBytes(batch)
+    this.#openedMs ??= nowMs
+  }
+
+  /** Milliseconds until the group should be taken: 0 = now, undefined = it is empty. */
+  dueInMs(nowMs: number): number | undefined {
+    if (this.#openedMs === undefined) return undefined
+    if (this.#rows >= this.#limits.rowsMax || this.#bytes >= this.#limits.bytesMax) return 0
+    return Math.max(0, this.#openedMs + this.#limits.waitMs - nowMs)
+  }
+
+  /** Takes everything that waits. */
+  take(): CommitGroup & { readonly bytes: number } {
+    const group = { streams: this.#streams, batches: this.#batches, bytes: this.#bytes }
+    this.#batches = []
+    this.#streams = []
+    this.#rows = 0
+    this.#bytes = 0
+    this.#openedMs = undefined
+    return group
+  }
+}
+
+/** What a batch holds of the bound: its bytes, and its columns in memory. */
+function batchBytes(batch: AdmittedBatch): number {
+  return batch.header.length + batch.body.length + (batch.columns?.timeMs.length ?? 0) * 20
+}

@@ -1,0 +1,130 @@
+/**
+ * ClickHouse's Native format: a block is a number of columns and rows, then each column's name, type
+ * and values. Source: ClickHouse docs, "Native" format; numbers are little-endian.
+ */
+
+/** A column: its values are already in wire form. */
+export interface NativeColumn {
+  readonly name: string
+  readonly type: string
+  readonly parts: readonly Uint8Array[]
+}
+
+const utf8 = new TextEncoder()
+
+/** One block as chunks, to be written one after another. */
+export function nativeBlock(rows: number, columns: readonly NativeColumn[]): Uint8Array[] {
+  const chunks: Uint8Array[] = [varUint(columns.length), varUint(rows)]
+  for (const { name, type, parts } of columns) chunks.push(text(name), text(type), ...parts)
+  return chunks
+}
+
+/** Numbers of a typed array, as they lie in memory. */
+export function numbers(name: string, type: string, values: ArrayBufferView): NativeColumn {
+  return { name, type, parts: [new Uint8Array(values.buffer, values.byteOffset, values.byteLength)] }
+}
+
+/** FixedString(width); shorter values are filled up with zeros, as the engine does. */
+export function fixedStrings<T>(
+  name: string,
+  width: number,
+  rows: readonly T[],
+  pick: (row: T) => Uint8Array,
+): NativeColumn {
+  const bytes = new Uint8Array(rows.length * width)
+  rows.forEach((row, index) => {
+    const value = pick(row)
+    if (value.length > width) throw new RangeError(`${name} holds ${width} bytes, not ${value.length}`)
+    bytes.set(value, index * width)
+  })
+  return { name, type: `FixedString(${width})`, parts: [bytes] }
+}
+
+/** String, of text or bytes. */
+export function strings<T>(
+  name: string,
+  rows: readonly T[],
+  pick: (row: T) => string | Uint8Array,
+): NativeColumn {
+  return { name, type: 'String', parts: stringParts(rows.map((row) => pick(row))) }
+}
+
+/** UInt64, as bigint. */
+export function words<T>(name: string, rows: readonly T[], pick: (row: T) => bigint): NativeColumn {
+  return numbers(
+    name,
+    'UInt64',
+    BigUint64Array.from(rows, (row) => pick(row)),
+  )
+}
+
+/** UInt8. */
+export function bytes<T>(name: string, rows: readonly T[], pick: (row: T) => number): NativeColumn {
+  return numbers(
+    name,
+    'UInt8',
+    Uint8Array.from(rows, (row) => pick(row)),
+  )
+}
+
+/** DateTime64(3, 'UTC') from epoch milliseconds. */
+export function instants<T>(
+  name: string,
+  rows: readonly T[],
+  pickMs: (row: T) => number | bigint,
+): NativeColumn {
+  return numbers(
+    name,
+    "DateTime64(3, 'UTC')",
+    BigInt64Array.from(rows, (row) => BigInt(pickMs(row))),
+  )
+}
+
+/** Map(String, String). */
+export function maps<T>(
+  name: string,
+  rows: readonly T[],
+  pick: (row: T) => Readonly<Record<string, string>>,
+): NativeColumn {
+  const values = rows.map((row) => pick(row))
+  const ends = new BigUint64Array(values.length)
+  let end = 0
+  values.forEach((value, index) => {
+    end += Object.keys(value).length
+    ends[index] = BigInt(end)
+  })
+  const keys = stringParts(values.flatMap((value) => Object.keys(value)))
+  const texts = stringParts(values.flatMap((value) => Object.values(value)))
+  return { name, type: 'Map(String, String)', parts: [new Uint8Array(ends.buffer), ...keys, ...texts] }
+}
+
+/** UUID from its 16 bytes: two words, the high one first, each little-endian. */
+export function uuids<T>(name: string, rows: readonly T[], pick: (row: T) => Uint8Array): NativeColumn {
+  const column = fixedStrings(name, 16, rows, pick)
+  for (const part of column.parts) {
+    for (let at = 0; at < part.length; at += 8) part.subarray(at, at + 8).reverse()
+  }
+  return { ...column, type: 'UUID' }
+}
+
+function stringParts(values: readonly (string | Uint8Array)[]): Uint8Array[] {
+  return values.flatMap((value) => {
+    const encoded = typeof value === 'string' ? utf8.encode(value) : value
+    return [varUint(encoded.length), encoded]
+  })
+}
+
+function text(value: string): Uint8Array {
+  const bytes = utf8.encode(value)
+  return Buffer.concat([varUint(bytes.length), bytes])
+}
+
+function varUint(value: number): Uint8Array {
+  const bytes: number[] = []
+  let rest = value
+  while (rest >= 0x80) {
+    bytes.push((rest % 0x80) | 0x80)
+    rest = Math.floor(rest / 0x80)
+  }
+  return Uint8Array.of(...bytes, rest)
+}

@@ -1,0 +1,213 @@
+import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
+import { CommitQueue } from '../ingest/commit-queue.ts'
+import type { CommitLimits } from '../ingest/commit-queue.ts'
+import type {
+  AdmittedBatch,
+  Archive,
+  Clock,
+  CommitGroup,
+  Link,
+  Logger,
+  StreamRow,
+  Telemetry,
+} from '../ports.ts'
+import type { Lane, Run } from './lane.ts'
+
+/** Where the answers to a batch go: one connection of an agent. */
+export interface Delivery {
+  /** Everything of the run up to `upTo` is durable; `settled` of this connection's batches newly so. */
+  acknowledge(receipt: Acknowledgement): void
+  /** A batch is not taken; the agent keeps it. `settled` as above. */
+  refuse(sequence: bigint, fault: Fault, settled: number): void
+}
+
+/** What one receipt says. */
+export interface Acknowledgement {
+  readonly runId: Uint8Array
+  readonly upTo: Link
+  readonly quarantined: readonly { readonly sequence: bigint; readonly fault: Fault }[]
+  readonly settled: number
+}
+
+/** A batch on its way to the archive. */
+export interface Pending {
+  readonly batch: AdmittedBatch
+  readonly link: Link
+  readonly lane: Lane
+  readonly run: Run
+  /** More than one where the same batch came over several connections. */
+  readonly deliveries: Set<Delivery>
+}
+
+/** Bounds of the committer. */
+export interface CommitterLimits extends CommitLimits {
+  /** Bytes admitted and not yet durable; beyond this nobody is read from. */
+  readonly pendingBytesMax: number
+  /** Tries of one insert. */
+  readonly attemptsMax: number
+  /** Pause before the second try, doubled for each one after, milliseconds. */
+  readonly retryMs: number
+}
+
+/** What the committer works with. */
+export interface CommitterDeps {
+  readonly archive: Archive
+  readonly limits: CommitterLimits
+  readonly logger: Logger
+  readonly telemetry: Telemetry
+  readonly clock: Clock
+  /** A fork is in quarantine now: the agent is to be barred. */
+  readonly onFork: (pending: Pending) => void
+}
+
+/** How often a drain looks whether everything is settled. */
+const DRAIN_POLL_MS = 10
+
+/** Group commit: one insert at a time, for all agents that delivered meanwhile. */
+export class Committer {
+  readonly #deps: CommitterDeps
+  readonly #queue: CommitQueue
+  readonly #pending = new Map<string, Pending>()
+  #declarers = new Set<Delivery>()
+  #loop: Promise<void> | undefined
+  #inFlightBytes = 0
+  #room = Promise.withResolvers<void>()
+  #flush = new AbortController()
+
+  constructor(deps: CommitterDeps) {
+    this.#deps = deps
+    this.#queue = new CommitQueue(deps.limits)
+  }
+
+  /** Waits until there is room for more. */
+  async room(): Promise<void> {
+    while (this.#queue.bytes + this.#inFlightBytes >= this.#deps.limits.pendingBytesMax)
+      await this.#room.promise
+  }
+
+  /** The pending batch with this digest. */
+  pending(digest: string): Pending | undefined {
+    return this.#pending.get(digest)
+  }
+
+  /** Queues streams; they become durable with, or before, the batches queued after them. */
+  declare(streams: readonly StreamRow[], delivery: Delivery): void {
+    this.#declarers.add(delivery)
+    this.#queue.addStreams(streams, this.#deps.clock.now())
+    this.#wake()
+  }
+
+  /** Queues a batch. */
+  add(pending: Pending): void {
+    this.#pending.set(pending.link.digest, pending)
+    this.#queue.add(pending.batch, this.#deps.clock.now())
+    this.#wake()
+  }
+
+  /** Commits what waits, without waiting for company; returns when all of it is settled. */
+  async drain(): Promise<void> {
+    while (this.#loop !== undefined) {
+      this.#flush.abort()
+      await Promise.race([this.#loop, this.#deps.clock.sleep(DRAIN_POLL_MS)])
+    }
+  }
+
+  #wake(): void {
+    this.#loop ??= this.#run().finally(() => {
+      this.#loop = undefined
+    })
+    if (this.#queue.dueInMs(this.#deps.clock.now()) === 0) this.#flush.abort()
+  }
+
+  async #run(): Promise<void> {
+    let dueInMs = this.#queue.dueInMs(this.#deps.clock.now())
+    while (dueInMs !== undefined) {
+      this.#flush = new AbortController()
+      if (dueInMs > 0) await this.#deps.clock.sleep(dueInMs, this.#flush.signal)
+      await this.#commit()
+      dueInMs = this.#queue.dueInMs(this.#deps.clock.now())
+    }
+  }
+
+  async #commit(): Promise<void> {
+    const group = this.#queue.take()
+    const declarers = this.#declarers
+    this.#declarers = new Set()
+    this.#inFlightBytes = group.bytes
+    const startedMs = this.#deps.clock.now()
+    const result = await this.#attempt(group)
+    this.#inFlightBytes = 0
+    if (result.ok) {
+      const readings = group.batches.reduce(
+        (sum, { columns, fault }) => sum + (fault === undefined ? (columns?.timeMs.length ?? 0) : 0),
+        0,
+      )
+      this.#deps.telemetry.committed(readings, this.#deps.clock.now() - startedMs)
+      this.#settle(group)
+    } else {
+      this.#abandon(result.fault, declarers)
+    }
+    this.#room.resolve()
+    this.#room = Promise.withResolvers()
+  }
+
+  async #attempt(group: CommitGroup): Promise<Result<void>> {
+    const { archive, clock, limits, logger } = this.#deps
+    let result = await archive.commit(group)
+    for (let attempt = 1; !result.ok && attempt < limits.attemptsMax; attempt++) {
+      logger.warn({ fault: result.fault, attempt }, 'insert failed, trying again')
+      await clock.sleep(limits.retryMs * 2 ** (attempt - 1))
+      result = await archive.commit(group)
+    }
+    return result
+  }
+
+  #settle(group: CommitGroup): void {
+    const receipts = new Map<Delivery, Map<Run, Pending[]>>()
+    for (const { digest } of group.batches) {
+      const name = digest.toHex()
+      const pending = this.#pending.get(name)
+      if (pending === undefined) continue
+      this.#pending.delete(name)
+      this.#deps.telemetry.batch(pending.batch.fault?.code ?? 'taken')
+      const { batch, link, deliveries } = pending
+      if (!batch.chained && batch.fault !== undefined) {
+        for (const delivery of deliveries) delivery.refuse(link.sequence, batch.fault, 1)
+        this.#deps.onFork(pending)
+        continue
+      }
+      pending.run.durable = pending.link
+      for (const delivery of deliveries) {
+        const runs = receipts.get(delivery) ?? new Map<Run, Pending[]>()
+        receipts.set(delivery, runs.set(pending.run, [...(runs.get(pending.run) ?? []), pending]))
+      }
+    }
+    for (const [delivery, runs] of receipts) {
+      for (const [run, settled] of runs) delivery.acknowledge(receiptOf(run, settled))
+    }
+  }
+
+  /** What follows a lost batch cannot stay either: everything pending is given back to its agents. */
+  #abandon(fault: Fault, declarers: ReadonlySet<Delivery>): void {
+    this.#deps.logger.error({ fault, batches: this.#pending.size }, 'insert given up; agents send again')
+    this.#queue.take()
+    const abandoned = [...this.#pending.values()]
+    this.#pending.clear()
+    for (const { lane } of abandoned) lane.reset()
+    for (const { deliveries, link } of abandoned) {
+      this.#deps.telemetry.batch(fault.code)
+      for (const delivery of deliveries) delivery.refuse(link.sequence, fault, 1)
+    }
+    for (const delivery of declarers.union(this.#declarers)) delivery.refuse(0n, fault, 0)
+    this.#declarers.clear()
+  }
+}
+
+function receiptOf(run: Run, settled: readonly Pending[]): Acknowledgement {
+  const [first] = settled
+  if (first === undefined || run.durable === undefined) throw new Error('a receipt needs a durable batch')
+  const quarantined = settled.flatMap(({ link, batch: { fault } }) =>
+    fault === undefined ? [] : [{ sequence: link.sequence, fault }],
+  )
+  return { runId: first.batch.runId, upTo: run.durable, quarantined, settled: settled.length }
+}

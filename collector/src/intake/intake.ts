@@ -1,0 +1,257 @@
+import { LossReason } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
+import type { SignedBatch } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
+import { fail, ok } from '@vouch/proto/kernel/fault.ts'
+import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
+import { openBatch } from '@vouch/proto/seal/batch.ts'
+import type { OpenedBatch } from '@vouch/proto/seal/batch.ts'
+import { decodeBody } from '@vouch/proto/wire/body.ts'
+import type { BodyLimits, Columns } from '@vouch/proto/wire/body.ts'
+import { LRUCache } from 'lru-cache'
+import { compareClocks } from '../ingest/clock.ts'
+import type { ClockLimits } from '../ingest/clock.ts'
+import { checkRising, segmentEnds } from '../ingest/decreasing.ts'
+import type { SegmentEnds } from '../ingest/decreasing.ts'
+import { judge } from '../ingest/sequence.ts'
+import type { Claim, Verdict } from '../ingest/sequence.ts'
+import { validateReadings } from '../ingest/validate.ts'
+import type { ReadingLimits } from '../ingest/validate.ts'
+import type { AgentKeyState, Archive, LastReading, Logger, Telemetry } from '../ports.ts'
+import type { Committer, Delivery, Pending } from './committer.ts'
+import { gatherFacts, loadRun } from './facts.ts'
+import type { Lane, Run } from './lane.ts'
+
+/** A connection that brings batches. */
+export interface Connection extends Delivery {
+  readonly peer: string
+  readonly lane: Lane
+  /** Streams declared on this connection. */
+  readonly declared: { has(key: string): boolean }
+  /** A key of the agent, in force or retired. */
+  key(keyId: Uint8Array): Promise<Result<AgentKeyState>>
+  /** One more batch waits for its receipt. */
+  await(): void
+}
+
+/** Bounds of what is taken in. */
+export interface IntakeLimits extends BodyLimits, ReadingLimits, ClockLimits {
+  /** Bytes of a signed batch. */
+  readonly batchBytesMax: number
+  /** Epochs whose newest reading is remembered. */
+  readonly epochsMax: number
+  /** Connections that must bring the same batch without predecessor before it is set aside. */
+  readonly orphanDeliveries: number
+}
+
+/** What the intake works with. */
+export interface IntakeDeps {
+  readonly archive: Archive
+  readonly committer: Committer
+  readonly limits: IntakeLimits
+  readonly logger: Logger
+  readonly telemetry: Telemetry
+  readonly now: () => number
+}
+
+/** Takes batches in: authenticity, place in the chain, readings, then the queue to the archive. */
+export class Intake {
+  readonly #deps: IntakeDeps
+  readonly #newest: LRUCache<string, LastReading>
+
+  constructor(deps: IntakeDeps) {
+    this.#deps = deps
+    this.#newest = new LRUCache({ max: deps.limits.epochsMax })
+  }
+
+  /**
+   * Admits one batch: it is queued, acknowledged again, or refused. What is not authentic is refused
+   * and leaves no trace; what is authentic but wrong goes to quarantine, so nothing signed is lost.
+   */
+  async admit(connection: Connection, signed: SignedBatch): Promise<void> {
+    await this.#deps.committer.room()
+    const opened = await this.#open(connection, signed)
+    if (!opened.ok) {
+      this.#refuse(connection, 0n, opened.fault)
+      return
+    }
+    const { sequence } = opened.value.header
+    const admitted = await connection.lane.alone(() => this.#place(connection, signed, opened.value))
+    if (!admitted.ok) this.#refuse(connection, sequence, admitted.fault)
+  }
+
+  #refuse(connection: Connection, sequence: bigint, fault: Fault): void {
+    this.#deps.telemetry.batch(fault.code)
+    connection.refuse(sequence, fault, 0)
+  }
+
+  async #open(connection: Connection, signed: SignedBatch): Promise<Result<OpenedBatch>> {
+    const { limits } = this.#deps
+    const bytes = signed.header.length + signed.body.length
+    if (bytes > limits.batchBytesMax) {
+      return fail(
+        'BATCH_TOO_LARGE',
+        `the batch has ${bytes} bytes; at most ${limits.batchBytesMax} are taken`,
+      )
+    }
+    const key = await connection.key(signed.keyId)
+    if (!key.ok) return key
+    const opened = openBatch(signed, key.value.publicKey)
+    if (!opened.ok) return opened
+    const { header } = opened.value
+    if (header.agentId.toHex() !== connection.lane.agentId.toHex()) {
+      return fail('BATCH_MALFORMED', 'the batch names another agent than the connection that brings it')
+    }
+    const { retiredMs } = key.value
+    if (retiredMs !== undefined && Number(header.clock!.wallMs) > retiredMs + limits.aheadMaxMs) {
+      return fail('KEY_RETIRED', 'the batch was sealed by a key after that key had been rotated away')
+    }
+    return opened
+  }
+
+  async #place(connection: Connection, signed: SignedBatch, opened: OpenedBatch): Promise<Result<void>> {
+    const { lane } = connection
+    const { header } = opened
+    const { generation } = lane
+    const claim: Claim = {
+      sequence: header.sequence,
+      digest: opened.digest.toHex(),
+      previous: header.previousDigest.toHex(),
+    }
+    if (this.#isPending(connection, claim)) return ok(undefined)
+    const run = await loadRun(lane, header.runId, this.#deps.archive)
+    if (!run.ok) return run
+    const facts = await gatherFacts(lane, run.value, header, claim, this.#deps.archive)
+    if (!facts.ok) return facts
+    const verdict = judge(claim, facts.value)
+    if (verdict.kind === 'duplicate') {
+      this.#acknowledgeAgain(connection, run.value, header.runId)
+      return ok(undefined)
+    }
+    const chainFault = this.#chainFault(connection, verdict, claim)
+    if (verdict.kind === 'gap' && chainFault === undefined) {
+      return fail('SEQUENCE_GAP', `send batch ${verdict.expected} before batch ${claim.sequence}`)
+    }
+    const read = await this.#read(connection, opened, chainFault)
+    if (!read.ok) return read
+    // Meanwhile an insert may have failed, and what this batch builds on with it.
+    if (lane.generation !== generation)
+      return fail('UNAVAILABLE', 'the batch before this one was not stored; send both again')
+    const chained = verdict.kind !== 'fork'
+    const batch = { ...this.#describe(connection, signed, opened), ...read.value, chained }
+    if (chained) lane.advance(run.value, claim, claim.previous)
+    connection.await()
+    const deliveries = new Set<Delivery>([connection])
+    this.#deps.committer.add({ batch, link: claim, lane, run: run.value, deliveries })
+    return ok(undefined)
+  }
+
+  /** A batch that is on its way already is answered when it has arrived. */
+  #isPending(connection: Connection, { digest }: Claim): boolean {
+    const pending = this.#deps.committer.pending(digest)
+    if (pending === undefined) return false
+    this.#deps.telemetry.batch('duplicate')
+    if (!pending.deliveries.has(connection)) connection.await()
+    pending.deliveries.add(connection)
+    return true
+  }
+
+  #acknowledgeAgain(connection: Connection, run: Run, runId: Uint8Array): void {
+    this.#deps.telemetry.batch('duplicate')
+    if (run.durable === undefined) throw new Error('a batch is neither pending nor durable')
+    connection.acknowledge({ runId, upTo: run.durable, quarantined: [], settled: 0 })
+  }
+
+  /** Why a batch cannot stand where it claims to; undefined also for a gap that is to be refused. */
+  #chainFault(connection: Connection, verdict: Verdict, claim: Claim): Fault | undefined {
+    if (verdict.kind === 'fork') {
+      const message = `sequence ${claim.sequence} is taken by another batch; stop the other copy of this agent and enrol it again`
+      return fail('SEQUENCE_FORK', message).fault
+    }
+    if (verdict.kind === 'broken') {
+      return fail(
+        'CHAIN_BROKEN',
+        `batch ${claim.sequence} does not continue the chain of this agent; look for a restored snapshot`,
+      ).fault
+    }
+    if (verdict.kind !== 'gap') return undefined
+    const deliveries = connection.lane.orphaned(claim.digest, connection)
+    if (deliveries < this.#deps.limits.orphanDeliveries) return undefined
+    return fail('SEQUENCE_GAP', `batch ${verdict.expected} never came; the chain goes on without it`).fault
+  }
+
+  /** Decodes and checks the readings. A failure here is of the archive; faults of the readings are values. */
+  async #read(
+    connection: Connection,
+    opened: OpenedBatch,
+    chainFault: Fault | undefined,
+  ): Promise<Result<{ readonly columns: Columns | undefined; readonly fault: Fault | undefined }>> {
+    const decoded = decodeBody(opened.body, this.#deps.limits)
+    if (!decoded.ok) return ok({ columns: undefined, fault: chainFault ?? decoded.fault })
+    const columns = decoded.value
+    const excused =
+      chainFault?.code === 'CHAIN_BROKEN' && opened.header.sequence === 1n && admitsLoss(columns)
+    if (chainFault !== undefined && !excused) return ok({ columns, fault: chainFault })
+    const receivedMs = this.#deps.now()
+    const clock = compareClocks(Number(opened.header.clock!.wallMs), receivedMs, this.#deps.limits)
+    if (clock.judgement !== 'fine') {
+      const agent = connection.lane.agentId.toHex()
+      this.#deps.logger.warn({ agent, offsetMs: clock.offsetMs }, `agent's clock: ${clock.judgement}`)
+    }
+    if (clock.judgement === 'ahead') {
+      const message = `the host's clock is ${-clock.offsetMs} ms ahead of the collector's; synchronise both`
+      return ok({ columns, fault: fail('CLOCK_OFFSET', message).fault })
+    }
+    const valid = validateReadings(columns, connection.declared, receivedMs, this.#deps.limits)
+    if (!valid.ok) return ok({ columns, fault: valid.fault })
+    return this.#checkRising(columns)
+  }
+
+  async #checkRising(columns: Columns): Promise<Result<{ columns: Columns; fault: Fault | undefined }>> {
+    const ends = segmentEnds(columns)
+    const recalled = await this.#recall(ends)
+    if (!recalled.ok) return recalled
+    const rising = checkRising(ends, this.#newest)
+    if (!rising.ok) return ok({ columns, fault: rising.fault })
+    for (const [key, reading] of rising.value) this.#newest.set(key, reading)
+    return ok({ columns, fault: undefined })
+  }
+
+  /** Fetches the newest readings of epochs that are not in memory. */
+  async #recall(ends: readonly SegmentEnds[]): Promise<Result<void>> {
+    const unknown = ends.filter(({ key }) => !this.#newest.has(key))
+    if (unknown.length === 0) return ok(undefined)
+    const readings = await this.#deps.archive.lastReadings(unknown)
+    if (!readings.ok) return readings
+    unknown.forEach(({ key }, index) => {
+      const reading = readings.value[index]
+      if (reading !== undefined && !this.#newest.has(key)) this.#newest.set(key, reading)
+    })
+    return ok(undefined)
+  }
+
+  #describe(
+    connection: Connection,
+    signed: SignedBatch,
+    { header, digest }: OpenedBatch,
+  ): Omit<Pending['batch'], 'columns' | 'fault' | 'chained'> {
+    return {
+      agentId: header.agentId,
+      runId: header.runId,
+      sequence: header.sequence,
+      digest,
+      previous: header.previousDigest,
+      header: signed.header,
+      body: signed.body,
+      signature: signed.signature,
+      keyId: signed.keyId,
+      final: header.final,
+      wallMs: Number(header.clock!.wallMs),
+      receivedMs: this.#deps.now(),
+      peer: connection.peer,
+    }
+  }
+}
+
+/** An agent whose spool could not be read has no digest to continue from, and says so under its signature. */
+function admitsLoss({ losses }: Columns): boolean {
+  return losses.some(({ reason }) => reason === LossReason.SPOOL_CORRUPT)
+}

@@ -1,0 +1,103 @@
+import type { Hex, Link } from '../ports.ts'
+
+/** Digests of a run that are remembered for duplicates; older ones are asked of the archive. */
+const RECENT_MAX = 256
+/** Runs of an agent that are remembered; others are asked of the archive. */
+const RUNS_MAX = 8
+/** Batches without predecessor that are remembered, so that a repeated one is noticed. */
+const ORPHANS_MAX = 64
+
+/** One run of an agent as far as it has been admitted. */
+export interface Run {
+  /** Last batch admitted. */
+  head: Link | undefined
+  /** Last batch that is durable. */
+  durable: Link | undefined
+  /** First batch of another run that names `head` as the one before. */
+  successor: Hex | undefined
+  /** Newest digests by sequence. */
+  readonly recent: Map<bigint, Hex>
+}
+
+/** What the collector remembers of one connected agent. Batches pass through a lane one at a time. */
+export class Lane {
+  readonly agentId: Uint8Array
+  readonly #runs = new Map<Hex, Run>()
+  readonly #orphans = new Map<Hex, Set<object>>()
+  #tail: Promise<unknown> = Promise.resolve()
+  /** Changes when everything is forgotten; what was found out before does not count any more. */
+  generation = 0
+
+  constructor(agentId: Uint8Array) {
+    this.agentId = agentId
+  }
+
+  /** Runs work alone on this lane, after all work before it. */
+  async alone<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#tail.then(work)
+    this.#tail = done.catch(() => undefined)
+    return done
+  }
+
+  run(runId: Hex): Run | undefined {
+    return this.#runs.get(runId)
+  }
+
+  /** Remembers a run as the archive knows it. */
+  load(runId: Hex, durable: Link | undefined, successor: Hex | undefined): Run {
+    const recent = new Map(durable === undefined ? [] : [[durable.sequence, durable.digest]])
+    const run: Run = { head: durable, durable, successor, recent }
+    this.#runs.set(runId, run)
+    this.#forgetSettledRuns()
+    return run
+  }
+
+  /** The run that holds a digest, among the batches remembered. */
+  holder(digest: Hex): { readonly run: Run; readonly next: Hex | undefined } | undefined {
+    for (const run of this.#runs.values()) {
+      if (run.head?.digest === digest) return { run, next: run.successor }
+      for (const [sequence, known] of run.recent) {
+        if (known === digest) return { run, next: run.recent.get(sequence + 1n) }
+      }
+    }
+    return undefined
+  }
+
+  /** True where any batch of the agent is remembered. */
+  get started(): boolean {
+    return this.#runs.values().some(({ head }) => head !== undefined)
+  }
+
+  /** Notes a batch as admitted. */
+  advance(run: Run, link: Link, previous: Hex): void {
+    const before = this.holder(previous)
+    if (before !== undefined && before.run !== run) before.run.successor = link.digest
+    run.head = link
+    run.recent.set(link.sequence, link.digest)
+    const [oldest] = run.recent.keys()
+    if (run.recent.size > RECENT_MAX && oldest !== undefined) run.recent.delete(oldest)
+  }
+
+  /** Counts the connections that brought a batch whose predecessor is missing. */
+  orphaned(digest: Hex, connection: object): number {
+    const connections = this.#orphans.get(digest) ?? new Set()
+    connections.add(connection)
+    this.#orphans.set(digest, connections)
+    const [oldest] = this.#orphans.keys()
+    if (this.#orphans.size > ORPHANS_MAX && oldest !== undefined) this.#orphans.delete(oldest)
+    return connections.size
+  }
+
+  /** Forgets what was admitted, because it did not become durable: the archive is asked again. */
+  reset(): void {
+    this.#runs.clear()
+    this.generation++
+  }
+
+  #forgetSettledRuns(): void {
+    for (const [runId, run] of this.#runs) {
+      if (this.#runs.size <= RUNS_MAX) return
+      if (run.head?.sequence === run.durable?.sequence) this.#runs.delete(runId)
+    }
+  }
+}

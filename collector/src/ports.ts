@@ -1,0 +1,193 @@
+import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
+import type { Columns } from '@vouch/proto/wire/body.ts'
+
+/** The part of a pino logger that is used. */
+export interface Logger {
+  debug(context: object, message: string): void
+  info(context: object, message: string): void
+  warn(context: object, message: string): void
+  error(context: object, message: string): void
+}
+
+/** Time, as a parameter. */
+export interface Clock {
+  /** Epoch milliseconds. */
+  now(): number
+  /** Resolves after so many milliseconds, or at once when the signal aborts. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
+}
+
+/** What happens, counted. */
+export interface Telemetry {
+  /** A batch came to its end: `taken`, `duplicate`, or a fault code. */
+  batch(outcome: string): void
+  /** Readings made durable by one insert that took so long. */
+  committed(readings: number, tookMs: number): void
+  /** A stream opened (1) or closed (-1). */
+  stream(change: 1 | -1): void
+}
+
+/** Bytes as lower-case hexadecimal: ids and digests as map keys and in logs. */
+export type Hex = string
+
+/** A batch whose signature holds and whose place in the chain is settled. */
+export interface AdmittedBatch {
+  /** 16 bytes each. */
+  readonly agentId: Uint8Array
+  readonly runId: Uint8Array
+  readonly sequence: bigint
+  /** 32 bytes. */
+  readonly digest: Uint8Array
+  /** 32 bytes, or none. */
+  readonly previous: Uint8Array
+  /** As sent. */
+  readonly header: Uint8Array
+  readonly body: Uint8Array
+  readonly signature: Uint8Array
+  readonly keyId: Uint8Array
+  /** The readings; undefined where the body cannot be decoded. */
+  readonly columns: Columns | undefined
+  /** Why the readings are not taken; undefined = they are. */
+  readonly fault: Fault | undefined
+  /** False for a fork: it is kept in quarantine, and not part of the chain. */
+  readonly chained: boolean
+  readonly final: boolean
+  /** Agent's wall clock at sealing, and ours at arrival: epoch milliseconds. */
+  readonly wallMs: number
+  readonly receivedMs: number
+  /** Address of the connection that brought it. */
+  readonly peer: string
+}
+
+/** A stream as declared by its agent. */
+export interface StreamRow {
+  readonly streamId: Uint8Array
+  readonly agentId: Uint8Array
+  readonly resource: string
+  readonly meter: string
+  readonly unit: string
+  readonly kind: number
+  readonly attributes: Readonly<Record<string, string>>
+  readonly declaredMs: number
+}
+
+/** What one insert makes durable. */
+export interface CommitGroup {
+  readonly streams: readonly StreamRow[]
+  readonly batches: readonly AdmittedBatch[]
+}
+
+/** A place in the chain of a run. */
+export interface Link {
+  readonly sequence: bigint
+  readonly digest: Hex
+}
+
+/** What the archive knows about a digest of an agent. */
+export interface Neighbours {
+  /** The agent has any batch at all. */
+  readonly agentKnown: boolean
+  /** A batch with this digest is archived. */
+  readonly known: boolean
+  /** Digest of a batch that names it as the one before. */
+  readonly successor: Hex | undefined
+}
+
+/** Newest reading of an epoch of a stream. */
+export interface LastReading {
+  readonly timeMs: bigint
+  readonly register: bigint
+}
+
+/** Readings and signed batches. Every fault: STORE_UNAVAILABLE, STORE_READ_ONLY, DISK_FULL. */
+export interface Archive {
+  /** Returns when everything in the group survives a power cut. Safe to repeat. */
+  commit(group: CommitGroup): Promise<Result<void>>
+  /** Last link of a run. */
+  head(agentId: Uint8Array, runId: Uint8Array): Promise<Result<Link | undefined>>
+  /** Digest of one batch of a run. */
+  digestAt(agentId: Uint8Array, runId: Uint8Array, sequence: bigint): Promise<Result<Hex | undefined>>
+  /** What surrounds a digest in an agent's chain. */
+  neighbours(agentId: Uint8Array, digest: Uint8Array): Promise<Result<Neighbours>>
+  /** Newest readings, in the order asked for. */
+  lastReadings(keys: readonly EpochKey[]): Promise<Result<readonly (LastReading | undefined)[]>>
+  /** Archives an agent's public key. */
+  addKey(key: KeyRow): Promise<Result<void>>
+}
+
+/** A stream's epoch. */
+export interface EpochKey {
+  readonly streamId: Uint8Array
+  readonly epoch: bigint
+}
+
+/** A public key for the archive. */
+export interface KeyRow {
+  readonly agentId: Uint8Array
+  readonly keyId: Uint8Array
+  readonly publicKey: Uint8Array
+  readonly registeredMs: number
+}
+
+/** Whether an agent may deliver. */
+export type AgentState = 'active' | 'revoked' | 'quarantined'
+
+/** One key of an agent. */
+export interface AgentKeyState {
+  readonly publicKey: Uint8Array
+  /** Rotated away at this time, epoch milliseconds; undefined = in force. */
+  readonly retiredMs: number | undefined
+}
+
+/** An agent with its keys by key id. */
+export interface AgentRecord {
+  readonly state: AgentState
+  readonly reason: string
+  readonly keys: ReadonlyMap<Hex, AgentKeyState>
+}
+
+/** An agent as operators see it. */
+export interface AgentSummary {
+  readonly agentId: Hex
+  readonly label: string
+  readonly resource: string
+  readonly agentVersion: string
+  readonly state: AgentState
+  readonly reason: string
+  readonly enrolledMs: number
+  readonly lastSeenMs: number | undefined
+}
+
+/** What an enrolment brings. */
+export interface EnrolmentInput {
+  readonly token: string
+  readonly publicKey: Uint8Array
+  readonly label: string
+  readonly resource: string
+  readonly agentVersion: string
+}
+
+/** Archives a key inside the transaction that registers it. */
+export type KeyWitness = (agentId: Uint8Array) => Promise<Result<void>>
+
+/** The fleet registry. Every fault also: STORE_UNAVAILABLE, STORE_READ_ONLY, DISK_FULL. */
+export interface Fleet {
+  /** Issues a single-use token; only its hash is kept. */
+  createToken(options: { readonly ttlMs: number; readonly label?: string }): Promise<Result<string>>
+  /** Spends a token and registers the key. Faults: TOKEN_UNKNOWN, TOKEN_SPENT, TOKEN_EXPIRED, ALREADY_EXISTS. */
+  enrol(input: EnrolmentInput, witness: KeyWitness): Promise<Result<Uint8Array>>
+  /** Retires the key in force for a new one, at a time that is returned. Faults: AGENT_UNKNOWN, KEY_RETIRED. */
+  rotate(
+    agentId: Uint8Array,
+    keys: { readonly current: Uint8Array; readonly next: Uint8Array },
+    witness: KeyWitness,
+  ): Promise<Result<number>>
+  /** Reads an agent. Faults: AGENT_UNKNOWN. */
+  agent(agentId: Uint8Array): Promise<Result<AgentRecord>>
+  /** Notes that agents are connected, and returns the states of those that may not be any more. */
+  seen(agentIds: readonly Uint8Array[]): Promise<Result<readonly { agentId: Hex; state: AgentState }[]>>
+  /** Revokes or quarantines an agent for good. Faults: AGENT_UNKNOWN. */
+  bar(agentId: Uint8Array, state: 'revoked' | 'quarantined', reason: string): Promise<Result<void>>
+  /** All agents by time of enrolment, at most `limit`. */
+  list(limit: number): Promise<Result<readonly AgentSummary[]>>
+}

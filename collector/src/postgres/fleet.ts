@@ -1,0 +1,164 @@
+import { randomBytes } from 'node:crypto'
+import { FaultError, fail, ok, throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
+import type { Failure, Result } from '@vouch/proto/kernel/fault.ts'
+import { generateKeys, keyId, sha256, signerOf } from '@vouch/proto/seal/seal.ts'
+import type { Signer } from '@vouch/proto/seal/seal.ts'
+import type { Pool, PoolClient } from 'pg'
+import type { AgentState, EnrolmentInput, Fleet, KeyWitness } from '../ports.ts'
+import { databaseFault } from './fault.ts'
+import { listAgents, readAgent } from './agents.ts'
+
+const TOKEN_BYTES = 24
+const ID_BYTES = 16
+
+/** The fleet registry on PostgreSQL. */
+export function createFleet(pool: Pool): Fleet {
+  return {
+    createToken: ({ ttlMs, label = '' }) =>
+      guarded(async () => {
+        const token = `vouch_${randomBytes(TOKEN_BYTES).toString('base64url')}`
+        await pool.query(
+          `INSERT INTO fleet.enrolment_tokens (token_hash, label, expires_at)
+           VALUES ($1, $2, now() + $3 * interval '1 millisecond')`,
+          [hashOf(token), label, ttlMs],
+        )
+        return token
+      }),
+    enrol: (input, witness) => transaction(pool, (client) => enrol(client, input, witness)),
+    rotate: (agentId, keys, witness) => transaction(pool, (client) => rotate(client, agentId, keys, witness)),
+    agent: (agentId) => guarded(() => readAgent(pool, agentId)),
+    seen: (agentIds) =>
+      guarded(async () => {
+        const { rows } = await pool.query<{ agent_id: Buffer; state: AgentState }>(
+          'UPDATE fleet.agents SET last_seen_at = now() WHERE agent_id = ANY($1) RETURNING agent_id, state',
+          [agentIds.map((id) => Buffer.from(id))],
+        )
+        return rows
+          .filter(({ state }) => state !== 'active')
+          .map(({ agent_id, state }) => ({ agentId: agent_id.toString('hex'), state }))
+      }),
+    bar: (agentId, state, reason) =>
+      guarded(async () => {
+        const { rowCount } = await pool.query(
+          'UPDATE fleet.agents SET state = $2, reason = $3, barred_at = COALESCE(barred_at, now()) WHERE agent_id = $1',
+          [Buffer.from(agentId), state, reason],
+        )
+        if (rowCount === 0) throwFault('AGENT_UNKNOWN', `no agent ${agentId.toHex()} is enrolled here`)
+      }),
+    list: (limit) => guarded(() => listAgents(pool, limit)),
+  }
+}
+
+/** The key that signs receipts and policies: made at the first start, shared by all collectors. */
+export async function collectorSigner(pool: Pool): Promise<Result<Signer>> {
+  return guarded(async () => {
+    const { privateKey, publicKey } = generateKeys()
+    await pool.query(
+      'INSERT INTO fleet.collector_keys (key_id, seed) VALUES ($1, $2) ON CONFLICT DO NOTHING',
+      [Buffer.from(keyId(publicKey)), Buffer.from(privateKey)],
+    )
+    const { rows } = await pool.query<{ seed: Buffer }>(
+      'SELECT seed FROM fleet.collector_keys WHERE retired_at IS NULL',
+    )
+    return signerOf(rows[0]!.seed)
+  })
+}
+
+async function enrol(client: PoolClient, input: EnrolmentInput, witness: KeyWitness): Promise<Uint8Array> {
+  const { rows } = await client.query<{ spent_by: Buffer | null; expired: boolean }>(
+    'SELECT spent_by, expires_at <= now() AS expired FROM fleet.enrolment_tokens WHERE token_hash = $1 FOR UPDATE',
+    [hashOf(input.token)],
+  )
+  const token = rows[0]
+  if (token === undefined)
+    return throwFault('TOKEN_UNKNOWN', 'this enrolment token was never issued here; copy it again')
+  if (token.spent_by !== null) return enrolledBefore(client, token.spent_by, input)
+  if (token.expired) return throwFault('TOKEN_EXPIRED', 'this enrolment token has expired; issue a new one')
+  const agentId = randomBytes(ID_BYTES)
+  await client.query(
+    'INSERT INTO fleet.agents (agent_id, label, resource, agent_version) VALUES ($1, $2, $3, $4)',
+    [agentId, input.label, input.resource, input.agentVersion],
+  )
+  await addKey(client, agentId, input.publicKey)
+  await client.query(
+    'UPDATE fleet.enrolment_tokens SET spent_at = now(), spent_by = $2 WHERE token_hash = $1',
+    [hashOf(input.token), agentId],
+  )
+  unwrap(await witness(agentId))
+  return agentId
+}
+
+/** The same key with the same token asks again because it never saw the answer. */
+async function enrolledBefore(
+  client: PoolClient,
+  agentId: Buffer,
+  input: EnrolmentInput,
+): Promise<Uint8Array> {
+  const { rows } = await client.query(
+    'SELECT 1 FROM fleet.agent_keys WHERE agent_id = $1 AND public_key = $2',
+    [agentId, Buffer.from(input.publicKey)],
+  )
+  if (rows.length === 0)
+    throwFault('TOKEN_SPENT', 'this enrolment token has enrolled another agent; issue a new one')
+  return agentId
+}
+
+async function rotate(
+  client: PoolClient,
+  agentId: Uint8Array,
+  keys: { readonly current: Uint8Array; readonly next: Uint8Array },
+  witness: KeyWitness,
+): Promise<number> {
+  const { rows } = await client.query<{ at_ms: string }>(
+    `UPDATE fleet.agent_keys SET retired_at = now() WHERE agent_id = $1 AND public_key = $2 AND retired_at IS NULL
+     RETURNING floor(extract(epoch FROM retired_at) * 1000)::bigint AS at_ms`,
+    [Buffer.from(agentId), Buffer.from(keys.current)],
+  )
+  const retired = rows[0]
+  if (retired === undefined)
+    return throwFault('KEY_RETIRED', 'the key that asks for its rotation is not in force')
+  await addKey(client, agentId, keys.next)
+  unwrap(await witness(agentId))
+  return Number(retired.at_ms)
+}
+
+async function addKey(client: PoolClient, agentId: Uint8Array, publicKey: Uint8Array): Promise<void> {
+  await client.query('INSERT INTO fleet.agent_keys (key_id, agent_id, public_key) VALUES ($1, $2, $3)', [
+    Buffer.from(keyId(publicKey)),
+    Buffer.from(agentId),
+    Buffer.from(publicKey),
+  ])
+}
+
+function hashOf(token: string): Buffer {
+  return Buffer.from(sha256(Buffer.from(token)))
+}
+
+async function transaction<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<Result<T>> {
+  let client: PoolClient | undefined
+  try {
+    client = await pool.connect()
+    await client.query('BEGIN')
+    const value = await work(client)
+    await client.query('COMMIT')
+    return ok(value)
+  } catch (error) {
+    await client?.query('ROLLBACK').catch(() => undefined)
+    return translated(error)
+  } finally {
+    client?.release()
+  }
+}
+
+async function guarded<T>(work: () => Promise<T>): Promise<Result<T>> {
+  try {
+    return ok(await work())
+  } catch (error) {
+    return translated(error)
+  }
+}
+
+function translated(error: unknown): Failure {
+  if (!(error instanceof FaultError)) return databaseFault(error)
+  return fail(error.fault.code, error.fault.message, error.fault)
+}

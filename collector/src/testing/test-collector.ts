@@ -1,0 +1,125 @@
+import type { ClickHouseClient } from '@clickhouse/client'
+import { createTestEngine } from '@vouch/clickhouse'
+import { createTestDatabase } from '@vouch/postgres'
+import { unwrap } from '@vouch/proto/kernel/fault.ts'
+import { readCollectorConfig } from '../config.ts'
+import { createCollector } from '../index.ts'
+import type { Collector } from '../index.ts'
+import type { Archive, Logger } from '../ports.ts'
+import { TestConnection, enrolAgent } from './test-agent.ts'
+import type { TestAgent } from './test-agent.ts'
+
+/** Says nothing. */
+export const SILENT: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+
+/** A collector on real stores, for one suite. */
+export interface TestCollector {
+  readonly collector: Collector
+  readonly address: string
+  /** Base of /metrics and probes. */
+  readonly httpAddress: string
+  readonly postgresUrl: string
+  readonly database: string
+  /** What the archive does, to be replaced for faults. */
+  readonly archive: Partial<Archive>
+  query<T>(sql: string): Promise<T[]>
+  enrol(): Promise<TestAgent>
+  /** A connection that has been welcomed, the agent's stream declared. */
+  connect(agent: TestAgent): Promise<TestConnection>
+  /** Stops this collector and starts another on the same stores. */
+  restart(): Promise<TestCollector>
+  dispose(): Promise<void>
+}
+
+/** The stores of a suite. */
+interface Stores {
+  readonly clickhouse: () => Promise<ClickHouseClient>
+  readonly clickhouseUrl?: string
+  readonly postgresUrl: string
+  readonly database: string
+  dispose(): Promise<void>
+}
+
+/** Starts a collector on the embedded engine, or on a server by URL, and a fresh PostgreSQL database. */
+export async function startTestCollector(
+  env: Readonly<Record<string, string>> = {},
+  server?: { readonly url: string; readonly open: () => Promise<ClickHouseClient> },
+): Promise<TestCollector> {
+  const postgres = await createTestDatabase()
+  if (server !== undefined) {
+    const { open: clickhouse, url: clickhouseUrl } = server
+    return startOn(
+      { clickhouse, clickhouseUrl, postgresUrl: postgres.url, database: 'vouch', dispose: postgres.dispose },
+      env,
+    )
+  }
+  const engine = await createTestEngine()
+  const dispose = async (): Promise<void> => {
+    await engine.dispose()
+    await postgres.dispose()
+  }
+  return startOn(
+    { clickhouse: () => engine.connect(), postgresUrl: postgres.url, database: engine.database, dispose },
+    env,
+  )
+}
+
+async function startOn(stores: Stores, env: Readonly<Record<string, string>>): Promise<TestCollector> {
+  const { postgresUrl, database } = stores
+  const config = unwrap(
+    readCollectorConfig({
+      VOUCH_COLLECTOR_LISTEN: '127.0.0.1:0',
+      VOUCH_COLLECTOR_HTTP_LISTEN: '127.0.0.1:0',
+      VOUCH_TLS: 'off',
+      VOUCH_DATABASE_URL: postgresUrl,
+      VOUCH_CLICKHOUSE_DATABASE: database,
+      VOUCH_COLLECTOR_COMMIT_WAIT_MS: '20',
+      VOUCH_COLLECTOR_FLEET_REFRESH_MS: '200',
+      ...(stores.clickhouseUrl === undefined
+        ? { VOUCH_DATA_DIR: 'unused' }
+        : { VOUCH_CLICKHOUSE_URL: stores.clickhouseUrl }),
+      ...env,
+    }),
+  )
+  const archive: Partial<Archive> = {}
+  const wrapArchive = (real: Archive): Archive => ({
+    ...real,
+    commit: (group) => (archive.commit ?? real.commit)(group),
+  })
+  const collector = createCollector({
+    config,
+    clickhouse: stores.clickhouse,
+    postgresUrl,
+    logger: SILENT,
+    wrapArchive,
+  })
+  const { address, httpAddress } = await collector.start()
+  const reader = await stores.clickhouse()
+  return {
+    collector,
+    address,
+    httpAddress: `http://${httpAddress}`,
+    postgresUrl,
+    database,
+    archive,
+    query: async <T>(sql: string) => {
+      const query = `${sql} SETTINGS output_format_json_quote_64bit_integers = 1`
+      return (await reader.query({ query, format: 'JSONEachRow' })).json<T>()
+    },
+    enrol: async () => enrolAgent(address, await collector.tokens.create({ ttlMs: 60_000 })),
+    connect: async (agent) => {
+      const connection = new TestConnection(address, agent)
+      await connection.hello()
+      connection.declare(agent.stream)
+      return connection
+    },
+    restart: async () => {
+      await collector.stop()
+      return startOn(stores, env)
+    },
+    dispose: async () => {
+      await collector.stop()
+      await stores.dispose()
+    },
+  }
+}

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createAgent, readAgentConfig } from '@vouch/agent/index.ts'
 import type { Agent } from '@vouch/agent/index.ts'
 import { createBilling, readBillingConfig } from '@vouch/billing-api/index.ts'
@@ -52,6 +53,8 @@ interface Wiring {
 
 const RECEIPT_TIMEOUT_MS = 15_000
 const TOKEN_TTL_MS = 60_000
+/** Readings are labelled on the agent's own timeline, which may lie a little beside the wall clock. */
+const LABEL_LAG_MS = 20
 const INTERNAL_RATING = '127.0.0.1:0'
 
 /** Starts collector, rating, billing and the agent, in this order; what started is stopped where a later one fails. */
@@ -116,11 +119,13 @@ async function startAll(
 /** An instant after a first look at every meter: a period that begins here is covered from its start. */
 async function firstReading(agent: Agent): Promise<number> {
   await agent.sampleOnce()
+  await sleep(LABEL_LAG_MS)
   return Date.now()
 }
 
 async function endMetering(agent: Agent): Promise<number> {
   const endMs = Date.now()
+  await sleep(LABEL_LAG_MS)
   await agent.sampleOnce()
   unwrap(agent.sealBatch())
   if (await agent.flush(RECEIPT_TIMEOUT_MS)) return endMs

@@ -1,0 +1,144 @@
+import { create } from '@bufbuild/protobuf'
+import { credentials } from '@grpc/grpc-js'
+import { openEngine } from '@vouch/clickhouse'
+import type { Engine } from '@vouch/clickhouse'
+import { GetUsageRequestSchema, RatingService } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
+import type { GetUsageResponse } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
+import { unwrap } from '@vouch/proto/kernel/fault.ts'
+import { makeClient } from '@vouch/proto/wire/grpc.ts'
+import { createRating, readRatingConfig } from '@vouch/rating/index.ts'
+import { auditArchive, auditKills, auditLevel, auditUsage, bracketCounter } from './audit.ts'
+import type { AgentKill, Bracket } from './audit.ts'
+import { RESOURCE } from './installation.ts'
+import type { Installation } from './installation.ts'
+import type { KernelLevels, KernelLook } from './kernel.ts'
+import { readStored } from './signed-history.ts'
+import type { Stored } from './signed-history.ts'
+import { truthOf } from './truth.ts'
+import type { Truth } from './truth.ts'
+
+/** What was seen from outside while the agent metered. */
+export interface Observed {
+  readonly looks: readonly KernelLook[]
+  readonly levels: KernelLevels
+  readonly kills: readonly AgentKill[]
+  /** Period that holds all of the run, epoch milliseconds. */
+  readonly fromMs: number
+  readonly toMs: number
+}
+
+/** One stream in figures. */
+export interface StreamFigures {
+  /** Meter, and what lies below the host. */
+  readonly key: string
+  readonly unit: string
+  readonly billed: string
+  readonly epochs: number
+  /** Where the kernel has such a counter. */
+  readonly kernel: Bracket | undefined
+  readonly gaps: number
+  readonly coveredMs: number
+  readonly spreadMs: number
+  readonly missingMs: number
+}
+
+/** What came of a run; it is sound when there are no problems. */
+export interface Verdict {
+  readonly problems: readonly string[]
+  readonly streams: readonly StreamFigures[]
+  readonly batches: number
+  readonly readings: number
+  readonly periodMs: number
+}
+
+const DATABASE = 'vouch'
+const HOUR_MS = 3_600_000
+const LEVELS = new Set(['host.cpu.allocated ', 'host.memory.allocated '])
+const silent = { info: () => {}, warn: () => {}, error: () => {} }
+
+/** Opens what the collector left and compares usage, coverage, archive, spool and kernel. */
+export async function judge(installation: Installation, observed: Observed): Promise<Verdict> {
+  const engine = unwrap(await openEngine(installation.engineDirectory))
+  try {
+    const stored = await readStored(await engine.connect(), DATABASE, await installation.agentKey())
+    const { fromMs, toMs } = observed
+    const exact = await usageOf(engine, fromMs, toMs)
+    // Whole hours come from the lattice; the edges of a period, from the readings.
+    const hours = await usageOf(engine, hourOf(fromMs) - HOUR_MS, hourOf(toMs) + 2 * HOUR_MS)
+    const judged = stored.streams.map((stream) => judgeStream(stream, stored, { exact, hours }, observed))
+    return {
+      problems: [
+        ...auditArchive(stored, installation.spoolEnd()),
+        ...judged.flatMap(({ problems }) => problems),
+      ],
+      streams: judged.map(({ figures }) => figures).toSorted((a, b) => (a.key < b.key ? -1 : 1)),
+      batches: stored.batches.length,
+      readings: stored.rows.length,
+      periodMs: toMs - fromMs,
+    }
+  } finally {
+    await engine.close()
+  }
+}
+
+interface Answers {
+  readonly exact: GetUsageResponse
+  readonly hours: GetUsageResponse
+}
+
+function judgeStream(
+  { id, resource, meter, unit }: Stored['streams'][number],
+  { batches }: Stored,
+  { exact, hours }: Answers,
+  { looks, levels, kills, fromMs, toMs }: Observed,
+): { readonly problems: string[]; readonly figures: StreamFigures } {
+  const key = `${meter} ${resource.slice(RESOURCE.length + 1)}`
+  const readings = batches.flatMap((batch) => batch.readings.filter(({ stream }) => stream === id))
+  const truth: Truth = truthOf(readings, fromMs, toMs)
+  const usage = usageOfStream(exact, id)
+  const byHours = usageOfStream(hours, id)?.quantity
+  const bracket = bracketCounter(key, truth, looks)
+  const problems = [
+    ...(usage === undefined ? [`${key}: not billed`] : auditUsage(key, usage, truth)),
+    ...(byHours === usage?.quantity
+      ? []
+      : [`${key}: ${byHours} by whole hours, ${usage?.quantity} by readings`]),
+    ...auditKills(key, truth, kills),
+    ...(bracket?.problems ?? []),
+    ...(LEVELS.has(key) ? auditLevel(key, truth, levels) : []),
+  ]
+  const { coveredMs, spreadMs, missingMs } = truth
+  const [billed, epochs, gaps] = [usage?.quantity ?? '', truth.epochs.length, truth.gaps.length]
+  const figures = { key, unit, billed, epochs, kernel: bracket?.usage, gaps, coveredMs, spreadMs, missingMs }
+  return { problems, figures }
+}
+
+/** Usage of everything the host has, through the rating service. */
+async function usageOf(engine: Engine, fromMs: number, toMs: number): Promise<GetUsageResponse> {
+  const config = unwrap(
+    readRatingConfig({
+      VOUCH_TLS: 'off',
+      VOUCH_RATING_LISTEN: '127.0.0.1:0',
+      VOUCH_DATA_DIR: engine.path,
+      VOUCH_CLICKHOUSE_DATABASE: DATABASE,
+    }),
+  )
+  const rating = createRating({ config, clickhouse: () => engine.connect(), logger: silent })
+  const { address } = await rating.start()
+  const client = makeClient(RatingService, address, credentials.createInsecure())
+  try {
+    const period = { fromMs: BigInt(fromMs), toMs: BigInt(toMs) }
+    return await client.getUsage(create(GetUsageRequestSchema, { resource: RESOURCE, period }))
+  } finally {
+    client.close()
+    await rating.stop()
+  }
+}
+
+function usageOfStream(answer: GetUsageResponse, id: string) {
+  return answer.meters.flatMap(({ streams }) => streams).find(({ streamId }) => streamId.toHex() === id)
+}
+
+function hourOf(ms: number): number {
+  return ms - (ms % HOUR_MS)
+}

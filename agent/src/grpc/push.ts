@@ -110,11 +110,11 @@ export class PushConnection {
     else if (this.#context.endsWhenDrained) this.close()
   }
 
-  /** Ends the connection in order. */
+  /** Ends the connection at once: a stream that is only half-closed would keep the collector waiting. */
   close(): void {
     if (this.#over) return
-    this.#stream.end()
     this.#finish()
+    this.#stream.cancel()
   }
 
   #receive(frame: CollectorFrame | undefined): void {

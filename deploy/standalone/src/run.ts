@@ -1,7 +1,9 @@
+import { writeFile } from 'node:fs/promises'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { pino } from 'pino'
 import { ensureCertificate } from './certificate.ts'
 import { takeDataDirectory } from './data-directory.ts'
+import type { DataDirectory } from './data-directory.ts'
 import { runOnce } from './once.ts'
 import { progressOnStderr } from './progress.ts'
 import type { Progress } from './progress.ts'
@@ -9,7 +11,7 @@ import { startServices } from './services.ts'
 import type { Vouch } from './services.ts'
 import type { Settings } from './settings.ts'
 import { openStores } from './stores.ts'
-import { writeFile } from 'node:fs/promises'
+import type { Stores } from './stores.ts'
 
 const TOKEN_TTL_MS = 3_600_000
 const ONCE_CADENCE_MS = 1000
@@ -26,7 +28,7 @@ export async function run(command: 'serve' | 'once', asked: Settings): Promise<n
     const tls = await ensureCertificate(directory, settings.tlsNames.split(','))
     const vouch = await startServices({ settings, directory, stores, tls, logger }, progress)
     try {
-      if (command === 'serve') return await serve(vouch, directory.at('api-key'), tls.caFile, progress)
+      if (command === 'serve') return await serve(vouch, directory, stores, progress)
       const result = await runOnce(vouch, directory, settings.onceMeterMs, progress)
       await vouch.stop()
       process.stdout.write(`${JSON.stringify(result)}\n`)
@@ -51,16 +53,24 @@ function onceSettings(asked: Settings): Settings {
   }
 }
 
-async function serve(vouch: Vouch, keyFile: string, caFile: string, progress: Progress): Promise<number> {
-  await writeFile(keyFile, vouch.apiKey, { mode: 0o600 })
-  const { billingUrl, collectorAddress } = vouch
+async function serve(
+  vouch: Vouch,
+  directory: DataDirectory,
+  stores: Stores,
+  progress: Progress,
+): Promise<number> {
+  const { apiKey, billingUrl, resource } = vouch
+  const keyFile = directory.at('api-key')
+  await writeFile(keyFile, apiKey, { mode: 0o600 })
+  await writeFile(directory.at('postgres-url'), stores.postgresUrl, { mode: 0o600 })
   progress.step('running; Ctrl-C stops it')
   process.stdout.write(`
-Usage of this machine    curl -H "Authorization: Bearer $(cat ${keyFile})" '${billingUrl}/v1/usage?resource=${vouch.resource}&from=…&to=…'
-API description          ${billingUrl}/v1/openapi.json
-An agent on another host takes ${caFile} with it, and this token, good once, within the hour:
-                         ${await vouch.createToken(TOKEN_TTL_MS)}
-                         VOUCH_AGENT_COLLECTOR=${collectorAddress} VOUCH_TLS_CA_FILE=tls-ca.pem vouch-agent enrol
+  usage of this machine   curl -H "Authorization: Bearer $(cat ${keyFile})" \\
+                            "${billingUrl}/v1/usage?resource=${resource}&from=$(date -u -d -1min +%FT%TZ)&to=$(date -u +%FT%TZ)"
+  what the API can do     ${billingUrl}/v1/openapi.json
+  agents connect to       ${vouch.collectorAddress}, trusting ${directory.at('tls-ca.pem')}
+  token for one agent     ${await vouch.createToken(TOKEN_TTL_MS)}   good once, within the hour
+
 `)
   await new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())

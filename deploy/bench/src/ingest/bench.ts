@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { throwFault } from '@vouch/proto/kernel/fault.ts'
 import { measure } from '../process-cost.ts'
 import type { Cost } from '../process-cost.ts'
 import { ratioOf, sideOf } from '../result.ts'
@@ -18,8 +19,11 @@ export interface IngestOptions {
   readonly progress: (text: string) => void
 }
 
-/** Measures the collector from socket to receipt, then the raw engine with the same rows. */
+/** Measures the collector from socket to receipt, then the raw engine with the same rows. Throws a FaultError. */
 export async function benchIngest({ readings: asked, progress }: IngestOptions): Promise<BenchResult> {
+  if (process.platform !== 'linux') {
+    throwFault('UNSUPPORTED', 'processor time of other processes is read from /proc: run it on Linux')
+  }
   const directory = await mkdtemp(join(tmpdir(), 'vouch-bench-'))
   try {
     const shape = shapeOf(asked)

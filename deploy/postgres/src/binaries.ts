@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from 'node:fs'
 import { execFile } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
@@ -32,4 +33,15 @@ export async function versionOf(binaries: Binaries): Promise<string> {
   const version = /\) ([\d.]+)/.exec(stdout)?.[1]
   if (version === undefined) throw new Error(`unreadable version of ${binaries.postgres}: ${stdout}`)
   return version
+}
+
+const DEBIAN = '/usr/lib/postgresql'
+
+/** Programs of the newest server that Debian's package `postgresql` installed; undefined where it is absent. */
+export function debianBinaries(): Binaries | undefined {
+  const versions = existsSync(DEBIAN) ? readdirSync(DEBIAN) : []
+  const folder = versions
+    .map((version) => `${DEBIAN}/${version}/bin`)
+    .findLast((bin) => existsSync(`${bin}/postgres`))
+  return folder === undefined ? undefined : { initdb: `${folder}/initdb`, postgres: `${folder}/postgres` }
 }

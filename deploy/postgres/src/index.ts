@@ -1,4 +1,4 @@
 /** PostgreSQL for Vouch without an installation: the real server from npm, run as a child. */
-export { embeddedBinaries, type Binaries } from './binaries.ts'
+export { debianBinaries, embeddedBinaries, type Binaries } from './binaries.ts'
 export { startEmbeddedPostgres, type PostgresOptions, type PostgresServer } from './server.ts'
 export { createTestDatabase, type TestDatabase } from './test-database.ts'

@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { chmod, chown, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -9,20 +9,9 @@ import { createInterface } from 'node:readline'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type Binaries, embeddedBinaries } from './binaries.ts'
+import { type Binaries, debianBinaries, embeddedBinaries } from './binaries.ts'
 import { ownerOf } from './owner.ts'
 import { startEmbeddedPostgres } from './server.ts'
-
-const DEBIAN = '/usr/lib/postgresql'
-
-/** The newest server that Debian's package installed, if any. */
-function debianBinaries(): Binaries | undefined {
-  const versions = existsSync(DEBIAN) ? readdirSync(DEBIAN) : []
-  const folder = versions
-    .map((version) => `${DEBIAN}/${version}/bin`)
-    .findLast((bin) => existsSync(`${bin}/postgres`))
-  return folder === undefined ? undefined : { initdb: `${folder}/initdb`, postgres: `${folder}/postgres` }
-}
 
 const debian = debianBinaries()
 const absent = debian === undefined ? ', skipped: Debian package postgresql is absent' : ''

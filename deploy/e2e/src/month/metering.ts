@@ -11,7 +11,7 @@ import { pino } from 'pino'
 const FLUSH_MS = 30_000
 const quiet = pino({ level: 'error' }, pino.destination(2))
 
-/** Runs the agent of a host over a stretch of virtual time: looks at the cadence, batches of six hours, an orderly stop. */
+/** Runs the agent of a host over a stretch of virtual time: looks at the cadence, batches of a day, an orderly stop. */
 export async function meter(
   services: Services,
   script: HostScript,

@@ -1,9 +1,13 @@
+import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createTestEngine } from '@vouch/clickhouse'
+import { createTestDatabase } from '@vouch/postgres'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { verifyProof } from '@vouch/rating/verify/verify.ts'
+import { FOREVER_FROM, createCatalogue, createCustomer } from './customers.ts'
 import { meter } from './metering.ts'
 import { startServices } from './services.ts'
-import type { Services } from './services.ts'
+import type { Services, Stores } from './services.ts'
 import { ALPHA, BETA, DOWN, END_MS, EXPECTED, EXPECTED_GAPS, MOVED_MS, REBOOT, START_MS } from './story.ts'
 
 interface Line {
@@ -26,12 +30,11 @@ interface Invoice {
   readonly lines: readonly Line[]
 }
 
-const FOREVER_FROM = '2026-01-01T00:00:00Z'
 let services: Services
 const invoices = new Map<string, Invoice>()
 
 beforeAll(async () => {
-  services = await startServices()
+  services = await startServices(await embeddedStores())
   await meter(services, ALPHA, START_MS, END_MS)
   await meter(services, BETA, START_MS, DOWN.from)
   await meter(services, BETA, DOWN.to, REBOOT.from)
@@ -40,39 +43,13 @@ beforeAll(async () => {
   await billMarch()
 }, 240_000)
 
-afterAll(async () => services.stop())
+afterAll(() => services.stop(), 60_000)
 
 async function setUpCustomers(): Promise<void> {
   const { rest } = services
-  const rounding = { mode: 'half-up', scale: 6 }
-  await rest.post('/v1/items', {
-    id: 'cpu',
-    name: 'CPU used',
-    meter: 'host.cpu.used',
-    unit: 'core-hour',
-    rounding,
-  })
-  await rest.post('/v1/items', {
-    id: 'memory',
-    name: 'Memory',
-    meter: 'host.memory.held',
-    unit: 'GiB-hour',
-    rounding,
-  })
-  const tariff = async (id: string, currency: string, cpu: string, memory: string): Promise<unknown> =>
-    rest.post('/v1/tariffs', {
-      id,
-      currency,
-      amountRounding: 'half-up',
-      prices: [
-        { item: 'cpu', unitPrice: { amount: cpu, currency } },
-        { item: 'memory', unitPrice: { amount: memory, currency } },
-      ],
-    })
-  await tariff('europe', 'EUR', '0.0400', '0.0070')
-  await tariff('asia', 'JPY', '6', '1.1')
-  await customer('alpha', 'Europe/Berlin', 'europe')
-  await customer('beta', 'Asia/Kolkata', 'asia')
+  await createCatalogue(rest)
+  await createCustomer(rest, 'alpha', 'Europe/Berlin', { currency: 'EUR', cpu: '0.0400', memory: '0.0070' })
+  await createCustomer(rest, 'beta', 'Asia/Kolkata', { currency: 'JPY', cpu: '6', memory: '1.1' })
   const moved = new Date(MOVED_MS).toISOString()
   const assign = async (account: string, resource: string, period: object): Promise<unknown> =>
     rest.post('/v1/assignments', { account, resource, period })
@@ -81,13 +58,16 @@ async function setUpCustomers(): Promise<void> {
   await assign('beta', BETA.resource, { from: FOREVER_FROM })
 }
 
-async function customer(id: string, timeZone: string, tariff: string): Promise<void> {
-  await services.rest.post('/v1/accounts', { id, name: `Customer ${id}`, timeZone })
-  await services.rest.post('/v1/contracts', {
-    account: id,
-    tariff: { id: tariff },
-    period: { from: FOREVER_FROM },
-  })
+/** Embedded stores. */
+async function embeddedStores(): Promise<Stores> {
+  const engine = await createTestEngine()
+  const postgres = await createTestDatabase()
+  const dispose = async (): Promise<void> => {
+    await engine.dispose()
+    await postgres.dispose()
+  }
+  const clickhouseSettings = { VOUCH_DATA_DIR: tmpdir(), VOUCH_CLICKHOUSE_DATABASE: engine.database }
+  return { postgresUrl: postgres.url, clickhouse: engine.connect, clickhouseSettings, dispose }
 }
 
 async function billMarch(): Promise<void> {

@@ -8,8 +8,8 @@ export const START_MS = utc('2026-02-28T18:00:00Z')
 export const END_MS = utc('2026-04-01T00:00:00Z')
 /** Time between looks. */
 export const CADENCE_MS = 900_000
-/** Looks in a batch: six hours. */
-export const LOOKS_PER_BATCH = 24
+/** Looks in a batch: a day. */
+export const LOOKS_PER_BATCH = 96
 
 /** When host:alpha moves from one customer to the other: between two looks. */
 export const MOVED_MS = utc('2026-03-16T10:07:30Z')

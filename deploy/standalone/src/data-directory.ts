@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs'
 import { access, constants, mkdir, readFile, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
@@ -25,7 +26,7 @@ export async function takeDataDirectory(directory: string): Promise<Result<DataD
   const path = resolve(directory)
   const detail = { directory: path }
   try {
-    await mkdir(path, { recursive: true, mode: 0o755 })
+    await makeFolders(path)
     await access(path, constants.R_OK | constants.W_OK | constants.X_OK)
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
@@ -38,7 +39,7 @@ export async function takeDataDirectory(directory: string): Promise<Result<DataD
     return fail('DATA_DIRECTORY_LOCKED', message, { detail })
   }
   const written = await formatOf(join(path, 'format'))
-  if (written > FORMAT) {
+  if (written !== FORMAT) {
     lock.close()
     const message = `${path} has format ${written}, this release knows ${FORMAT}; run the release that wrote it, or a newer one`
     return fail('DATA_DIRECTORY_NEWER', message, { detail })
@@ -58,9 +59,16 @@ function lockOn(file: string): DatabaseSync | undefined {
   }
 }
 
-async function formatOf(file: string): Promise<number> {
+async function formatOf(file: string): Promise<number | string> {
   const text = await readFile(file, 'utf8').catch(() => undefined)
-  if (text !== undefined) return Number.parseInt(text, 10)
+  if (text !== undefined) return text === `${FORMAT}\n` ? FORMAT : JSON.stringify(text.trim())
   await writeFile(file, `${FORMAT}\n`)
   return FORMAT
+}
+
+/** Folder by folder: Node's recursive mkdir never ends where a parent exists and refuses children, as in /proc. */
+async function makeFolders(path: string): Promise<void> {
+  const parent = dirname(path)
+  if (parent !== path && !existsSync(parent)) await makeFolders(parent)
+  if (!existsSync(path)) await mkdir(path, { mode: 0o755 })
 }

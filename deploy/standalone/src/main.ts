@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { setLogVerbosity, logVerbosity } from '@grpc/grpc-js'
 import { FaultError, unwrap } from '@vouch/proto/kernel/fault.ts'
 import manifest from '../package.json' with { type: 'json' }
 import { readArguments } from './arguments.ts'
@@ -14,13 +15,21 @@ const HELP = `Vouch, all of it in one process
 Settings, from the environment:
 ${describeSettings()}`
 
+// What grpc-js would print by itself is in the faults.
+setLogVerbosity(logVerbosity.NONE)
 try {
   const command = unwrap(readArguments(process.argv.slice(2)))
   if (command === 'help') process.stdout.write(HELP)
   else if (command === 'version') process.stdout.write(`vouch ${manifest.version}\n`)
   else process.exit(await run(command, unwrap(readSettings(process.env))))
 } catch (error) {
+  if (isStopped(error)) process.exit(130)
   if (!(error instanceof FaultError)) throw error
   process.stderr.write(`vouch: ${error.message}\n`)
   process.exit(2)
+}
+
+/** True for the end that somebody asked for with Ctrl-C. */
+function isStopped(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError'
 }

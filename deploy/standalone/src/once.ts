@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
 import type { DataDirectory } from './data-directory.ts'
 import { ACCOUNT } from './demonstration.ts'
-import type { Progress } from './progress.ts'
+import type { Course } from './progress.ts'
 import type { Rest } from './rest.ts'
 import type { Vouch } from './services.ts'
 
@@ -59,17 +59,17 @@ interface InvoiceView {
 
 const TICK_MS = 1000
 
-/** Meters for a while, bills what was metered, and checks the proof in a process of its own. */
+/** Meters for a while (throws an AbortError when it is to end), bills what was metered, and checks the proof in a process of its own. */
 export async function runOnce(
   vouch: Vouch,
   directory: DataDirectory,
   meterMs: number,
-  progress: Progress,
+  { progress, stopping }: Course,
 ): Promise<OnceResult> {
   const from = vouch.meteringSinceMs
   for (let left = meterMs; left > 0; left -= TICK_MS) {
     progress.tick(`metering this machine, ${Math.ceil(left / 1000)} s to go`)
-    await sleep(Math.min(TICK_MS, left))
+    await sleep(Math.min(TICK_MS, left), undefined, { signal: stopping })
   }
   const to = await vouch.stopMetering()
   progress.step(`metered ${((to - from) / 1000).toFixed(1)} s; every batch has its receipt`)

@@ -18,3 +18,10 @@ export function progressOnStderr(): Progress {
     tick: (text) => void (terminal && process.stderr.write(`${clear}${stamp()}${text}`)),
   }
 }
+
+/** How a long piece of work tells where it is, and learns that it is to end. */
+export interface Course {
+  readonly progress: Progress
+  /** Aborted by Ctrl-C or SIGTERM. */
+  readonly stopping: AbortSignal
+}

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { pino } from 'pino'
@@ -5,8 +6,8 @@ import { ensureCertificate } from './certificate.ts'
 import { takeDataDirectory } from './data-directory.ts'
 import type { DataDirectory } from './data-directory.ts'
 import { runOnce } from './once.ts'
+import type { Course } from './progress.ts'
 import { progressOnStderr } from './progress.ts'
-import type { Progress } from './progress.ts'
 import { startServices } from './services.ts'
 import type { Vouch } from './services.ts'
 import type { Settings } from './settings.ts'
@@ -16,20 +17,38 @@ import type { Stores } from './stores.ts'
 const TOKEN_TTL_MS = 3_600_000
 const ONCE_CADENCE_MS = 1000
 
-/** Runs Vouch in this process; the exit code. Throws FaultErrors of a start that fails. */
+/**
+ * Runs Vouch in this process until it is done, or asked to stop; the exit code. A signal during the start stops in
+ * order what started. Throws FaultErrors of a start that fails.
+ */
 export async function run(command: 'serve' | 'once', asked: Settings): Promise<number> {
+  const stopping = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort())
   const settings = command === 'once' ? onceSettings(asked) : asked
+  const directory = unwrap(await takeDataDirectory(settings.dataDir))
+  try {
+    return await runIn(directory, command, settings, stopping.signal)
+  } finally {
+    directory.release()
+  }
+}
+
+async function runIn(
+  directory: DataDirectory,
+  command: 'serve' | 'once',
+  settings: Settings,
+  stopping: AbortSignal,
+): Promise<number> {
   const progress = progressOnStderr()
   const logger = pino({ level: settings.logLevel }, pino.destination(2))
-  const directory = unwrap(await takeDataDirectory(settings.dataDir))
   const stores = unwrap(await openStores(settings, directory))
   progress.step(`stores open in ${directory.path}`)
   try {
     const tls = await ensureCertificate(directory, settings.tlsNames.split(','))
     const vouch = await startServices({ settings, directory, stores, tls, logger }, progress)
     try {
-      if (command === 'serve') return await serve(vouch, directory, stores, progress)
-      const result = await runOnce(vouch, directory, settings.onceMeterMs, progress)
+      if (command === 'serve') return await serve(vouch, directory, stores, { progress, stopping })
+      const result = await runOnce(vouch, directory, settings.onceMeterMs, { progress, stopping })
       await vouch.stop()
       process.stdout.write(`${JSON.stringify(result)}\n`)
       return result.verified ? 0 : 1
@@ -38,7 +57,6 @@ export async function run(command: 'serve' | 'once', asked: Settings): Promise<n
     }
   } finally {
     await stores.stop()
-    directory.release()
   }
 }
 
@@ -57,7 +75,7 @@ async function serve(
   vouch: Vouch,
   directory: DataDirectory,
   stores: Stores,
-  progress: Progress,
+  { progress, stopping }: Course,
 ): Promise<number> {
   const { apiKey, billingUrl, resource } = vouch
   const keyFile = directory.at('api-key')
@@ -72,9 +90,7 @@ async function serve(
   token for one agent     ${await vouch.createToken(TOKEN_TTL_MS)}   good once, within the hour
 
 `)
-  await new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
-  })
+  if (!stopping.aborted) await once(stopping, 'abort')
   progress.step('stopping')
   return 0
 }

@@ -16,8 +16,8 @@ export interface ItemRequest {
   readonly rounding: { readonly mode: string; readonly scale: number }
 }
 
-/** Most decimals that a billable quantity keeps. */
-export const QUANTITY_SCALE_MAX = 18
+/** Most decimals that a billable quantity keeps; rating refuses more. */
+export const QUANTITY_SCALE_MAX = 12
 
 /**
  * The item as its next version. Faults, all at once: METER_UNKNOWN, UNIT_UNKNOWN, UNIT_MISMATCH,

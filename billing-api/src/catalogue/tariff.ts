@@ -5,6 +5,8 @@ import { parseCurrency } from '@vouch/proto/kernel/currency.ts'
 import { parseDecimal } from '@vouch/proto/kernel/decimal.ts'
 import { collect, fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
+import { sign } from '@vouch/proto/kernel/rational.ts'
+import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import { parseRoundingName } from '@vouch/proto/kernel/rounding.ts'
 import { at } from './item.ts'
 
@@ -30,8 +32,8 @@ const PRICE = { maxScale: 12, maxDigits: 24 }
 
 /**
  * The tariff as its next version. `items` answers with the item of each price, or undefined.
- * Faults, all at once: CURRENCY_UNKNOWN, CURRENCY_MISMATCH, DECIMAL_INVALID, ROUNDING_UNKNOWN, NOT_FOUND,
- * TARIFF_INVALID.
+ * Faults, all at once: CURRENCY_UNKNOWN, CURRENCY_MISMATCH, DECIMAL_INVALID, OUT_OF_RANGE, ROUNDING_UNKNOWN,
+ * NOT_FOUND, TARIFF_INVALID.
  */
 export function draftTariff(
   request: TariffRequest,
@@ -59,6 +61,11 @@ export function draftTariff(
   )
 }
 
+function unitPriceOf(text: string): Result<Rational> {
+  const price = parseDecimal(text, PRICE)
+  return price.ok && sign(price.value) < 0 ? fail('OUT_OF_RANGE', 'a price is not negative') : price
+}
+
 function priceChecks(
   request: TariffRequest,
   price: PriceRequest,
@@ -68,7 +75,7 @@ function priceChecks(
   const pointer = `/prices/${index}`
   const { amount, currency } = price.unitPrice
   return [
-    at(`${pointer}/unitPrice/amount`, parseDecimal(amount, PRICE)),
+    at(`${pointer}/unitPrice/amount`, unitPriceOf(amount)),
     currency === request.currency
       ? ok(undefined)
       : fail('CURRENCY_MISMATCH', `the tariff is in ${request.currency}, this price in ${currency}`, {

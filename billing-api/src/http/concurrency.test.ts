@@ -90,7 +90,8 @@ describe('Idempotency-Key', () => {
     )
     for (const code of codes(answers)) expect([201, 'IDEMPOTENCY_IN_PROGRESS']).toContain(code)
     expect(codes(answers)).toContain(201)
-    expect(codes([await fixture.send('POST', '/v1/accounts', body, options)])).toEqual([201])
+    const later = Array.from({ length: 10 }, () => fixture.send('POST', '/v1/accounts', body, options))
+    expect(codes(await Promise.all(later))).toEqual(Array(10).fill(201))
   })
 
   it('says so while the first request still runs', async () => {
@@ -176,6 +177,24 @@ describe('overlap', () => {
     expect(sorted(codes(answers))).toEqual(['201', ...Array(3).fill('ASSIGNMENT_OVERLAP')])
   })
 
+  it('is judged by the end that an assignment has when its turn comes, not by the one seen before', async () => {
+    await openAccount(fixture, 'mover')
+    const { body } = await fixture.send('GET', '/v1/assignments?limit=200')
+    const { id } = list(body['items']).find((item) => item['resource'] === 'host:mover')!
+    const other = await fixture.owner.connect()
+    await other.query('BEGIN')
+    await other.query("SELECT FROM billing.accounts WHERE account_id = 'mover' FOR UPDATE")
+    const later = fixture.send('POST', `/v1/assignments/${id!}/end`, { to: '2026-03-01T00:00:00Z' })
+    await expect.poll(() => waiting(fixture)).toBe(true)
+    await other.query(
+      "UPDATE billing.assignments SET period = tstzrange(lower(period), '2026-02-01Z') WHERE assignment_id = $1",
+      [id],
+    )
+    await other.query('COMMIT')
+    other.release()
+    expect(codes([await later])).toEqual(['FIELD_INVALID'])
+  })
+
   it('ends with the end of a contract or assignment', async () => {
     await openAccount(fixture, 'leaver')
     const { body } = await fixture.send('GET', '/v1/assignments?limit=200')
@@ -187,3 +206,12 @@ describe('overlap', () => {
     expect(codes([await fixture.send('POST', '/v1/assignments', taken)])).toEqual([201])
   })
 })
+
+/** Whether a statement waits for somebody else's lock. */
+async function waiting({ sql }: Fixture): Promise<boolean> {
+  const { rows } = await sql.query(
+    'SELECT 1 FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())' +
+      " OR NOT granted AND locktype = 'transactionid'",
+  )
+  return rows.length > 0
+}

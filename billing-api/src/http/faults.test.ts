@@ -28,6 +28,23 @@ describe('bad input', () => {
     ['/v1/accounts', 'FIELD_UNKNOWN', 'an unknown field', { ...account, timezone: 'UTC' }, '/timezone'],
     ['/v1/accounts', 'FIELD_MISSING', 'a missing field', { id: 'a', name: 'A' }, '/timeZone'],
     ['/v1/accounts', 'FIELD_INVALID', 'an id with capitals', { ...account, id: 'ACME' }, '/id'],
+    ['/v1/accounts', 'FIELD_INVALID', 'a name with a NUL', { ...account, name: 'A\u0000B' }, '/name'],
+    ['/v1/accounts', 'FIELD_INVALID', 'a name with a newline', { ...account, name: 'A\nB' }, '/name'],
+    ['/v1/accounts', 'FIELD_INVALID', 'a name that ends the line', { ...account, name: 'A\n' }, '/name'],
+    [
+      '/v1/accounts',
+      'FIELD_INVALID',
+      'a name that writes backwards',
+      { ...account, name: 'A\u202eB' },
+      '/name',
+    ],
+    [
+      '/v1/accounts',
+      'BODY_MALFORMED',
+      'text that is no UTF-8',
+      new Uint8Array([0x22, 0xff, 0x22]),
+      undefined,
+    ],
     ['/v1/accounts', 'ZONE_UNKNOWN', 'an unknown zone', { ...account, timeZone: 'Mars/Base' }, '/timeZone'],
     ['/v1/accounts', 'ALREADY_EXISTS', 'a taken id', { ...account, id: 'acme' }, undefined],
     ['/v1/items', 'METER_UNKNOWN', 'an unknown meter', { ...item, meter: 'CPU' }, '/meter'],
@@ -59,6 +76,20 @@ describe('bad input', () => {
       'DECIMAL_INVALID',
       'an exponent',
       { ...tariff, prices: [{ ...price, unitPrice: { amount: '1e3', currency: 'EUR' } }] },
+      '/prices/0/unitPrice/amount',
+    ],
+    [
+      '/v1/items',
+      'FIELD_INVALID',
+      'more decimals than rating keeps',
+      { ...item, rounding: { ...rounding, scale: 13 } },
+      '/rounding/scale',
+    ],
+    [
+      '/v1/tariffs',
+      'OUT_OF_RANGE',
+      'a price below zero, which rating refuses',
+      { ...tariff, prices: [{ ...price, unitPrice: { amount: '-1', currency: 'EUR' } }] },
       '/prices/0/unitPrice/amount',
     ],
     [
@@ -170,6 +201,7 @@ describe('bad input', () => {
     ['/v1/items/compute.cpu?version=9', 'NOT_FOUND'],
     ['/v1/usage?resource=host:a&from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z', 'PERIOD_REVERSED'],
     ['/v1/accounts/%ZZ', 'NOT_FOUND'],
+    [`/v1/accounts/${'a'.repeat(300)}`, 'NOT_FOUND'],
   ])('GET %s answers %s', async (path, code) => {
     expect((await fixture.send('GET', path)).body['code']).toBe(code)
   })

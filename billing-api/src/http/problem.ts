@@ -11,6 +11,7 @@ const FRAMEWORK: Readonly<Record<string, Fault>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: fail('BODY_MALFORMED', 'the body is larger than 1 MiB').fault,
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: fail('BODY_MALFORMED', 'the body is not as long as Content-Length says')
     .fault,
+  FST_ERR_MAX_PARAM_LENGTH: fail('NOT_FOUND', 'the path has a longer part than any id').fault,
   FST_ERR_BAD_URL: fail('NOT_FOUND', 'the path is not well-formed').fault,
 }
 
@@ -39,7 +40,7 @@ export function sendProblem(
 ): FastifyReply {
   const fault = faultOf(error)
   if (FAULTS[fault.code].http >= 500) {
-    logger.error({ request: request.id, code: fault.code, error }, 'a request failed')
+    logger.error({ request: request.id, code: fault.code, err: error }, 'a request failed')
   }
   if (fault.code === 'UNAUTHENTICATED') void reply.header('www-authenticate', 'Bearer realm="vouch"')
   return reply

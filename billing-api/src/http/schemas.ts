@@ -1,5 +1,6 @@
 import { Type } from '@fastify/type-provider-typebox'
 import type { Static, TSchema } from '@fastify/type-provider-typebox'
+import { QUANTITY_SCALE_MAX } from '../catalogue/item.ts'
 
 /** An object that refuses members it does not know. */
 const closed = { additionalProperties: false }
@@ -13,8 +14,12 @@ export const Slug = Type.String({
 /** Ids that the service makes. */
 export const Uuid = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' })
 
-/** A name as people write it. */
-export const Name = Type.String({ minLength: 1, maxLength: 200, pattern: '^\\S.*$' })
+/** A name as people write it: one line, and nothing in it that hides or turns around the rest. */
+export const Name = Type.String({
+  minLength: 1,
+  maxLength: 200,
+  pattern: '^[^\\s\\p{Cc}\\p{Bidi_Control}][^\\p{Cc}\\p{Zl}\\p{Zp}\\p{Bidi_Control}]*$',
+})
 
 /** An instant, RFC 3339. */
 export const Instant = Type.String({ format: 'date-time', description: 'RFC 3339, at most milliseconds' })
@@ -49,7 +54,7 @@ export const VersionQuery = Type.Object(
 
 /** How a number is rounded. */
 export const Rounding = Type.Object(
-  { mode: Type.String({ maxLength: 20 }), scale: Type.Integer({ minimum: 0, maximum: 18 }) },
+  { mode: Type.String({ maxLength: 20 }), scale: Type.Integer({ minimum: 0, maximum: QUANTITY_SCALE_MAX }) },
   closed,
 )
 

@@ -2,7 +2,9 @@ import fastifySwagger from '@fastify/swagger'
 import Fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import { FaultError, fail, throwFault } from '@vouch/proto/kernel/fault.ts'
+import type { Result } from '@vouch/proto/kernel/fault.ts'
 import { parseJson } from '@vouch/proto/kernel/json.ts'
+import type { JsonValue } from '@vouch/proto/kernel/json.ts'
 import { metered } from './metrics.ts'
 import { OPERATIONS } from './operations.ts'
 import type { Services } from './operation.ts'
@@ -46,8 +48,8 @@ export async function createServer(
   app.setValidatorCompiler(compileValidator)
   app.setSerializerCompiler(() => (value) => JSON.stringify(value))
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
-    const parsed = parseJson(String(body))
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+    const parsed = parseBody(Buffer.from(body))
     if (parsed.ok) done(null, parsed.value)
     else done(new FaultError(parsed.fault))
   })
@@ -73,6 +75,15 @@ export async function createServer(
   probes(app, ready)
   await app.ready()
   return app
+}
+
+/** JSON text is UTF-8 without a mark; anything repaired here would be other text than the caller sent. */
+function parseBody(bytes: Uint8Array): Result<JsonValue> {
+  try {
+    return parseJson(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))
+  } catch {
+    return fail('BODY_MALFORMED', 'the body is not UTF-8')
+  }
 }
 
 const OPENAPI = {

@@ -27,6 +27,16 @@ export async function holdUninvoiced(sql: Sql, account: string, span: OpenPeriod
   throwFault('ALREADY_EXISTS', `the draft ${invoice.id} covers part of the period; discard it first`)
 }
 
+/** The contract or assignment as it is once its account is held: whoever held it before may have ended it. */
+export async function held<T extends { readonly account: string }>(
+  sql: Sql,
+  find: () => Promise<T | undefined>,
+  what: string,
+): Promise<T> {
+  await lockAccount(sql, found(await find(), what).account)
+  return found(await find(), what)
+}
+
 /** The period with an earlier end. Faults: those above, FIELD_INVALID, PERIOD_REVERSED, INSTANT_INVALID. */
 export async function endPeriod(
   sql: Sql,

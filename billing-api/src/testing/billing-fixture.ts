@@ -139,7 +139,8 @@ async function send(
   const headers: Record<string, string> = { authorization: `Bearer ${secret}` }
   if (method !== 'GET' && idempotencyKey !== null) headers['idempotency-key'] = idempotencyKey
   if (body !== undefined) headers['content-type'] = contentType
-  const payload = typeof body === 'string' || body === undefined ? body : JSON.stringify(body)
+  const asIs = typeof body === 'string' || body instanceof Uint8Array || body === undefined
+  const payload = asIs ? body : JSON.stringify(body)
   const response = await fetch(`${address}${path}`, {
     method,
     headers,

@@ -1,8 +1,8 @@
 import { Type } from '@fastify/type-provider-typebox'
 import { findAssignment, setEnd } from '../../postgres/contracts.ts'
-import { found, write } from '../operation.ts'
+import { write } from '../operation.ts'
 import { AssignmentReply, EndBody, Uuid } from '../schemas.ts'
-import { endPeriod } from '../uninvoiced.ts'
+import { endPeriod, held } from '../uninvoiced.ts'
 import { assignmentView } from '../views.ts'
 
 /** POST /v1/assignments/{assignment}/end */
@@ -17,7 +17,7 @@ export const endAssignment = write({
   body: EndBody,
   reply: AssignmentReply,
   run: async ({ sql }, { params: { assignment: id }, body }) => {
-    const assignment = found(await findAssignment(sql, id), `assignment ${id}`)
+    const assignment = await held(sql, () => findAssignment(sql, id), `assignment ${id}`)
     const period = await endPeriod(sql, assignment, body.to)
     await setEnd(sql, 'assignments', id, period.to)
     return { reply: assignmentView({ ...assignment, period }), subject: id }

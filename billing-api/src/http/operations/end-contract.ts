@@ -1,8 +1,8 @@
 import { Type } from '@fastify/type-provider-typebox'
 import { findContract, setEnd } from '../../postgres/contracts.ts'
-import { found, write } from '../operation.ts'
+import { write } from '../operation.ts'
 import { ContractReply, EndBody, Uuid } from '../schemas.ts'
-import { endPeriod } from '../uninvoiced.ts'
+import { endPeriod, held } from '../uninvoiced.ts'
 import { contractView } from '../views.ts'
 
 /** POST /v1/contracts/{contract}/end */
@@ -17,7 +17,7 @@ export const endContract = write({
   body: EndBody,
   reply: ContractReply,
   run: async ({ sql }, { params: { contract: id }, body }) => {
-    const contract = found(await findContract(sql, id), `contract ${id}`)
+    const contract = await held(sql, () => findContract(sql, id), `contract ${id}`)
     const period = await endPeriod(sql, contract, body.to)
     await setEnd(sql, 'contracts', id, period.to)
     return { reply: contractView({ ...contract, period }), subject: id }

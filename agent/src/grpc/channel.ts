@@ -1,4 +1,7 @@
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { checkServerIdentity } from 'node:tls'
+import type { PeerCertificate } from 'node:tls'
 import * as grpc from '@grpc/grpc-js'
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
@@ -13,17 +16,34 @@ export interface Target {
   readonly tls: boolean
 }
 
-/**
- * Options of the channel. Retries belong to the spool, so grpc's own buffer is off; channelz keeps
- * records of every call.
- */
-export const CHANNEL_OPTIONS: grpc.ClientOptions = { 'grpc.enable_retries': 0, 'grpc.enable_channelz': 0 }
+/** How a channel is opened. */
+export interface Channel {
+  readonly credentials: grpc.ChannelCredentials
+  readonly options: grpc.ClientOptions
+}
 
-/** Credentials of the channel. Faults: CONFIG_INVALID where the authority's file cannot be read. */
-export function channelCredentials({ caFile, tls }: Target): Result<grpc.ChannelCredentials> {
-  if (!tls) return ok(grpc.credentials.createInsecure())
+/**
+ * Retries belong to the spool, so grpc's own buffer is off; channelz keeps records of every call.
+ */
+const OPTIONS: grpc.ClientOptions = { 'grpc.enable_retries': 0, 'grpc.enable_channelz': 0 }
+
+/** A server name for TLS where the target is an address: a name is demanded, and nobody checks this one. */
+const NAMELESS = 'collector.invalid'
+
+/** Credentials and options of the channel. Faults: CONFIG_INVALID where the authority's file cannot be read. */
+export function channelTo({ address, caFile, tls }: Target): Result<Channel> {
+  if (!tls) return ok({ credentials: grpc.credentials.createInsecure(), options: OPTIONS })
+  const host = address.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')
   try {
-    return ok(grpc.credentials.createSsl(caFile === undefined ? null : readFileSync(caFile)))
+    const authority = caFile === undefined ? null : readFileSync(caFile)
+    if (isIP(host) === 0) return ok({ credentials: grpc.credentials.createSsl(authority), options: OPTIONS })
+    // The certificate is checked against the address itself, which TLS does not take as a server name.
+    const checks = {
+      checkServerIdentity: (_: string, certificate: PeerCertificate) =>
+        checkServerIdentity(host, certificate),
+    }
+    const credentials = grpc.credentials.createSsl(authority, null, null, checks)
+    return ok({ credentials, options: { ...OPTIONS, 'grpc.ssl_target_name_override': NAMELESS } })
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     return fail('CONFIG_INVALID', `the certificate authority cannot be read: ${why}`, {

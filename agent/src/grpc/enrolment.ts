@@ -11,7 +11,7 @@ import { TAGS } from '@vouch/proto/seal/seal.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
 import { faultOfError, makeClient } from '@vouch/proto/wire/grpc.ts'
 import type { Identity } from '../host/identity.ts'
-import { CHANNEL_OPTIONS, channelCredentials } from './channel.ts'
+import { channelTo } from './channel.ts'
 import type { Target } from './channel.ts'
 
 /** How long a call may take. */
@@ -65,9 +65,10 @@ async function call<T>(
   target: Target,
   body: (client: EnrolmentClient, options: { deadline: number }) => Promise<T>,
 ): Promise<Result<T>> {
-  const credentials = channelCredentials(target)
-  if (!credentials.ok) return credentials
-  const client = makeClient(EnrolmentService, target.address, credentials.value, CHANNEL_OPTIONS)
+  const channel = channelTo(target)
+  if (!channel.ok) return channel
+  const { credentials, options } = channel.value
+  const client = makeClient(EnrolmentService, target.address, credentials, options)
   try {
     return ok(await body(client, { deadline: Date.now() + CALL_TIMEOUT_MS }))
   } catch (error) {

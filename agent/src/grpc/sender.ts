@@ -12,7 +12,7 @@ import { isRetiredKey, needsSomebody } from '../delivery/verdict.ts'
 import type { Identity } from '../host/identity.ts'
 import type { Logger } from '../ports.ts'
 import type { Spool } from '../spool/spool.ts'
-import { CHANNEL_OPTIONS, channelCredentials } from './channel.ts'
+import { channelTo } from './channel.ts'
 import type { Target } from './channel.ts'
 import { PushConnection } from './push.ts'
 
@@ -48,9 +48,10 @@ export interface Sender {
 
 /** Starts delivering. Faults: CONFIG_INVALID. */
 export function startSender(options: SenderOptions): Result<Sender> {
-  const credentials = channelCredentials(options.target)
-  if (!credentials.ok) return credentials
-  const client = makeClient(IngestService, options.target.address, credentials.value, CHANNEL_OPTIONS)
+  const channel = channelTo(options.target)
+  if (!channel.ok) return channel
+  const { address } = options.target
+  const client = makeClient(IngestService, address, channel.value.credentials, channel.value.options)
   const loop = new DeliveryLoop(options, () => client.push())
   const done = loop.run().finally(() => client.close())
   return ok({

@@ -1,12 +1,7 @@
-import { create } from '@bufbuild/protobuf'
-import { credentials } from '@grpc/grpc-js'
 import { openEngine } from '@vouch/clickhouse'
-import type { Engine } from '@vouch/clickhouse'
-import { GetUsageRequestSchema, RatingService } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
 import type { GetUsageResponse } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
-import { makeClient } from '@vouch/proto/wire/grpc.ts'
-import { createRating, readRatingConfig } from '@vouch/rating/index.ts'
+import { askUsage, wholeHours } from './ask-usage.ts'
 import { auditArchive, auditKills, auditLevel, auditUsage, bracketCounter } from './audit.ts'
 import type { AgentKill, Bracket } from './audit.ts'
 import { RESOURCE } from './installation.ts'
@@ -52,9 +47,7 @@ export interface Verdict {
 }
 
 const DATABASE = 'vouch'
-const HOUR_MS = 3_600_000
 const LEVELS = new Set(['host.cpu.allocated ', 'host.memory.allocated '])
-const silent = { info: () => {}, warn: () => {}, error: () => {} }
 
 /** Opens what the collector left and compares usage, coverage, archive, spool and kernel. */
 export async function judge(installation: Installation, observed: Observed): Promise<Verdict> {
@@ -62,9 +55,9 @@ export async function judge(installation: Installation, observed: Observed): Pro
   try {
     const stored = await readStored(await engine.connect(), DATABASE, await installation.agentKey())
     const { fromMs, toMs } = observed
-    const exact = await usageOf(engine, fromMs, toMs)
-    // Whole hours come from the lattice; the edges of a period, from the readings.
-    const hours = await usageOf(engine, hourOf(fromMs) - HOUR_MS, hourOf(toMs) + 2 * HOUR_MS)
+    const period = { fromMs, toMs }
+    const [exact, hours] = await askUsage(engine, DATABASE, RESOURCE, [period, wholeHours(period)])
+    if (exact === undefined || hours === undefined) throw new Error('two periods have two answers')
     const judged = stored.streams.map((stream) => judgeStream(stream, stored, { exact, hours }, observed))
     return {
       problems: [
@@ -113,32 +106,6 @@ function judgeStream(
   return { problems, figures }
 }
 
-/** Usage of everything the host has, through the rating service. */
-async function usageOf(engine: Engine, fromMs: number, toMs: number): Promise<GetUsageResponse> {
-  const config = unwrap(
-    readRatingConfig({
-      VOUCH_TLS: 'off',
-      VOUCH_RATING_LISTEN: '127.0.0.1:0',
-      VOUCH_DATA_DIR: engine.path,
-      VOUCH_CLICKHOUSE_DATABASE: DATABASE,
-    }),
-  )
-  const rating = createRating({ config, clickhouse: () => engine.connect(), logger: silent })
-  const { address } = await rating.start()
-  const client = makeClient(RatingService, address, credentials.createInsecure())
-  try {
-    const period = { fromMs: BigInt(fromMs), toMs: BigInt(toMs) }
-    return await client.getUsage(create(GetUsageRequestSchema, { resource: RESOURCE, period }))
-  } finally {
-    client.close()
-    await rating.stop()
-  }
-}
-
 function usageOfStream(answer: GetUsageResponse, id: string) {
   return answer.meters.flatMap(({ streams }) => streams).find(({ streamId }) => streamId.toHex() === id)
-}
-
-function hourOf(ms: number): number {
-  return ms - (ms % HOUR_MS)
 }

@@ -10,10 +10,17 @@ import type { CollectorConfig } from './config.ts'
 
 /** What the command line asks for. */
 export type Command =
-  | {
-      readonly name:
-        'run' | 'migrate' | 'check-config' | 'help' | 'version' | 'agents list' | 'quarantine list'
-    }
+  | { readonly name: 'run' }
+  | { readonly name: 'check-config' }
+  | { readonly name: 'help' }
+  | { readonly name: 'version' }
+  | OperatorCommand
+
+/** A command that does one thing and ends. */
+export type OperatorCommand =
+  | { readonly name: 'migrate' }
+  | { readonly name: 'agents list' }
+  | { readonly name: 'quarantine list' }
   | { readonly name: 'token create'; readonly ttlMs: number; readonly label: string }
   | { readonly name: 'agents revoke'; readonly agentId: Uint8Array; readonly reason: string }
   | { readonly name: 'quarantine show'; readonly id: string }

@@ -1,7 +1,7 @@
 import type { ClickHouseClient } from '@clickhouse/client'
 import { FaultError, throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
-import type { Command } from './cli.ts'
+import type { OperatorCommand } from './cli.ts'
 import { clickhouseFactory } from './clickhouse/connect.ts'
 import { migrateClickHouse } from './clickhouse/migrate.ts'
 import { listQuarantine, showQuarantine } from './clickhouse/quarantine.ts'
@@ -10,9 +10,6 @@ import type { AgentSummary, Logger } from './ports.ts'
 import { createFleet } from './postgres/fleet.ts'
 import { migratePostgres } from './postgres/migrate.ts'
 import { openPool } from './postgres/pool.ts'
-
-/** A command that does one thing and ends. */
-export type OperatorCommand = Exclude<Command, { readonly name: 'run' | 'help' | 'version' | 'check-config' }>
 
 const LIST_MAX = 10_000
 
@@ -46,7 +43,7 @@ export async function runCommand(
         return `agent ${command.agentId.toHex()} is revoked; its connections end within ${config.fleetRefreshMs} ms\n`
       })
     default:
-      return throwFault('FIELD_UNKNOWN', 'not a command; see --help')
+      throw new Error(`not a command: ${JSON.stringify(command satisfies never)}`)
   }
 }
 

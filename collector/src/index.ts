@@ -49,7 +49,7 @@ export interface Collector {
 }
 
 const AGENTS_MAX = 1_000
-const STOP_MS = 10_000
+const STOP_MS = 3_000
 
 interface Running {
   readonly server: Server
@@ -158,9 +158,11 @@ async function stop({ server, store, services, timer, stopProbes }: Running): Pr
   })
   await services.committer.drain()
   services.sessions.endAll(fail('UNAVAILABLE', 'the collector stops; connect again later').fault)
-  const forced = setTimeout(() => server.forceShutdown(), STOP_MS)
-  await closed
-  clearTimeout(forced)
+  // An agent that does not read to the end of its stream cannot hold up the others.
+  const late = new AbortController()
+  await Promise.race([closed, SYSTEM_CLOCK.sleep(STOP_MS, late.signal)])
+  late.abort()
+  server.forceShutdown()
   await services.committer.drain()
   await stopProbes()
   await store.close()

@@ -12,9 +12,9 @@ export interface Logger {
 /** Time, as a parameter. */
 export interface Clock {
   /** Epoch milliseconds. */
-  now(): number
+  readonly now: () => number
   /** Resolves after so many milliseconds, or at once when the signal aborts. */
-  sleep(ms: number, signal?: AbortSignal): Promise<void>
+  readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>
 }
 
 /** What happens, counted. */

@@ -2,6 +2,7 @@ import type { Server } from '@grpc/grpc-js'
 import { EnrolmentService } from '@vouch/proto/gen/vouch/enrolment/v1/enrolment_pb.ts'
 import { IngestService } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
 import { PolicyService } from '@vouch/proto/gen/vouch/policy/v1/policy_pb.ts'
+import { fail } from '@vouch/proto/kernel/fault.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
 import { addService } from '@vouch/proto/wire/grpc.ts'
 import type { CollectorConfig } from './config.ts'
@@ -13,7 +14,6 @@ import { Sessions } from './grpc/sessions.ts'
 import { Committer } from './intake/committer.ts'
 import { Intake } from './intake/intake.ts'
 import type { Archive, Clock, Fleet, Logger, Telemetry } from './ports.ts'
-import { fail } from '@vouch/proto/kernel/fault.ts'
 
 /** What the services are wired from. */
 export interface Parts {
@@ -36,6 +36,7 @@ export interface Services {
 const SPAN_MAX_MS = 3_600_000
 const EPOCHS_MAX = 500_000
 const ORPHAN_DELIVERIES = 3
+const ORPHAN_AGE_MS = 600_000
 const COMMIT_ATTEMPTS_MAX = 4
 const COMMIT_RETRY_MS = 200
 const RETRY_AFTER_MS = 1_000
@@ -83,6 +84,7 @@ export function addServices(server: Server, parts: Parts): Services {
     batchBytesMax: config.batchBytesMax,
     epochsMax: EPOCHS_MAX,
     orphanDeliveries: ORPHAN_DELIVERIES,
+    orphanAgeMs: ORPHAN_AGE_MS,
   }
   const intake = new Intake({ archive, committer, limits, logger, telemetry, now })
   const session = {

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { createClient } from '@clickhouse/client'
+import { ClickHouseLogLevel, createClient } from '@clickhouse/client'
 import type { ClickHouseClient } from '@clickhouse/client'
 import { createChdbConnection } from 'chdb/connection'
 
@@ -19,7 +19,9 @@ export function clickhouseFactory(config: {
 }): ClickHouseFactory {
   const { clickhouseUrl: url, dataDir } = config
   // All SQL names its database, which may not exist yet: none is set here.
-  if (url !== undefined) return () => createClient({ url, request_timeout: REQUEST_TIMEOUT_MS })
+  // Its errors come to us as faults; the client's own log would say them twice, and not as JSON.
+  const log = { level: ClickHouseLogLevel.OFF }
+  if (url !== undefined) return () => createClient({ url, request_timeout: REQUEST_TIMEOUT_MS, log })
   if (dataDir === undefined) throw new Error('neither a server nor a directory is configured')
   const path = join(dataDir, ENGINE_DIRECTORY)
   // The two packages declare the same interface separately, so their types cannot meet without a cast.

@@ -44,8 +44,9 @@ export async function migrateClickHouse(client: ClickHouseClient, database: stri
     const applied = await appliedMigrations(client, database)
     const conflict = findConflict(applied, migrations)
     if (conflict !== undefined) return fail('STORE_NEWER_VERSION', conflict)
+    const versions = new Set(applied.map(({ version }) => version))
     for (const migration of migrations) {
-      if (!applied.has(migration.version)) await apply(client, database, migration)
+      if (!versions.has(migration.version)) await apply(client, database, migration)
     }
     return ok(undefined)
   } catch (error) {
@@ -53,22 +54,26 @@ export async function migrateClickHouse(client: ClickHouseClient, database: stri
   }
 }
 
-async function appliedMigrations(client: ClickHouseClient, database: string): Promise<Map<number, string>> {
-  const result = await client.query({
-    query: `SELECT version, checksum FROM ${database}.migrations FINAL ORDER BY version`,
-    format: 'JSONEachRow',
-  })
-  const rows = await result.json<{ version: number; checksum: string }>()
-  return new Map(rows.map(({ version, checksum }) => [version, checksum]))
+interface Applied {
+  readonly version: number
+  readonly checksum: string
 }
 
-function findConflict(applied: ReadonlyMap<number, string>, known: readonly Migration[]): string | undefined {
-  for (const [version, checksum] of applied) {
+async function appliedMigrations(client: ClickHouseClient, database: string): Promise<Applied[]> {
+  const query = `SELECT version, checksum FROM ${database}.migrations FINAL ORDER BY version`
+  const result = await client.query({ query, format: 'JSONEachRow' })
+  return result.json<Applied>()
+}
+
+function findConflict(applied: readonly Applied[], known: readonly Migration[]): string | undefined {
+  for (const { version, checksum } of applied) {
     const migration = known.find((candidate) => candidate.version === version)
-    if (migration === undefined)
+    if (migration === undefined) {
       return `the ClickHouse schema has migration ${version}, unknown to this version; start the newer one`
-    if (migration.checksum !== checksum)
+    }
+    if (migration.checksum !== checksum) {
       return `migration ${migration.name} was applied with other contents; start the version that wrote it`
+    }
   }
   return undefined
 }

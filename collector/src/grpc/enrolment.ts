@@ -1,11 +1,11 @@
 import { create } from '@bufbuild/protobuf'
 import {
   EnrolResponseSchema,
-  EnrolmentService,
   RotateKeyResponseSchema,
 } from '@vouch/proto/gen/vouch/enrolment/v1/enrolment_pb.ts'
 import type {
   EnrolRequest,
+  EnrolmentService,
   EnrolResponse,
   RotateKeyRequest,
   RotateKeyResponse,

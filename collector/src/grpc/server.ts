@@ -21,6 +21,9 @@ export function createGrpcServer(batchBytesMax: number): Server {
     'grpc.max_receive_message_length': batchBytesMax + FRAME_SLACK_BYTES,
     'grpc.max_concurrent_streams': 16,
     'grpc.max_connection_idle_ms': 600_000,
+    // Also what a peer that never reads to the end of its calls can hold is let go.
+    'grpc.max_connection_age_ms': 3_600_000,
+    'grpc.max_connection_age_grace_ms': 60_000,
     'grpc.keepalive_time_ms': 30_000,
     'grpc.keepalive_timeout_ms': 20_000,
     'grpc.enable_channelz': 0,

@@ -52,6 +52,7 @@ const RETRY_LATER = new Set<string>([
 export class Session implements Connection, Endable {
   readonly lane: Lane
   readonly peer: string
+  readonly name = Symbol('connection')
   readonly declared = new Map<string, string>()
   readonly #call: PushCall
   readonly #deps: SessionDeps

@@ -2,7 +2,17 @@ import { sha256 } from '@vouch/proto/seal/seal.ts'
 import { STREAM_ID_BYTES } from '@vouch/proto/wire/body.ts'
 import type { Columns } from '@vouch/proto/wire/body.ts'
 import type { AdmittedBatch, KeyRow, StreamRow } from '../ports.ts'
-import { bytes, fixedStrings, instants, maps, nativeBlock, numbers, strings, uuids, words } from './native.ts'
+import {
+  fixedStrings,
+  instants,
+  maps,
+  nativeBlock,
+  numbers,
+  octets,
+  strings,
+  uuids,
+  words,
+} from './native.ts'
 import type { NativeColumn } from './native.ts'
 
 /** Bytes for one table, in chunks; empty = nothing to insert. */
@@ -87,7 +97,7 @@ export function batchesBlock(all: readonly AdmittedBatch[]): TableBlock {
     numbers('rows', 'UInt32', rows),
     instants('received', batches, ({ receivedMs }) => receivedMs),
     numbers('clock_offset_ms', 'Int64', offsets),
-    bytes('final', batches, ({ final }) => (final ? 1 : 0)),
+    octets('final', batches, ({ final }) => (final ? 1 : 0)),
   ])
 }
 
@@ -123,7 +133,7 @@ export function lossesBlock(batches: readonly AdmittedBatch[]): TableBlock {
     instants('from', losses, ({ fromMs }) => fromMs),
     instants('to', losses, ({ toMs }) => toMs),
     words('readings', losses, ({ readings }) => readings),
-    bytes('reason', losses, ({ reason }) => reason),
+    octets('reason', losses, ({ reason }) => reason),
   ])
 }
 
@@ -164,7 +174,7 @@ export function streamsBlock(streams: readonly StreamRow[]): TableBlock {
     strings('resource', streams, ({ resource }) => resource),
     strings('meter', streams, ({ meter }) => meter),
     strings('unit', streams, ({ unit }) => unit),
-    bytes('kind', streams, ({ kind }) => kind),
+    octets('kind', streams, ({ kind }) => kind),
     maps('attributes', streams, ({ attributes }) => attributes),
     instants('declared', streams, ({ declaredMs }) => declaredMs),
   ])

@@ -59,7 +59,7 @@ export function words<T>(name: string, rows: readonly T[], pick: (row: T) => big
 }
 
 /** UInt8. */
-export function bytes<T>(name: string, rows: readonly T[], pick: (row: T) => number): NativeColumn {
+export function octets<T>(name: string, rows: readonly T[], pick: (row: T) => number): NativeColumn {
   return numbers(
     name,
     'UInt8',

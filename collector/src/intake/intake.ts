@@ -15,7 +15,7 @@ import { judge } from '../ingest/sequence.ts'
 import type { Claim, Verdict } from '../ingest/sequence.ts'
 import { validateReadings } from '../ingest/validate.ts'
 import type { ReadingLimits } from '../ingest/validate.ts'
-import type { AgentKeyState, Archive, LastReading, Logger, Telemetry } from '../ports.ts'
+import type { AgentKeyState, Archive, Hex, LastReading, Logger, Telemetry } from '../ports.ts'
 import type { Committer, Delivery, Pending } from './committer.ts'
 import { gatherFacts, loadRun } from './facts.ts'
 import type { Lane, Run } from './lane.ts'
@@ -23,6 +23,8 @@ import type { Lane, Run } from './lane.ts'
 /** A connection that brings batches. */
 export interface Connection extends Delivery {
   readonly peer: string
+  /** Tells this connection from every other. */
+  readonly name: symbol
   readonly lane: Lane
   /** Streams declared on this connection. */
   readonly declared: { has(key: string): boolean }
@@ -40,6 +42,8 @@ export interface IntakeLimits extends BodyLimits, ReadingLimits, ClockLimits {
   readonly epochsMax: number
   /** Connections that must bring the same batch without predecessor before it is set aside. */
   readonly orphanDeliveries: number
+  /** And for how long, milliseconds. */
+  readonly orphanAgeMs: number
 }
 
 /** What the intake works with. */
@@ -52,10 +56,20 @@ export interface IntakeDeps {
   readonly now: () => number
 }
 
+const ORPHANS_MAX = 1_000
+
+/** A batch refused for want of the one before it: since when, and over which connections. */
+interface Orphan {
+  readonly sinceMs: number
+  readonly connections: Set<symbol>
+}
+
 /** Takes batches in: authenticity, place in the chain, readings, then the queue to the archive. */
 export class Intake {
   readonly #deps: IntakeDeps
   readonly #newest: LRUCache<string, LastReading>
+  /** Batches whose predecessor is missing, by digest. */
+  readonly #orphans = new LRUCache<Hex, Orphan>({ max: ORPHANS_MAX })
 
   constructor(deps: IntakeDeps) {
     this.#deps = deps
@@ -173,8 +187,12 @@ export class Intake {
       ).fault
     }
     if (verdict.kind !== 'gap') return undefined
-    const deliveries = connection.lane.orphaned(claim.digest, connection)
-    if (deliveries < this.#deps.limits.orphanDeliveries) return undefined
+    const nowMs = this.#deps.now()
+    const orphan = this.#orphans.get(claim.digest) ?? { sinceMs: nowMs, connections: new Set() }
+    orphan.connections.add(connection.name)
+    this.#orphans.set(claim.digest, orphan)
+    const { orphanDeliveries, orphanAgeMs } = this.#deps.limits
+    if (orphan.connections.size < orphanDeliveries || nowMs - orphan.sinceMs < orphanAgeMs) return undefined
     return fail('SEQUENCE_GAP', `batch ${verdict.expected} never came; the chain goes on without it`).fault
   }
 

@@ -4,8 +4,6 @@ import type { Hex, Link } from '../ports.ts'
 const RECENT_MAX = 256
 /** Runs of an agent that are remembered; others are asked of the archive. */
 const RUNS_MAX = 8
-/** Batches without predecessor that are remembered, so that a repeated one is noticed. */
-const ORPHANS_MAX = 64
 
 /** One run of an agent as far as it has been admitted. */
 export interface Run {
@@ -23,7 +21,6 @@ export interface Run {
 export class Lane {
   readonly agentId: Uint8Array
   readonly #runs = new Map<Hex, Run>()
-  readonly #orphans = new Map<Hex, Set<object>>()
   #tail: Promise<unknown> = Promise.resolve()
   /** Changes when everything is forgotten; what was found out before does not count any more. */
   generation = 0
@@ -76,16 +73,6 @@ export class Lane {
     run.recent.set(link.sequence, link.digest)
     const [oldest] = run.recent.keys()
     if (run.recent.size > RECENT_MAX && oldest !== undefined) run.recent.delete(oldest)
-  }
-
-  /** Counts the connections that brought a batch whose predecessor is missing. */
-  orphaned(digest: Hex, connection: object): number {
-    const connections = this.#orphans.get(digest) ?? new Set()
-    connections.add(connection)
-    this.#orphans.set(digest, connections)
-    const [oldest] = this.#orphans.keys()
-    if (this.#orphans.size > ORPHANS_MAX && oldest !== undefined) this.#orphans.delete(oldest)
-    return connections.size
   }
 
   /** Forgets what was admitted, because it did not become durable: the archive is asked again. */

@@ -16,6 +16,8 @@ export function openPool(url: string, logger: Logger): pg.Pool {
     query_timeout: TIMEOUT_MS,
     statement_timeout: TIMEOUT_MS,
   })
+  // A connection that breaks while it is in use tells its user, and would end the process if it told only us.
+  pool.on('connect', (client) => client.on('error', () => undefined))
   pool.on('error', (error) => logger.warn({ err: error }, 'idle PostgreSQL connection lost'))
   return pool
 }

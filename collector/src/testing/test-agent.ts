@@ -163,6 +163,7 @@ export class TestConnection {
     this.#agent = agent
     this.#client = makeClient(IngestService, address, credentials.createInsecure(), {
       'grpc.enable_retries': 0,
+      'grpc.use_local_subchannel_pool': 1,
     })
     this.#call = this.#client.push()
     this.#call.on('error', () => undefined)
@@ -223,6 +224,7 @@ export class TestConnection {
     const frame = await this.next()
     if (frame.case === 'rejection') {
       const { code, message } = frame.value
+      this.close()
       return throwFault(isFaultCode(code) ? code : 'INTERNAL', message)
     }
     if (frame.case !== wanted) throw new Error(`not a ${wanted} but ${frame.case}`)

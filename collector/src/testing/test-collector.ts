@@ -1,7 +1,9 @@
-import type { ClickHouseClient } from '@clickhouse/client'
 import { createTestEngine } from '@vouch/clickhouse'
 import { createTestDatabase } from '@vouch/postgres'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
+import type { Fault } from '@vouch/proto/kernel/fault.ts'
+import type { ClickHouseFactory } from '../clickhouse/connect.ts'
+import { SYSTEM_CLOCK } from '../clock.ts'
 import { readCollectorConfig } from '../config.ts'
 import { createCollector } from '../index.ts'
 import type { Collector } from '../index.ts'
@@ -20,8 +22,8 @@ export interface TestCollector {
   readonly httpAddress: string
   readonly postgresUrl: string
   readonly database: string
-  /** What the archive does, to be replaced for faults. */
-  readonly archive: Partial<Archive>
+  /** What happens before each commit; a fault comes instead of it. The clock may be off. */
+  readonly hooks: { beforeCommit?: () => Promise<Fault | undefined>; skewMs?: number }
   query<T>(sql: string): Promise<T[]>
   enrol(): Promise<TestAgent>
   /** A connection that has been welcomed, the agent's stream declared. */
@@ -33,7 +35,7 @@ export interface TestCollector {
 
 /** The stores of a suite. */
 interface Stores {
-  readonly clickhouse: () => Promise<ClickHouseClient>
+  readonly clickhouse: ClickHouseFactory
   readonly clickhouseUrl?: string
   readonly postgresUrl: string
   readonly database: string
@@ -43,7 +45,7 @@ interface Stores {
 /** Starts a collector on the embedded engine, or on a server by URL, and a fresh PostgreSQL database. */
 export async function startTestCollector(
   env: Readonly<Record<string, string>> = {},
-  server?: { readonly url: string; readonly open: () => Promise<ClickHouseClient> },
+  server?: { readonly url: string; readonly open: ClickHouseFactory },
 ): Promise<TestCollector> {
   const postgres = await createTestDatabase()
   if (server !== undefined) {
@@ -81,10 +83,14 @@ async function startOn(stores: Stores, env: Readonly<Record<string, string>>): P
       ...env,
     }),
   )
-  const archive: Partial<Archive> = {}
+  const hooks: TestCollector['hooks'] = {}
+  const clock = { ...SYSTEM_CLOCK, now: () => Date.now() + (hooks.skewMs ?? 0) }
   const wrapArchive = (real: Archive): Archive => ({
     ...real,
-    commit: (group) => (archive.commit ?? real.commit)(group),
+    commit: async (group) => {
+      const fault = await hooks.beforeCommit?.()
+      return fault === undefined ? real.commit(group) : { ok: false, fault }
+    },
   })
   const collector = createCollector({
     config,
@@ -92,6 +98,7 @@ async function startOn(stores: Stores, env: Readonly<Record<string, string>>): P
     postgresUrl,
     logger: SILENT,
     wrapArchive,
+    clock,
   })
   const { address, httpAddress } = await collector.start()
   const reader = await stores.clickhouse()
@@ -101,7 +108,7 @@ async function startOn(stores: Stores, env: Readonly<Record<string, string>>): P
     httpAddress: `http://${httpAddress}`,
     postgresUrl,
     database,
-    archive,
+    hooks,
     query: async <T>(sql: string) => {
       const query = `${sql} SETTINGS output_format_json_quote_64bit_integers = 1`
       return (await reader.query({ query, format: 'JSONEachRow' })).json<T>()

@@ -64,19 +64,23 @@ export function createCollector(options: CollectorOptions): Collector {
   const { logger } = options
   const pool = openPool(options.postgresUrl, logger)
   const fleet = createFleet(pool)
-  let running: Running | undefined
+  let starting: ReturnType<typeof start> | undefined
   let ended: Promise<void> | undefined
   return {
     start: async () => {
-      unwrap(await migratePostgres(pool))
-      const started = await start(options, pool, fleet)
-      running = started.running
-      logger.info(started.addresses, 'collector listens')
-      return started.addresses
+      starting = migratePostgres(pool).then((migrated) => {
+        unwrap(migrated)
+        return start(options, pool, fleet)
+      })
+      const { addresses } = await starting
+      logger.info(addresses, 'collector listens')
+      return addresses
     },
     stop: () => {
       ended ??= (async () => {
-        if (running !== undefined) await stop(running)
+        // A start under way is finished first: half a service cannot be stopped in order.
+        const started = await starting?.catch(() => undefined)
+        if (started !== undefined) await stop(started.running)
         await pool.end()
       })()
       return ended
@@ -84,7 +88,8 @@ export function createCollector(options: CollectorOptions): Collector {
     tokens: { create: async (token) => unwrap(await fleet.createToken(token)) },
     revoke: async (agentId, reason) => {
       unwrap(await fleet.bar(agentId, 'revoked', reason))
-      running?.services.sessions.end(agentId.toHex(), barredFault('revoked'))
+      const started = await starting
+      started?.running.services.sessions.end(agentId.toHex(), barredFault('revoked'))
     },
     agents: async () => unwrap(await fleet.list(AGENTS_MAX)),
   }

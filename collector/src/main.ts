@@ -22,9 +22,9 @@ try {
         postgresUrl: config.databaseUrl,
         logger,
       })
-      await collector.start()
       for (const signal of ['SIGTERM', 'SIGINT'])
         process.once(signal, () => void collector.stop().then(() => process.exit(0)))
+      await collector.start()
     } else process.stdout.write(await runCommand(command, config, logger))
   }
 } catch (error) {

@@ -84,7 +84,8 @@ async function apply(client: ClickHouseClient, database: string, migration: Migr
     if (statement.trim() !== '') await client.command({ query: statement })
   }
   await client.command({
+    // Not VALUES: for those the embedded engine also reads this process's standard input.
     query: `INSERT INTO ${database}.migrations (version, name, checksum)
-      VALUES (${migration.version}, '${migration.name}', '${migration.checksum}')`,
+      SELECT ${migration.version}, '${migration.name}', '${migration.checksum}'`,
   })
 }

@@ -189,3 +189,14 @@ describe('garbage', () => {
     expect(await fetch(`${vouch.httpAddress}/readyz`)).toMatchObject({ status: 200 })
   })
 })
+
+it('an agent that ends its side in good order gets its receipts, and its status at once', async () => {
+  const agent = await vouch.enrol()
+  const connection = await vouch.connect(agent)
+  connection.batch(agent.seal([reading()]))
+  connection.end()
+  await connection.receipt(1n)
+  const startedMs = performance.now()
+  expect(await connection.next()).toEqual({ case: undefined })
+  expect(performance.now() - startedMs).toBeLessThan(1_000)
+})

@@ -65,7 +65,8 @@ export function pushHandler(deps: PushDeps): (call: PushCall) => void {
 }
 
 async function serve(call: PushCall, deps: PushDeps): Promise<void> {
-  const frames: Frames = call[Symbol.asyncIterator]()
+  // An agent that has sent everything closes its side only: the call lives on until the status is sent.
+  const frames: Frames = call.iterator({ destroyOnReturn: false })
   const nonce = randomBytes(NONCE_BYTES)
   write(call, { case: 'challenge', value: create(ChallengeSchema, { nonce, wallMs: BigInt(deps.now()) }) })
   const greeting = await greet(frames, nonce, deps)

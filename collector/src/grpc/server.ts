@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { Server, ServerCredentials } from '@grpc/grpc-js'
+import { Server, ServerCredentials, logVerbosity, setLogVerbosity } from '@grpc/grpc-js'
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import { isLoopback } from '../config.ts'
@@ -17,6 +17,8 @@ const FRAME_SLACK_BYTES = 64 * 1024
 
 /** A gRPC server with the bounds of this service; services are added by the caller. */
 export function createGrpcServer(batchBytesMax: number): Server {
+  // Its errors come to us; what it prints itself is no JSON.
+  setLogVerbosity(logVerbosity.NONE)
   return new Server({
     'grpc.max_receive_message_length': batchBytesMax + FRAME_SLACK_BYTES,
     'grpc.max_concurrent_streams': 16,
@@ -63,7 +65,17 @@ export async function bind(
     server.bindAsync(listen, credentials, (error, port) => {
       if (error === null) resolve(ok(listen.replace(/:\d+$/, `:${port}`)))
       else
-        resolve(fail('PORT_IN_USE', `cannot listen on ${listen}: ${error.message}; choose another address`))
+        resolve(
+          fail(
+            'PORT_IN_USE',
+            `cannot listen on ${listen} (${reasonOf(error)}); set VOUCH_COLLECTOR_LISTEN to a free address`,
+          ),
+        )
     })
   })
+}
+
+/** grpc-js wraps the system's error code in a sentence about resolvers. */
+function reasonOf({ message }: Error): string {
+  return /\bE[A-Z]{4,}\b/.exec(message)?.[0] ?? message
 }

@@ -25,6 +25,8 @@ export type Verdict =
   | { readonly kind: 'duplicate' }
   /** A batch before it is missing: refuse, the agent sends from `expected`. */
   | { readonly kind: 'gap'; readonly expected: bigint }
+  /** The end of the run before it is missing: refuse, the agent sends that run first. */
+  | { readonly kind: 'unrooted' }
   /** Another batch stands in its place: a clone or a restored snapshot. */
   | { readonly kind: 'fork'; readonly other: Hex }
   /** It names another batch before it than the one that is there. */
@@ -40,6 +42,7 @@ export function judge(claim: Claim, facts: Facts): Verdict {
   const expected = (last?.sequence ?? 0n) + 1n
   if (claim.sequence > expected) return { kind: 'gap', expected }
   if (successor !== undefined && successor !== claim.digest) return { kind: 'fork', other: successor }
-  const linked = last === undefined ? facts.rooted : claim.previous === last.digest
-  return linked ? { kind: 'next' } : { kind: 'broken' }
+  if (last !== undefined) return { kind: claim.previous === last.digest ? 'next' : 'broken' }
+  if (facts.rooted) return { kind: 'next' }
+  return { kind: claim.previous === '' ? 'broken' : 'unrooted' }
 }

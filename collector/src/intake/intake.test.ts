@@ -74,7 +74,6 @@ describe('what is authentic and wrong is quarantined, with a receipt', () => {
       (agent) => agent.seal([{ ...reading(), stream: agent.define('host:x', 'host.uptime', 's') }]),
     ],
     ['CLOCK_OFFSET', (agent) => agent.seal([reading()], { wallMs: Date.now() + 5 * hour })],
-    ['CHAIN_BROKEN', (agent) => agent.seal([reading()], { previous: randomBytes(32) })],
   ])('%s', async (code, make) => {
     const agent = await vouch.enrol()
     const connection = await vouch.connect(agent)
@@ -125,22 +124,59 @@ describe('what is authentic and wrong is quarantined, with a receipt', () => {
 })
 
 describe('sequences', () => {
-  it('SEQUENCE_GAP is refused; brought by three connections over ten minutes, the batch is set aside and the chain goes on', async () => {
+  it.each<[FaultCode, string, (agent: TestAgent) => ReturnType<TestAgent['seal']>]>([
+    [
+      'SEQUENCE_GAP',
+      'one batch is left out',
+      (agent) => [agent.seal([reading(0)]), agent.seal([reading(1)])][1]!,
+    ],
+    [
+      'CHAIN_BROKEN',
+      'a whole run is left out',
+      (agent) => agent.seal([reading(1)], { previous: randomBytes(32) }),
+    ],
+  ])('%s where %s: refused, and set aside after ten minutes on three connections', async (code, _, make) => {
     const agent = await vouch.enrol()
-    agent.seal([reading(0)])
-    const second = agent.seal([reading(1)])
+    const orphan = make(agent)
+    const { sequence } = agent
     for (let attempt = 0; attempt < 4; attempt++) {
       const connection = await vouch.connect(agent)
-      connection.batch(second)
-      await expectFault(connection.receipt(2n), 'SEQUENCE_GAP')
+      connection.batch(orphan)
+      await expectFault(connection.receipt(sequence), 'SEQUENCE_GAP')
     }
     vouch.hooks.skewMs = 600_000
     const connection = await vouch.connect(agent)
-    connection.batch(second)
-    expect((await connection.receipt(2n))[0]!.quarantined).toMatchObject([{ code: 'SEQUENCE_GAP' }])
+    connection.batch(orphan)
+    expect((await connection.receipt(sequence))[0]!.quarantined).toMatchObject([{ code }])
     connection.batch(agent.seal([reading(2)]))
-    expect((await connection.receipt(3n))[0]!.quarantined).toEqual([])
+    expect((await connection.receipt(sequence + 1n))[0]!.quarantined).toEqual([])
     delete vouch.hooks.skewMs
+  })
+
+  it('CHAIN_BROKEN where a batch of a run names another one before it', async () => {
+    const agent = await vouch.enrol()
+    const connection = await vouch.connect(agent)
+    connection.batch(agent.seal([reading(0)]))
+    await connection.receipt(1n)
+    connection.batch(agent.seal([reading(1)], { previous: randomBytes(32) }))
+    expect((await connection.receipt(2n))[0]!.quarantined).toMatchObject([{ code: 'CHAIN_BROKEN' }])
+  })
+
+  it('a new run that comes before the end of the old one waits for it', async () => {
+    const agent = await vouch.enrol()
+    const first = await vouch.connect(agent)
+    const old = agent.seal([reading(0)])
+    const { runId } = agent
+    agent.restart()
+    const early = agent.seal([reading(1)])
+    const second = await vouch.connect(agent)
+    second.batch(early)
+    await expectFault(second.receipt(1n), 'SEQUENCE_GAP')
+    first.batch(old)
+    expect((await first.receipt(1n))[0]!.runId.toHex()).toBe(runId.toHex())
+    first.batch(early)
+    expect((await first.receipt(1n))[0]!.quarantined).toEqual([])
+    expect(await readings(agent)).toBe(2)
   })
 
   it.each<[string, (agent: TestAgent) => ReturnType<TestAgent['seal']>]>([

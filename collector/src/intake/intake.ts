@@ -140,10 +140,11 @@ export class Intake {
       this.#acknowledgeAgain(connection, run.value, header.runId)
       return ok(undefined)
     }
-    const chainFault = this.#chainFault(connection, verdict, claim)
-    if (verdict.kind === 'gap' && chainFault === undefined) {
-      return fail('SEQUENCE_GAP', `send batch ${verdict.expected} before batch ${claim.sequence}`)
+    if (isOrphan(verdict) && !this.#isLost(connection, claim)) {
+      const first = verdict.kind === 'gap' ? `batch ${verdict.expected}` : 'the run before this one'
+      return fail('SEQUENCE_GAP', `send ${first} before batch ${claim.sequence}`)
     }
+    const chainFault = chainFaultOf(verdict, claim)
     const read = await this.#read(connection, opened, chainFault)
     if (!read.ok) return read
     // Meanwhile an insert may have failed, and what this batch builds on with it.
@@ -174,26 +175,14 @@ export class Intake {
     connection.acknowledge({ runId, upTo: run.durable, quarantined: [], settled: 0 })
   }
 
-  /** Why a batch cannot stand where it claims to; undefined also for a gap that is to be refused. */
-  #chainFault(connection: Connection, verdict: Verdict, claim: Claim): Fault | undefined {
-    if (verdict.kind === 'fork') {
-      const message = `sequence ${claim.sequence} is taken by another batch; stop the other copy of this agent and enrol it again`
-      return fail('SEQUENCE_FORK', message).fault
-    }
-    if (verdict.kind === 'broken') {
-      return fail(
-        'CHAIN_BROKEN',
-        `batch ${claim.sequence} does not continue the chain of this agent; look for a restored snapshot`,
-      ).fault
-    }
-    if (verdict.kind !== 'gap') return undefined
+  /** Brought often and long enough without the batch before it, that one will not come any more. */
+  #isLost(connection: Connection, { digest }: Claim): boolean {
     const nowMs = this.#deps.now()
-    const orphan = this.#orphans.get(claim.digest) ?? { sinceMs: nowMs, connections: new Set() }
+    const orphan = this.#orphans.get(digest) ?? { sinceMs: nowMs, connections: new Set() }
     orphan.connections.add(connection.name)
-    this.#orphans.set(claim.digest, orphan)
+    this.#orphans.set(digest, orphan)
     const { orphanDeliveries, orphanAgeMs } = this.#deps.limits
-    if (orphan.connections.size < orphanDeliveries || nowMs - orphan.sinceMs < orphanAgeMs) return undefined
-    return fail('SEQUENCE_GAP', `batch ${verdict.expected} never came; the chain goes on without it`).fault
+    return orphan.connections.size >= orphanDeliveries && nowMs - orphan.sinceMs >= orphanAgeMs
   }
 
   /** Decodes and checks the readings. A failure here is of the archive; faults of the readings are values. */
@@ -272,4 +261,22 @@ export class Intake {
 /** An agent whose spool could not be read has no digest to continue from, and says so under its signature. */
 function admitsLoss({ losses }: Columns): boolean {
   return losses.some(({ reason }) => reason === LossReason.SPOOL_CORRUPT)
+}
+
+function isOrphan(verdict: Verdict): verdict is Extract<Verdict, { kind: 'gap' | 'unrooted' }> {
+  return verdict.kind === 'gap' || verdict.kind === 'unrooted'
+}
+
+/** Why a batch cannot stand where it claims to. */
+function chainFaultOf(verdict: Verdict, { sequence }: Claim): Fault | undefined {
+  if (verdict.kind === 'next' || verdict.kind === 'duplicate') return undefined
+  if (verdict.kind === 'gap') {
+    return fail('SEQUENCE_GAP', `batch ${verdict.expected} never came; the chain goes on without it`).fault
+  }
+  if (verdict.kind === 'fork') {
+    const message = `sequence ${sequence} is taken by another batch; stop the other copy of this agent and enrol it again`
+    return fail('SEQUENCE_FORK', message).fault
+  }
+  const message = `batch ${sequence} does not continue the chain of this agent; look for a restored snapshot`
+  return fail('CHAIN_BROKEN', message).fault
 }

@@ -1,8 +1,3 @@
-import { execFile, spawnSync } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { fromJsonString } from '@bufbuild/protobuf'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ProofSchema } from '@vouch/proto/gen/vouch/proof/v1/proof_pb.ts'
@@ -11,10 +6,7 @@ import { proofSealValid, proofText } from '@vouch/proto/seal/proof.ts'
 import { sha256 } from '@vouch/proto/seal/seal.ts'
 import { draw, openAccount, publishTariff, startFixture } from '../testing/billing-fixture.ts'
 import type { Fixture } from '../testing/billing-fixture.ts'
-
-const pdftotext = spawnSync('pdftotext', ['-v']).error === undefined
-const absent = pdftotext ? '' : ', text unread: Debian package poppler-utils is absent'
-if (absent !== '' && process.env['CI'] === 'true') throw new Error('Debian package poppler-utils is absent')
+import { PDF_NOTE, PDF_READABLE, pdfText } from '../testing/pdf-text.ts'
 
 let fixture: Fixture
 beforeAll(async () => {
@@ -93,7 +85,7 @@ describe('from contract to issued invoice', () => {
     }
   })
 
-  it.runIf(pdftotext)(`shows it as a PDF that says what the invoice says${absent}`, async () => {
+  it.runIf(PDF_READABLE)(`shows it as a PDF that says what the invoice says${PDF_NOTE}`, async () => {
     const { bytes, headers } = await fixture.send('GET', `/v1/invoices/${id}/pdf`)
     expect(headers.get('content-type')).toBe('application/pdf')
     const text = await pdfText(bytes)
@@ -164,14 +156,3 @@ describe('a run over all accounts', () => {
     expect(body['lines']).toHaveLength(4)
   })
 })
-
-async function pdfText(bytes: Uint8Array): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'vouch-pdf-'))
-  const file = join(directory, 'invoice.pdf')
-  await writeFile(file, bytes)
-  try {
-    return (await promisify(execFile)('pdftotext', ['-layout', file, '-'])).stdout
-  } finally {
-    await rm(directory, { recursive: true })
-  }
-}

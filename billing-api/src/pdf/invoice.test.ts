@@ -4,6 +4,7 @@ import { ChargeSchema, GapKind } from '@vouch/proto/gen/vouch/rating/v1/usage_pb
 import { equalBytes } from '@vouch/proto/kernel/bytes.ts'
 import { money } from '@vouch/proto/kernel/money.ts'
 import type { Invoice, InvoiceLine } from '../invoice/invoice.ts'
+import { PDF_NOTE, PDF_READABLE, pdfText } from '../testing/pdf-text.ts'
 import { renderInvoice } from './invoice.ts'
 import { formatDuration, formatLocal, formatSpan } from './local-time.ts'
 import { gapNotes } from './readings.ts'
@@ -65,6 +66,25 @@ describe('renderInvoice', () => {
   it('breaks a long table over pages', async () => {
     expect(pages(await renderInvoice(invoice(1)))).toBe(1)
     expect(pages(await renderInvoice(invoice(60)))).toBeGreaterThan(5)
+  })
+})
+
+describe('figures', () => {
+  it.runIf(PDF_READABLE)(`stand on one line, however long they are${PDF_NOTE}`, async () => {
+    const figures = { quantity: '12345678901234567890.123456789012', unitPrice: '999999999999.123456789012' }
+    const amount = money(9_223_372_036_854_775_807n, 'EUR')
+    const closing = { atMs: 0n, register: 18_446_744_073_709_551_615n }
+    const long = create(ChargeSchema, { ...figures, usage: [{ resource: 'host:a', epochs: [{ closing }] }] })
+    const shown = await pdfText(
+      await renderInvoice({ ...invoice(1), lines: [{ ...line(1), amount, charge: long }] }),
+    )
+    for (const figure of [
+      figures.quantity,
+      figures.unitPrice,
+      '92233720368547758.07',
+      '18446744073709551615',
+    ])
+      expect(shown).toContain(figure)
   })
 })
 

@@ -10,10 +10,10 @@ import type { Cell, Column } from './table.ts'
 
 const LINES: readonly Column[] = [
   { title: '#', width: 26, align: 'left' },
-  { title: 'Item and resource', width: 223, align: 'left' },
-  { title: 'Quantity', width: 90, align: 'right' },
-  { title: 'Unit price', width: 80, align: 'right' },
-  { title: 'Amount', width: 80, align: 'right' },
+  { title: 'Item and resource', width: 183, align: 'left' },
+  { title: 'Quantity', width: 110, align: 'right' },
+  { title: 'Unit price', width: 90, align: 'right' },
+  { title: 'Amount', width: 90, align: 'right' },
 ]
 
 const READINGS: readonly Column[] = [

@@ -49,7 +49,7 @@ function drawRow(page: Page, columns: readonly Column[], row: readonly Cell[]): 
     const { text, note } = row[index] ?? { text: '' }
     const options = { width: column.width - GUTTER, align: column.align }
     page
-      .fontSize(TEXT_SIZE)
+      .fontSize(textSize(page, column, text))
       .fillColor(INK)
       .text(text, x, y + PADDING, options)
     if (note !== undefined) page.fontSize(NOTE_SIZE).fillColor(MUTED).text(note, x, page.y, options)
@@ -60,15 +60,22 @@ function drawRow(page: Page, columns: readonly Column[], row: readonly Cell[]): 
 }
 
 function rowHeight(page: Page, columns: readonly Column[], row: readonly Cell[]): number {
-  const heights = columns.map(({ width, align }, index) => {
+  const heights = columns.map((column, index) => {
     const { text, note } = row[index] ?? { text: '' }
-    const options = { width: width - GUTTER, align }
-    const own = page.fontSize(TEXT_SIZE).heightOfString(text, options)
+    const options = { width: column.width - GUTTER, align: column.align }
+    const own = page.fontSize(textSize(page, column, text)).heightOfString(text, options)
     const below = note === undefined ? 0 : page.fontSize(NOTE_SIZE).heightOfString(note, options)
     page.fontSize(TEXT_SIZE)
     return own + below
   })
   return Math.max(...heights) + 2 * PADDING
+}
+
+/** A figure shrinks until it fits on one line: broken over two, each half reads as a figure of its own. */
+function textSize(page: Page, { width, align }: Column, text: string): number {
+  if (align === 'left') return TEXT_SIZE
+  const needed = page.fontSize(TEXT_SIZE).widthOfString(text)
+  return needed < width - GUTTER ? TEXT_SIZE : (TEXT_SIZE * (width - GUTTER - 1)) / needed
 }
 
 function headHeight(page: Page): number {

@@ -1,3 +1,4 @@
+import { address, isLoopback } from '@vouch/proto/kernel/address.ts'
 import { hostname } from 'node:os'
 import { boolean, choice, defineConfig, integer, path, readConfig, text } from '@vouch/proto/kernel/config.ts'
 import type { Config } from '@vouch/proto/kernel/config.ts'
@@ -9,7 +10,6 @@ import { INTERVAL_MAX_MS, INTERVAL_MIN_MS } from './delivery/policy.ts'
 
 const interval = integer({ min: INTERVAL_MIN_MS, max: INTERVAL_MAX_MS })
 const pause = integer({ min: 10, max: INTERVAL_MAX_MS })
-const address = text({ max: 255, pattern: /^(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$/ })
 
 /** Every setting of the agent. */
 export const AGENT_SETTINGS = defineConfig({
@@ -171,8 +171,4 @@ export function readAgentConfig(
       pointer: 'VOUCH_TLS',
     },
   )
-}
-
-function isLoopback(hostAndPort: string): boolean {
-  return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\]):\d+$/.test(hostAndPort)
 }

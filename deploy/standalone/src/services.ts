@@ -5,6 +5,7 @@ import type { Agent } from '@vouch/agent/index.ts'
 import { createBilling, readBillingConfig } from '@vouch/billing-api/index.ts'
 import { createCollector } from '@vouch/collector/index.ts'
 import { readCollectorConfig } from '@vouch/collector/config.ts'
+import { isLoopback } from '@vouch/proto/kernel/address.ts'
 import { throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
 import { publicKeyOf } from '@vouch/proto/seal/seal.ts'
 import { createRating, readRatingConfig } from '@vouch/rating/index.ts'
@@ -206,10 +207,6 @@ function engine({ clickhouseUrl, dataDir }: Settings): Record<string, string> {
 /** The API speaks plain HTTP on loopback, where a browser would not know the installation's CA. */
 function apiTls(settings: Settings, tls: TlsFiles): Record<string, string> {
   return isLoopback(settings.billingListen) ? { VOUCH_TLS: 'off' } : serverTls(tls)
-}
-
-function isLoopback(address: string): boolean {
-  return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\]):\d+$/.test(address)
 }
 
 function serverTls({ certFile, keyFile }: TlsFiles): Record<string, string> {

@@ -8,10 +8,9 @@ import {
   text,
   url,
 } from '@vouch/proto/kernel/config.ts'
+import { address } from '@vouch/proto/kernel/address.ts'
 import type { Config } from '@vouch/proto/kernel/config.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
-
-const address = text({ pattern: /^(?:\[[0-9A-Fa-f:]+\]|[A-Za-z0-9.-]+):\d{1,5}$/ })
 
 const SETTINGS = defineConfig({
   dataDir: {

@@ -65,6 +65,12 @@ describe('a standalone refuses to start, says why and what to do, and ends with 
       [],
       /DATA_DIRECTORY_UNWRITABLE: \/sys\/vouch cannot be written: .*; give VOUCH_DATA_DIR a directory/,
     ],
+    [
+      'a data directory where the system makes none',
+      { VOUCH_DATA_DIR: '/proc/vouch' },
+      [],
+      /DATA_DIRECTORY_UNWRITABLE: \/proc\/vouch cannot be written: .*; give VOUCH_DATA_DIR a directory/,
+    ],
   ])('%s', async (_, settings, args, message) => {
     const ended = await startStandalone(settings, args).ended
     expect(complaint(ended)).toMatch(message)
@@ -78,14 +84,14 @@ describe('a standalone refuses to start, says why and what to do, and ends with 
     expect(ended.code).toBe(2)
   })
 
-  test('a data directory of a newer release, which stays as it is', async () => {
-    const newer = join(directory, 'newer')
+  test.each(['2', 'garbage'])('a data directory of format %s, which stays as it is', async (format) => {
+    const newer = join(directory, `format-${format}`)
     await mkdir(newer)
-    await writeFile(join(newer, 'format'), '2\n')
-    const ended = await startStandalone(inDirectory('newer')).ended
-    expect(complaint(ended)).toMatch(
-      /DATA_DIRECTORY_NEWER: .* has format 2, this release knows 1; run the release/,
-    )
+    await writeFile(join(newer, 'format'), `${format}\n`)
+    const ended = await startStandalone({ VOUCH_DATA_DIR: newer }).ended
+    const message = `has format "${format}", this release knows 1; run the release that wrote it, or a newer one`
+    expect(complaint(ended)).toMatch(/^vouch: DATA_DIRECTORY_NEWER: /)
+    expect(complaint(ended)).toContain(message)
     expect(ended.code).toBe(2)
     expect((await readdir(newer)).toSorted()).toEqual(['format', 'lock'])
   })

@@ -29,6 +29,8 @@ export function checkCharges(invoice: Invoice, tariffs: readonly Tariff[], archi
     used.add(key)
     if (line.charge === undefined) return mismatch(`${path}.charge`, 'is missing')
     checkCharge(`${path}.charge`, line.charge, found.tariff, archive)
+    const name = found.tariff.items.find(({ itemId }) => itemId === line.charge?.itemId)?.name ?? ''
+    same(`${path}.description`, line.description, name)
   }
   const idle = [...known].find(([key]) => !used.has(key))
   if (idle !== undefined) mismatch(idle[1].path, 'prices no line of the invoice')

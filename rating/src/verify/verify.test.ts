@@ -137,6 +137,12 @@ describe('a new proof under another seal still names what does not follow from t
     ['line id', (p) => void (charge(p).lineId = 'x'), `${at}.lineId`],
     ['resource of a line', (p) => void (charge(p).resource = 'host:c'), `${at}.lineId`],
     ['line billed twice', (p) => void p.invoice!.lines.push(p.invoice!.lines[0]!), 'invoice.lines[4]'],
+    [
+      'text of a line',
+      (p) => void (p.invoice!.lines[0]!.description = 'Gold'),
+      'invoice.lines[0].description',
+    ],
+    ['name of an item', (p) => void (p.tariffs[0]!.items[0]!.name = 'Gold'), 'invoice.lines[0].description'],
     ['line number', (p) => void (p.invoice!.lines[0]!.lineNumber = 7), 'invoice.lines[0].lineNumber'],
     ['total', (p) => void (p.invoice!.total = '0.01'), 'invoice.total'],
     [

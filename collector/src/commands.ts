@@ -3,6 +3,7 @@ import { FaultError, throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
 import type { OperatorCommand } from './cli.ts'
 import { clickhouseFactory } from './clickhouse/connect.ts'
+import { prepareDataDirectory } from './clickhouse/data-directory.ts'
 import { migrateClickHouse } from './clickhouse/migrate.ts'
 import { listQuarantine, showQuarantine } from './clickhouse/quarantine.ts'
 import type { CollectorConfig } from './config.ts'
@@ -70,6 +71,7 @@ async function withClickHouse<T>(
   config: CollectorConfig,
   work: (client: ClickHouseClient) => Promise<T>,
 ): Promise<T> {
+  if (config.clickhouseUrl === undefined) unwrap(await prepareDataDirectory(config.dataDir ?? ''))
   const client = await clickhouseFactory(config)()
   try {
     return await work(client)

@@ -4,6 +4,7 @@ import { pino } from 'pino'
 import manifest from '../package.json' with { type: 'json' }
 import { helpText, loadConfig, parseCommand } from './cli.ts'
 import { clickhouseFactory } from './clickhouse/connect.ts'
+import { prepareDataDirectory } from './clickhouse/data-directory.ts'
 import { runCommand } from './commands.ts'
 import { createCollector } from './index.ts'
 
@@ -16,6 +17,7 @@ try {
     const logger = pino({ level: config.logLevel })
     if (command.name === 'check-config') process.stdout.write('the configuration is valid\n')
     else if (command.name === 'run') {
+      if (config.clickhouseUrl === undefined) unwrap(await prepareDataDirectory(config.dataDir ?? ''))
       const collector = createCollector({
         config,
         clickhouse: clickhouseFactory(config),

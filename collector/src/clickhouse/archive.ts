@@ -84,14 +84,14 @@ export function createArchive({ writer, reader, database }: ArchiveClients): Arc
 }
 
 interface LastRow {
-  readonly stream: string
+  readonly name: string
   readonly epoch: string
   readonly time: string
   readonly register: string
 }
 
 function lastReadingsSql(database: string): string {
-  return `SELECT lower(hex(stream)) AS stream, epoch, toUnixTimestamp64Milli(max(last_time)) AS time,
+  return `SELECT lower(hex(stream)) AS name, epoch, toUnixTimestamp64Milli(max(last_time)) AS time,
       max(last_register) AS register
     FROM ${database}.usage_hours
     WHERE stream IN (SELECT toFixedString(unhex(arrayJoin({streams:Array(String)})), 16)) AND epoch IN {epochs:Array(UInt64)}
@@ -99,7 +99,7 @@ function lastReadingsSql(database: string): string {
 }
 
 function inOrder(keys: readonly EpochKey[], rows: readonly LastRow[]): (LastReading | undefined)[] {
-  const found = new Map(rows.map((row) => [`${row.stream}${row.epoch}`, row]))
+  const found = new Map(rows.map((row) => [`${row.name}${row.epoch}`, row]))
   return keys.map(({ streamId, epoch }) => {
     const row = found.get(`${hex(streamId)}${epoch}`)
     return row === undefined ? undefined : { timeMs: BigInt(row.time), register: BigInt(row.register) }

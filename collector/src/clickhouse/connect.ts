@@ -7,7 +7,7 @@ import { createChdbConnection } from 'chdb/connection'
 export type ClickHouseFactory = () => ClickHouseClient | Promise<ClickHouseClient>
 
 /** Directory of the embedded engine inside the data directory. */
-const ENGINE_DIRECTORY = 'clickhouse'
+export const ENGINE_DIRECTORY = 'clickhouse'
 const REQUEST_TIMEOUT_MS = 60_000
 
 type Connection = NonNullable<NonNullable<Parameters<typeof createClient>[0]>['connection']>

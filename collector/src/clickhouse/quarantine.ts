@@ -26,7 +26,7 @@ export async function showQuarantine(
     query: `SELECT toString(id) AS id, code, message, lower(hex(agent)) AS agent, lower(hex(run)) AS run,
         toString(sequence) AS sequence, peer, received, base64Encode(header) AS header, base64Encode(body) AS body,
         base64Encode(signature) AS signature, lower(hex(key_id)) AS key_id
-      FROM ${database}.quarantine FINAL WHERE id = {id:UUID}`,
+      FROM ${database}.quarantine AS q FINAL WHERE q.id = {id:UUID}`,
     query_params: { id },
     format: 'JSONEachRow',
   })

@@ -92,17 +92,24 @@ describe('what is authentic and wrong is quarantined, with a receipt', () => {
     expect(kept!.body).toBe(wrong.body.toHex())
   })
 
-  it('READING_DECREASING, also against what only the archive remembers', async () => {
-    const agent = await vouch.enrol()
-    const first = await vouch.connect(agent)
-    first.batch(agent.seal([reading(0, 10n), reading(10, 20n)]))
-    await first.receipt(1n)
-    first.batch(agent.seal([reading(20, 19n)]))
-    expect((await first.receipt(2n))[0]!.quarantined).toMatchObject([{ code: 'READING_DECREASING' }])
-    first.batch(agent.seal([{ ...reading(20, 3n), epoch: 2n }]))
-    expect((await first.receipt(3n))[0]!.quarantined).toEqual([])
-    expect(await readings(agent)).toBe(3)
-  })
+  it.each(['what was seen before', 'what only the archive remembers'])(
+    'READING_DECREASING against %s',
+    async (memory) => {
+      const agent = await vouch.enrol()
+      const first = await vouch.connect(agent)
+      first.batch(agent.seal([reading(0, 10n), reading(10, 20n)]))
+      await first.receipt(1n)
+      first.close()
+      if (memory.includes('archive')) vouch = await vouch.restart()
+      const second = await vouch.connect(agent)
+      second.batch(agent.seal([reading(20, 19n)]))
+      expect((await second.receipt(2n))[0]!.quarantined).toMatchObject([{ code: 'READING_DECREASING' }])
+      second.batch(agent.seal([{ ...reading(20, 3n), epoch: 2n }]))
+      expect((await second.receipt(3n))[0]!.quarantined).toEqual([])
+      expect(await readings(agent)).toBe(3)
+      second.close()
+    },
+  )
 
   it('CHAIN_BROKEN is excused where the agent admits that its spool was lost', async () => {
     const agent = await vouch.enrol()

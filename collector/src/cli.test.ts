@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest'
+import { helpText, loadConfig, parseCommand } from './cli.ts'
+
+const ENV = {
+  VOUCH_COLLECTOR_LISTEN: '127.0.0.1:0',
+  VOUCH_TLS: 'off',
+  VOUCH_DATABASE_URL: 'postgresql://vouch:secret@localhost/vouch',
+  VOUCH_DATA_DIR: '/var/lib/vouch',
+  VOUCH_AGENT_STATE_DIR: 'of another program',
+}
+
+describe('the command line', () => {
+  it.each<[string, RegExp]>([
+    ['fly', /fly is not a command; see --help/],
+    ['agents', /agents is not a command/],
+    ['--fly', /--fly/],
+    ['agents revoke x --reason y', /32 hexadecimal digits/],
+    ['agents revoke 00112233445566778899aabbccddeeff', /--reason/],
+    ['quarantine show', /the id that/],
+    ['token create --ttl-ms 1e3', /number of milliseconds/],
+    ['token create --ttl-ms 99999999999', /at most 2592000000/],
+  ])('%s', (line, says) => {
+    expect(parseCommand(line.split(' '))).toMatchObject({
+      ok: false,
+      fault: { message: expect.stringMatching(says) },
+    })
+  })
+
+  it.each<[string, object]>([
+    ['', { name: 'run' }],
+    ['run', { name: 'run' }],
+    ['--help', { name: 'help' }],
+    ['--version', { name: 'version' }],
+    ['token create', { name: 'token create', ttlMs: 3_600_000, label: '' }],
+    [
+      'agents revoke 00112233445566778899aabbccddeeff --reason sold',
+      { name: 'agents revoke', reason: 'sold' },
+    ],
+  ])('%s is understood', (line, command) => {
+    expect(parseCommand(line.split(' ').filter((word) => word !== ''))).toMatchObject({
+      ok: true,
+      value: command,
+    })
+  })
+
+  it('help names every setting and command', () => {
+    expect(helpText()).toMatch(/token create[\s\S]*VOUCH_COLLECTOR_LISTEN .*default 127\.0\.0\.1:7410/)
+  })
+})
+
+describe('settings', () => {
+  it.each<[Readonly<Record<string, string>>, string, RegExp]>([
+    [{ VOUCH_COLLECTOR_LISTN: 'x' }, 'CONFIG_UNKNOWN_KEY', /VOUCH_COLLECTOR_LISTEN/],
+    [{ VOUCH_COLLECTOR_LISTEN: '0.0.0.0:1' }, 'CONFIG_INVALID', /loopback/],
+    [{ VOUCH_TLS: 'on' }, 'CONFIG_MISSING', /VOUCH_TLS_CERT_FILE/],
+    [{ VOUCH_DATA_DIR: '' }, 'CONFIG_MISSING', /VOUCH_CLICKHOUSE_URL/],
+    [{ VOUCH_DATABASE_URL: '' }, 'CONFIG_MISSING', /VOUCH_DATABASE_URL/],
+    [{ VOUCH_DATABASE_URL: 'mysql://u:hidden@h/d' }, 'CONFIG_INVALID', /^(?!.*hidden)/],
+    [{ VOUCH_COLLECTOR_COMMIT_WAIT_MS: '1.5' }, 'CONFIG_INVALID', /VOUCH_COLLECTOR_COMMIT_WAIT_MS/],
+    [{ VOUCH_CONFIG_FILE: '/nowhere.yaml' }, 'CONFIG_INVALID', /nowhere/],
+  ])('%s', async (env, code, says) => {
+    const config = await loadConfig({ ...ENV, ...env })
+    expect(config).toMatchObject({ ok: false, fault: { code, message: expect.stringMatching(says) } })
+  })
+
+  it('are complete with two stores and a listener', async () => {
+    expect(await loadConfig(ENV)).toMatchObject({
+      ok: true,
+      value: { windowBatches: 32, batchBytesMax: 4_194_304 },
+    })
+  })
+})

@@ -124,6 +124,28 @@ describe('Idempotency-Key', () => {
   })
 })
 
+describe('many writes that wait for rating', () => {
+  it('leave reading and readiness as they are', async () => {
+    const accounts = Array.from({ length: 12 }, (_, index) => `waits-${index}`)
+    for (const account of accounts) await openAccount(fixture, account)
+    let open = () => undefined as void
+    fixture.rating.gate = new Promise((resolve) => {
+      open = resolve
+    })
+    const month = { year: 2026, month: 2 }
+    const runs = accounts.map((account) => fixture.send('POST', '/v1/invoice-runs', { account, month }))
+    const before = fixture.rating.requests.length
+    await expect.poll(() => fixture.rating.requests.length).toBeGreaterThan(before + 2)
+    const reads = Promise.all(['/readyz', '/v1/accounts'].map((path) => fixture.send('GET', path)))
+    const patience = new Promise<'late'>((resolve) => setTimeout(resolve, 2000, 'late'))
+    const answers = await Promise.race([reads, patience])
+    open()
+    fixture.rating.gate = undefined
+    expect(codes(await Promise.all(runs))).toEqual(Array(12).fill(200))
+    expect(answers === 'late' ? answers : codes(answers)).toEqual([200, 200])
+  })
+})
+
 describe('overlap', () => {
   it('of contracts is refused, also when twelve come at once', async () => {
     await fixture.send('POST', '/v1/accounts', { id: 'crowd', name: 'Crowd', timeZone: 'UTC' })

@@ -21,6 +21,7 @@ export interface Database extends Sql {
 /** Bounds of the pool. */
 export interface DatabaseOptions {
   readonly url: string
+  /** At least 2: some are kept for single statements. */
   readonly connectionsMax: number
   readonly logger: Logger
 }
@@ -28,12 +29,28 @@ export interface DatabaseOptions {
 const CONNECT_TIMEOUT_MS = 10_000
 const STATEMENT_TIMEOUT_MS = 60_000
 const LOCK_TIMEOUT_MS = 30_000
+/** One connection in so many serves single statements. */
+const STATEMENTS_SHARE = 4
 
-/** Opens a pool; connections are made on demand. */
+/**
+ * Opens the pools; connections are made on demand. Single statements have connections of their own: a
+ * transaction may wait for rating, and while many do, callers still authenticate, read, and see readiness.
+ */
 export function openDatabase({ url, connectionsMax, logger }: DatabaseOptions): Database {
+  const singles = Math.ceil(connectionsMax / STATEMENTS_SHARE)
+  const statements = openPool(url, singles, logger)
+  const transactions = openPool(url, connectionsMax - singles, logger)
+  return {
+    rows: (text, values) => run(statements, text, values),
+    transaction: (work) => transaction(transactions, work),
+    close: async () => void (await Promise.all([statements.end(), transactions.end()])),
+  }
+}
+
+function openPool(url: string, max: number, logger: Logger): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
-    max: connectionsMax,
+    max,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
     lock_timeout: LOCK_TIMEOUT_MS,
@@ -41,11 +58,7 @@ export function openDatabase({ url, connectionsMax, logger }: DatabaseOptions): 
   })
   // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
   pool.on('error', (error) => logger.warn({ error: error.message }, 'an idle database connection broke'))
-  return {
-    rows: (text, values) => run(pool, text, values),
-    transaction: (work) => transaction(pool, work),
-    close: () => pool.end(),
-  }
+  return pool
 }
 
 /** Runs `work` so that its failure undoes only itself, not the transaction around it. */

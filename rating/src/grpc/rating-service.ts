@@ -4,8 +4,8 @@ import {
   type GetEvidenceResponse,
   RatingService,
 } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
-import type { Result } from '@vouch/proto/kernel/fault.ts'
-import { addService, faultOfError, faultToStatus } from '@vouch/proto/wire/grpc.ts'
+import { FaultError, type Result, fail } from '@vouch/proto/kernel/fault.ts'
+import { addService, faultToStatus } from '@vouch/proto/wire/grpc.ts'
 import type { ChainLimits } from '../evidence/chain.ts'
 import { evidence } from '../evidence/evidence.ts'
 import type { Archive, Logger, UsageStore } from '../rate/ports.ts'
@@ -36,14 +36,21 @@ function unary<T>(
   answer: sendUnaryData<T>,
   logger: Logger,
 ): void {
-  const refuse = (fault: ReturnType<typeof faultOfError>): void => {
-    logger.warn({ method, code: fault.code }, fault.message)
-    answer(faultToStatus(fault))
-  }
+  const refuse = (error: unknown): void => answer(refusal(method, error, logger))
   run().then(
-    (result) => (result.ok ? answer(null, result.value) : refuse(result.fault)),
-    (error: unknown) => refuse(faultOfError(error)),
+    (result) => (result.ok ? answer(null, result.value) : refuse(new FaultError(result.fault))),
+    refuse,
   )
+}
+
+/** The status that ends a call. What nobody expected is logged whole, and the peer is told only that. */
+function refusal(method: string, error: unknown, logger: Logger): ReturnType<typeof faultToStatus> {
+  if (error instanceof FaultError) {
+    logger.warn({ method, code: error.fault.code }, error.fault.message)
+    return faultToStatus(error.fault)
+  }
+  logger.error({ method, err: error }, 'a call failed')
+  return faultToStatus(fail('INTERNAL', 'an unexpected error; the log of rating has it').fault)
 }
 
 async function streamEvidence(
@@ -58,9 +65,7 @@ async function streamEvidence(
     }
     call.end()
   } catch (error) {
-    const fault = faultOfError(error)
-    logger.warn({ method: 'GetEvidence', code: fault.code }, fault.message)
-    call.emit('error', faultToStatus(fault))
+    call.emit('error', refusal('GetEvidence', error, logger))
   }
 }
 

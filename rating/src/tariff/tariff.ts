@@ -28,6 +28,8 @@ export interface PricedTariff {
 
 const SCALE_MAX = 12
 const ITEMS_MAX = 1000
+/** A fault travels in a header, which is small. */
+const CAUSES_MAX = 20
 
 /** Collects the faults of a document instead of stopping at the first. */
 class Findings {
@@ -45,8 +47,8 @@ class Findings {
 }
 
 /**
- * Checks a tariff and joins each price with its item. Fault: TARIFF_INVALID with every single fault
- * in `causes`, each with a JSON pointer into the tariff and its own code.
+ * Checks a tariff and joins each price with its item. Fault: TARIFF_INVALID with the single faults,
+ * the first twenty, in `causes`, each with a JSON pointer into the tariff and its own code.
  */
 export function parseTariff(tariff: Tariff): Result<PricedTariff> {
   const findings = new Findings()
@@ -71,8 +73,11 @@ export function parseTariff(tariff: Tariff): Result<PricedTariff> {
   })
   const found = priced.filter((item) => item !== undefined)
   if (findings.faults.length > 0 || currency === undefined || amountRounding === undefined) {
-    const text = findings.faults.map((fault) => `${fault.pointer}: ${fault.message}`).join('; ')
-    return fail('TARIFF_INVALID', `tariff ${tariff.tariffId}: ${text}`, { causes: findings.faults })
+    const causes = findings.faults.slice(0, CAUSES_MAX)
+    const more = findings.faults.length - causes.length
+    const text = causes.map((fault) => `${fault.pointer}: ${fault.message}`).join('; ')
+    const rest = more === 0 ? '' : `; and ${more} more`
+    return fail('TARIFF_INVALID', `tariff ${tariff.tariffId}: ${text}${rest}`, { causes })
   }
   return ok({ tariffId: tariff.tariffId, version: tariff.version, currency, amountRounding, items: found })
 }

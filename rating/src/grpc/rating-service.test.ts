@@ -1,0 +1,70 @@
+import { create } from '@bufbuild/protobuf'
+import { Server, ServerCredentials, credentials } from '@grpc/grpc-js'
+import {
+  GetEvidenceRequestSchema,
+  GetUsageRequestSchema,
+  RateRequestSchema,
+  RatingService,
+} from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
+import { type Fault, unwrap } from '@vouch/proto/kernel/fault.ts'
+import { type Client, faultOfError, makeClient } from '@vouch/proto/wire/grpc.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Archive, UsageStore } from '../rate/ports.ts'
+import { TARIFF } from '../testing/test-proof.ts'
+import { bind } from './listen.ts'
+import { addRatingService } from './rating-service.ts'
+
+const REASON = new Error('column register is not text')
+const fails = async (): Promise<never> => {
+  throw REASON
+}
+const store: UsageStore = { streams: fails, records: fails }
+const archive: Archive = { find: fails, between: fails, batches: fails, definitions: fails, keys: fails }
+const logged: object[] = []
+const logger = { info: () => {}, warn: () => {}, error: (fields: object) => void logged.push(fields) }
+const period = { fromMs: 0n, toMs: 1n }
+
+let server: Server
+let client: Client<(typeof RatingService)['method']>
+beforeAll(async () => {
+  server = new Server()
+  addRatingService(server, { store, archive, limits: { linksMax: 1, runsMax: 1 }, logger })
+  const port = unwrap(await bind(server, '127.0.0.1:0', ServerCredentials.createInsecure()))
+  client = makeClient(RatingService, `127.0.0.1:${port}`, credentials.createInsecure())
+})
+afterAll(() => {
+  client.close()
+  server.forceShutdown()
+})
+
+const faultOf = async (call: Promise<unknown>): Promise<Fault> =>
+  call.then(() => expect.fail('the call should not succeed'), faultOfError)
+
+test.each([
+  ['GetUsage', async () => client.getUsage(create(GetUsageRequestSchema, { resource: 'host:a', period }))],
+  [
+    'Rate',
+    async () =>
+      client.rate(
+        create(RateRequestSchema, { period, tariff: TARIFF, assignments: [{ resource: 'host:a', period }] }),
+      ),
+  ],
+  [
+    'GetEvidence',
+    async () =>
+      Array.fromAsync(
+        client.getEvidence(create(GetEvidenceRequestSchema, { batchDigests: [new Uint8Array(32)] })),
+      ),
+  ],
+])('what nobody expected in %s is in the log whole, and the peer learns only that', async (method, call) => {
+  const { code, message } = await faultOf(call())
+  expect([code, message]).toEqual(['INTERNAL', 'an unexpected error; the log of rating has it'])
+  expect(logged.at(-1)).toEqual({ method, err: REASON })
+})
+
+test('a tariff with a thousand faults is refused as one, not as a broken call', async () => {
+  const items = Array.from({ length: 1000 }, (_, i) => ({ itemId: `item-${i}`, meter: 'x', unit: 'furlong' }))
+  const prices = items.map(({ itemId }) => ({ itemId }))
+  const request = create(RateRequestSchema, { period, tariff: { tariffId: 't', version: 1, items, prices } })
+  expect((await faultOf(client.rate(request))).code).toBe('TARIFF_INVALID')
+})

@@ -1,5 +1,4 @@
 import { sha256 } from '@vouch/proto/seal/seal.ts'
-import { STREAM_ID_BYTES } from '@vouch/proto/wire/body.ts'
 import type { Columns } from '@vouch/proto/wire/body.ts'
 import type { AdmittedBatch, KeyRow, StreamRow } from '../ports.ts'
 import {
@@ -21,6 +20,9 @@ export interface TableBlock {
   readonly chunks: readonly Uint8Array[]
 }
 
+/** Words of 32 bits in a stream's or run's id. */
+const ID_WORDS = 4
+
 type Readings = AdmittedBatch & { readonly columns: Columns }
 
 /** Columns of the readings of all batches that were taken, straight from their typed arrays. */
@@ -30,21 +32,23 @@ export function readingsBlock(batches: readonly AdmittedBatch[]): TableBlock {
   )
   const rows = taken.reduce((sum, { columns }) => sum + columns.timeMs.length, 0)
   if (rows === 0) return { table: 'readings', chunks: [] }
-  const stream = new Uint8Array(rows * STREAM_ID_BYTES)
-  const epoch = new BigUint64Array(rows)
-  const run = new Uint8Array(rows * STREAM_ID_BYTES)
-  const sequence = new BigUint64Array(rows)
+  const stream = new Uint32Array(rows * ID_WORDS)
+  const epoch = new Uint32Array(rows * 2)
+  const run = new Uint32Array(rows * ID_WORDS)
+  const sequence = new Uint32Array(rows * 2)
   const row = new Uint32Array(rows)
   let at = 0
   for (const { columns, runId, sequence: number } of taken) {
     const count = columns.timeMs.length
-    repeat(run, runId, at, count)
-    sequence.fill(number, at, at + count)
+    repeat(run, wordsOf(runId), at, count)
+    repeat(sequence, wordsOf(BigUint64Array.of(number)), at, count)
     for (let index = 0; index < count; index++) row[at + index] = index
+    const ids = wordsOf(columns.streamIds)
+    const epochs = wordsOf(columns.segmentEpoch)
     columns.segmentRows.forEach((length, segment) => {
-      const id = columns.segmentStream[segment]! * STREAM_ID_BYTES
-      repeat(stream, columns.streamIds.subarray(id, id + STREAM_ID_BYTES), at, length)
-      epoch.fill(columns.segmentEpoch[segment]!, at, at + length)
+      const id = columns.segmentStream[segment]! * ID_WORDS
+      repeat(stream, ids.subarray(id, id + ID_WORDS), at, length)
+      repeat(epoch, epochs.subarray(segment * 2, segment * 2 + 2), at, length)
       at += length
     })
   }
@@ -54,26 +58,33 @@ export function readingsBlock(batches: readonly AdmittedBatch[]): TableBlock {
     parts: taken.flatMap(({ columns }) => numbers(name, type, pick(columns)).parts),
   })
   const chunks = nativeBlock(rows, [
-    { name: 'stream', type: 'FixedString(16)', parts: [stream] },
+    numbers('stream', 'FixedString(16)', stream),
     numbers('epoch', 'UInt64', epoch),
     joined('time', "DateTime64(3, 'UTC')", ({ timeMs }) => timeMs),
     joined('register', 'UInt64', ({ register }) => register),
     joined('span_ms', 'UInt32', ({ spanMs }) => spanMs),
-    { name: 'run', type: 'FixedString(16)', parts: [run] },
+    numbers('run', 'FixedString(16)', run),
     numbers('sequence', 'UInt64', sequence),
     numbers('row', 'UInt32', row),
   ])
   return { table: 'readings', chunks }
 }
 
-/** Writes 16 bytes `count` times from row `at`, doubling what is there. */
-function repeat(out: Uint8Array, id: Uint8Array, at: number, count: number): void {
-  const start = at * STREAM_ID_BYTES
-  const end = start + count * STREAM_ID_BYTES
-  out.set(id, start)
-  for (let filled = STREAM_ID_BYTES; start + filled < end; filled *= 2) {
-    out.copyWithin(start + filled, start, Math.min(start + filled, end - filled))
+/** Writes a value of some words `count` times from row `at`. Segments are short: a loop beats a copy. */
+function repeat(out: Uint32Array, value: Uint32Array, at: number, count: number): void {
+  const width = value.length
+  for (let index = 0; index < width; index++) {
+    const word = value[index]!
+    const end = (at + count) * width
+    for (let position = at * width + index; position < end; position += width) out[position] = word
   }
+}
+
+/** The same bytes as words of 32 bits; copied where they do not lie on a word's boundary. */
+function wordsOf(values: Uint8Array | BigUint64Array): Uint32Array {
+  const { buffer, byteOffset, byteLength } = values
+  if (byteOffset % 4 === 0) return new Uint32Array(buffer, byteOffset, byteLength / 4)
+  return new Uint32Array(Uint8Array.from(new Uint8Array(buffer, byteOffset, byteLength)).buffer)
 }
 
 /** The signed archive of every batch of the chain, taken or quarantined. */

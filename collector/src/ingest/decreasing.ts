@@ -3,7 +3,6 @@ import type { Result } from '@vouch/proto/kernel/fault.ts'
 import { STREAM_ID_BYTES } from '@vouch/proto/wire/body.ts'
 import type { Columns } from '@vouch/proto/wire/body.ts'
 import type { EpochKey, LastReading } from '../ports.ts'
-import { streamKey } from './validate.ts'
 
 /** First and last reading of one segment. */
 export interface SegmentEnds extends EpochKey {
@@ -13,12 +12,13 @@ export interface SegmentEnds extends EpochKey {
   readonly last: LastReading
 }
 
-/** The ends of every segment; within a segment nothing can decrease. */
-export function segmentEnds(columns: Columns): SegmentEnds[] {
+/** The ends of every segment; within a segment nothing can decrease. `keys` name the batch's streams. */
+export function segmentEnds(columns: Columns, keys: readonly string[]): SegmentEnds[] {
   const ends: SegmentEnds[] = []
   let at = 0
   columns.segmentRows.forEach((rows, segment) => {
-    const offset = columns.segmentStream[segment]! * STREAM_ID_BYTES
+    const stream = columns.segmentStream[segment]!
+    const offset = stream * STREAM_ID_BYTES
     const streamId = columns.streamIds.subarray(offset, offset + STREAM_ID_BYTES)
     const epoch = columns.segmentEpoch[segment]!
     const reading = (row: number): LastReading => ({
@@ -28,7 +28,7 @@ export function segmentEnds(columns: Columns): SegmentEnds[] {
     ends.push({
       streamId,
       epoch,
-      key: `${streamKey(streamId)}${epoch}`,
+      key: `${keys[stream]}${epoch}`,
       first: reading(at),
       last: reading(at + rows - 1),
     })
@@ -43,7 +43,7 @@ export function segmentEnds(columns: Columns): SegmentEnds[] {
  */
 export function checkRising(
   ends: readonly SegmentEnds[],
-  newest: { get(key: string): LastReading | undefined },
+  newest: ReadonlyMap<string, LastReading>,
 ): Result<ReadonlyMap<string, LastReading>> {
   const after = new Map<string, LastReading>()
   for (const { key, streamId, first, last } of ends) {

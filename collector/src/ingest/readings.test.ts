@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import type { LastReading } from '../ports.ts'
 import { compareClocks } from './clock.ts'
 import { checkRising, segmentEnds } from './decreasing.ts'
-import { streamKey, validateReadings } from './validate.ts'
+import { streamKey, streamKeys, validateReadings } from './validate.ts'
 
 const NOW_MS = 1_800_000_000_000
 const LIMITS = { futureMaxMs: 1_000, ageMaxMs: 86_400_000, spanMaxMs: 3_600_000 }
@@ -58,7 +58,9 @@ describe('readings', () => {
     ],
     ['READING_MALFORMED', { ...columns([[now, 1n]]), losses: [create(LossSchema, { toMs: now + 1_001n })] }],
   ])('%s', (code, given) => {
-    expect(validateReadings(given, DECLARED, NOW_MS, LIMITS)).toMatchObject({ fault: { code } })
+    expect(validateReadings(given, streamKeys(given), DECLARED, NOW_MS, LIMITS)).toMatchObject({
+      fault: { code },
+    })
   })
 
   it('are taken up to both bounds', () => {
@@ -66,7 +68,10 @@ describe('readings', () => {
       [now - 86_400_000n, 1n, 3_600_000],
       [now + 1_000n, 2n],
     ])
-    expect(validateReadings(given, DECLARED, NOW_MS, LIMITS)).toEqual({ ok: true, value: undefined })
+    expect(validateReadings(given, streamKeys(given), DECLARED, NOW_MS, LIMITS)).toEqual({
+      ok: true,
+      value: undefined,
+    })
   })
 })
 
@@ -88,7 +93,10 @@ describe('registers rise', () => {
     ],
     ['a new epoch', undefined, [[1n, 0n]], true],
   ])('%s', (_, known, rows, fine) => {
-    const result = checkRising(segmentEnds(columns(rows)), { get: () => known })
+    const result = checkRising(
+      segmentEnds(columns(rows), ['s']),
+      new Map(known === undefined ? [] : [['s1', known]]),
+    )
     expect(result.ok || result.fault.code).toBe(fine || 'READING_DECREASING')
   })
 
@@ -105,7 +113,7 @@ describe('registers rise', () => {
         for (const pick of picks) {
           const from = pick % rows.length
           const part = rows.slice(from, from + 1 + (pick % 3))
-          const result = checkRising(segmentEnds(columns(part)), newest)
+          const result = checkRising(segmentEnds(columns(part), ['s']), newest)
           expect(result.ok).toBe(true)
           if (result.ok) for (const [key, reading] of result.value) newest.set(key, reading)
         }

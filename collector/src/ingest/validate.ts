@@ -19,6 +19,14 @@ export function streamKey(id: Uint8Array): string {
   return Buffer.from(id.buffer, id.byteOffset, id.byteLength).toString('latin1')
 }
 
+/** The keys of all streams of a batch, in its order. */
+export function streamKeys({ streamIds }: Columns): string[] {
+  const joined = streamKey(streamIds)
+  return Array.from({ length: joined.length / STREAM_ID_BYTES }, (_, index) =>
+    joined.slice(index * STREAM_ID_BYTES, (index + 1) * STREAM_ID_BYTES),
+  )
+}
+
 /**
  * Checks decoded readings against the streams declared, the clock and the bounds. Segments ascend in
  * time, so their ends stand for all of their readings.
@@ -26,16 +34,15 @@ export function streamKey(id: Uint8Array): string {
  */
 export function validateReadings(
   columns: Columns,
+  keys: readonly string[],
   declared: { has(key: string): boolean },
   nowMs: number,
   limits: ReadingLimits,
 ): Result<void> {
-  const undeclared = undeclaredStream(columns, declared)
+  const undeclared = keys.find((key) => !declared.has(key))
   if (undeclared !== undefined) {
-    return fail(
-      'STREAM_UNDECLARED',
-      `stream ${undeclared} was not declared on this connection; declare it first`,
-    )
+    const name = Buffer.from(undeclared, 'latin1').toHex()
+    return fail('STREAM_UNDECLARED', `stream ${name} was not declared on this connection; declare it first`)
   }
   const latest = BigInt(nowMs + limits.futureMaxMs)
   const earliest = BigInt(Math.max(0, nowMs - limits.ageMaxMs))
@@ -70,14 +77,6 @@ export function validateReadings(
     )
   }
   return ok(undefined)
-}
-
-function undeclaredStream(columns: Columns, declared: { has(key: string): boolean }): string | undefined {
-  for (let at = 0; at < columns.streamIds.length; at += STREAM_ID_BYTES) {
-    const id = columns.streamIds.subarray(at, at + STREAM_ID_BYTES)
-    if (!declared.has(streamKey(id))) return id.toHex()
-  }
-  return undefined
 }
 
 /** Text of a time that may be beyond what a calendar can show. */

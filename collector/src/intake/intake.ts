@@ -13,7 +13,7 @@ import { checkRising, segmentEnds } from '../ingest/decreasing.ts'
 import type { SegmentEnds } from '../ingest/decreasing.ts'
 import { judge } from '../ingest/sequence.ts'
 import type { Claim, Verdict } from '../ingest/sequence.ts'
-import { validateReadings } from '../ingest/validate.ts'
+import { streamKeys, validateReadings } from '../ingest/validate.ts'
 import type { ReadingLimits } from '../ingest/validate.ts'
 import type { AgentKeyState, Archive, Hex, LastReading, Logger, Telemetry } from '../ports.ts'
 import type { Committer, Delivery, Pending } from './committer.ts'
@@ -57,6 +57,8 @@ export interface IntakeDeps {
 }
 
 const ORPHANS_MAX = 1_000
+/** Epochs asked for in one query: over HTTP they are part of the URL. */
+const RECALL_MAX = 200
 
 /** A batch refused for want of the one before it: since when, and over which connections. */
 interface Orphan {
@@ -207,32 +209,44 @@ export class Intake {
       const message = `the host's clock is ${-clock.offsetMs} ms ahead of the collector's; synchronise both`
       return ok({ columns, fault: fail('CLOCK_OFFSET', message).fault })
     }
-    const valid = validateReadings(columns, connection.declared, receivedMs, this.#deps.limits)
+    const keys = streamKeys(columns)
+    const valid = validateReadings(columns, keys, connection.declared, receivedMs, this.#deps.limits)
     if (!valid.ok) return ok({ columns, fault: valid.fault })
-    return this.#checkRising(columns)
+    return this.#checkRising(columns, keys)
   }
 
-  async #checkRising(columns: Columns): Promise<Result<{ columns: Columns; fault: Fault | undefined }>> {
-    const ends = segmentEnds(columns)
-    const recalled = await this.#recall(ends)
-    if (!recalled.ok) return recalled
-    const rising = checkRising(ends, this.#newest)
+  async #checkRising(
+    columns: Columns,
+    keys: readonly string[],
+  ): Promise<Result<{ columns: Columns; fault: Fault | undefined }>> {
+    const ends = segmentEnds(columns, keys)
+    const newest = await this.#recall(ends)
+    if (!newest.ok) return newest
+    const rising = checkRising(ends, newest.value)
     if (!rising.ok) return ok({ columns, fault: rising.fault })
     for (const [key, reading] of rising.value) this.#newest.set(key, reading)
     return ok({ columns, fault: undefined })
   }
 
-  /** Fetches the newest readings of epochs that are not in memory. */
-  async #recall(ends: readonly SegmentEnds[]): Promise<Result<void>> {
-    const unknown = ends.filter(({ key }) => !this.#newest.has(key))
-    if (unknown.length === 0) return ok(undefined)
-    const readings = await this.#deps.archive.lastReadings(unknown)
-    if (!readings.ok) return readings
-    unknown.forEach(({ key }, index) => {
-      const reading = readings.value[index]
-      if (reading !== undefined && !this.#newest.has(key)) this.#newest.set(key, reading)
-    })
-    return ok(undefined)
+  /** The newest readings of these epochs, from memory or from the archive. */
+  async #recall(ends: readonly SegmentEnds[]): Promise<Result<Map<string, LastReading>>> {
+    const newest = new Map<string, LastReading>()
+    const unknown: SegmentEnds[] = []
+    for (const end of ends) {
+      const known = this.#newest.get(end.key)
+      if (known === undefined) unknown.push(end)
+      else newest.set(end.key, known)
+    }
+    for (let from = 0; from < unknown.length; from += RECALL_MAX) {
+      const asked = unknown.slice(from, from + RECALL_MAX)
+      const readings = await this.#deps.archive.lastReadings(asked)
+      if (!readings.ok) return readings
+      asked.forEach(({ key }, index) => {
+        const reading = readings.value[index]
+        if (reading !== undefined) newest.set(key, reading)
+      })
+    }
+    return ok(newest)
   }
 
   #describe(

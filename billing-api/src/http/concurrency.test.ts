@@ -146,6 +146,27 @@ describe('many writes that wait for rating', () => {
   })
 })
 
+describe('a write whose connection breaks while it waits for rating', () => {
+  it('changes nothing, says so, and can be sent again', async () => {
+    await openAccount(fixture, 'broken')
+    let open = () => undefined as void
+    fixture.rating.gate = new Promise((resolve) => {
+      open = resolve
+    })
+    const body = { account: 'broken', month: { year: 2026, month: 2 } }
+    const options = { idempotencyKey: 'key-broken' }
+    const first = fixture.send('POST', '/v1/invoice-runs', body, options)
+    await expect.poll(() => fixture.rating.requests.at(-1)?.assignments[0]?.resource).toBe('host:broken')
+    await fixture.owner.query(
+      "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'vouch-billing' AND datname = current_database()",
+    )
+    open()
+    fixture.rating.gate = undefined
+    const second = async () => codes([await fixture.send('POST', '/v1/invoice-runs', body, options)])
+    expect([codes([await first]), await second()]).toEqual([['STORE_UNAVAILABLE'], [200]])
+  })
+})
+
 describe('overlap', () => {
   it('of contracts is refused, also when twelve come at once', async () => {
     await fixture.send('POST', '/v1/accounts', { id: 'crowd', name: 'Crowd', timeZone: 'UTC' })

@@ -222,6 +222,11 @@ describe('bad input', () => {
     expect(body['detail']).toContain('did you mean id?')
   })
 
+  it('says in words what a field takes', async () => {
+    const { body } = await fixture.send('POST', '/v1/accounts', { ...account, id: 'ACME' })
+    expect(body['detail']).toMatch(/^id takes: Lower-case letters, digits/)
+  })
+
   it('needs JSON and an Idempotency-Key', async () => {
     const typed = await fixture.send('POST', '/v1/accounts', 'id: a', { contentType: 'text/yaml' })
     const keyless = await fixture.send('POST', '/v1/accounts', account, { idempotencyKey: null })

@@ -1,8 +1,35 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Type } from '@fastify/type-provider-typebox'
+import type { Static } from '@fastify/type-provider-typebox'
 import { FAULTS, FaultError, fail } from '@vouch/proto/kernel/fault.ts'
 import type { Fault } from '@vouch/proto/kernel/fault.ts'
 import type { Logger } from '../ports.ts'
-import type { ProblemDocument } from './schemas.ts'
+
+/** A problem document, RFC 9457. */
+export const Problem = Type.Object(
+  {
+    type: Type.String(),
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: Type.String(),
+    code: Type.String({ description: 'From the closed list of faults' }),
+    remedy: Type.String(),
+    instance: Type.String(),
+    pointer: Type.Optional(Type.String()),
+    errors: Type.Optional(
+      Type.Array(
+        Type.Object(
+          { code: Type.String(), detail: Type.String(), pointer: Type.Optional(Type.String()) },
+          { additionalProperties: false },
+        ),
+      ),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+/** A problem document. */
+type ProblemDocument = Static<typeof Problem>
 
 /** What Fastify refuses before an operation sees it, by its error code. */
 const FRAMEWORK: Readonly<Record<string, Fault>> = {

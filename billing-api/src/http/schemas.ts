@@ -12,13 +12,17 @@ export const Slug = Type.String({
 })
 
 /** Ids that the service makes. */
-export const Uuid = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' })
+export const Uuid = Type.String({
+  pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$',
+  description: 'UUID as the service gave it, in lower case',
+})
 
 /** A name as people write it: one line, and nothing in it that hides or turns around the rest. */
 export const Name = Type.String({
   minLength: 1,
   maxLength: 200,
   pattern: '^[^\\s\\p{Cc}\\p{Bidi_Control}][^\\p{Cc}\\p{Zl}\\p{Zp}\\p{Bidi_Control}]*$',
+  description: 'One line of text, without control characters and marks that turn its direction',
 })
 
 /** An instant, RFC 3339. */
@@ -272,29 +276,3 @@ export function PageReply<T extends TSchema>(item: T) {
   const page = Type.Object({ items: Type.Array(item), next: Type.Optional(Type.String()) }, closed)
   return Type.Unsafe<{ items: Static<T>[]; next?: string }>(page)
 }
-
-/** A problem document, RFC 9457. */
-export const Problem = Type.Object(
-  {
-    type: Type.String(),
-    title: Type.String(),
-    status: Type.Integer(),
-    detail: Type.String(),
-    code: Type.String({ description: 'From the closed list of faults' }),
-    remedy: Type.String(),
-    instance: Type.String(),
-    pointer: Type.Optional(Type.String()),
-    errors: Type.Optional(
-      Type.Array(
-        Type.Object(
-          { code: Type.String(), detail: Type.String(), pointer: Type.Optional(Type.String()) },
-          closed,
-        ),
-      ),
-    ),
-  },
-  closed,
-)
-
-/** A problem document. */
-export type ProblemDocument = Static<typeof Problem>

@@ -8,8 +8,7 @@ import type { JsonValue } from '@vouch/proto/kernel/json.ts'
 import { metered } from './metrics.ts'
 import { OPERATIONS } from './operations.ts'
 import type { Services } from './operation.ts'
-import { sendProblem } from './problem.ts'
-import { Problem } from './schemas.ts'
+import { Problem, sendProblem } from './problem.ts'
 import { compileValidator } from './validation.ts'
 
 /** Certificate and key, PEM. */

@@ -38,7 +38,10 @@ function faultsOf(schema: TSchema, error: TLocalizedValidationError): Fault[] {
       }).fault,
     ]
   }
-  return [fail('FIELD_INVALID', `${subject} ${error.message}`, { pointer: place }).fault]
+  const { description } = memberAt(schema, place.split('/').slice(1))
+  const rule =
+    error.keyword === 'pattern' && description !== undefined ? `takes: ${description}` : error.message
+  return [fail('FIELD_INVALID', `${subject} ${rule}`, { pointer: place }).fault]
 }
 
 function unknownField(schema: TSchema, place: string, name: string): Fault {
@@ -50,6 +53,7 @@ function unknownField(schema: TSchema, place: string, name: string): Fault {
 }
 
 interface ObjectOrArray {
+  readonly description?: string
   readonly properties?: Readonly<Record<string, ObjectOrArray>>
   readonly items?: ObjectOrArray
 }

@@ -56,7 +56,9 @@ function openPool(url: string, max: number, logger: Logger): pg.Pool {
     lock_timeout: LOCK_TIMEOUT_MS,
     application_name: 'vouch-billing',
   })
-  // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
+  // Without listeners a connection that breaks would end the process. An idle one is replaced at the next use;
+  // one in a transaction is found broken by its next statement.
+  pool.on('connect', (client) => client.on('error', () => undefined))
   pool.on('error', (error) => logger.warn({ error: error.message }, 'an idle database connection broke'))
   return pool
 }

@@ -1,3 +1,4 @@
+import { address, isLoopback } from '@vouch/proto/kernel/address.ts'
 import {
   choice,
   defineConfig,
@@ -12,9 +13,6 @@ import type { Config } from '@vouch/proto/kernel/config.ts'
 import { fail } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import type { JsonValue } from '@vouch/proto/kernel/json.ts'
-
-const address = text({ pattern: /^(?:\[[0-9A-Fa-f:]+\]|[A-Za-z0-9.-]+):\d{1,5}$/ })
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\]):\d+$/
 
 const SETTINGS = defineConfig({
   listen: {
@@ -127,7 +125,7 @@ export function readBillingConfig(
       'set VOUCH_TLS_CERT_FILE and VOUCH_TLS_KEY_FILE, or VOUCH_TLS=off on loopback',
     )
   }
-  const open = [listen, ratingUrl].find((place) => !LOOPBACK.test(place))
+  const open = [listen, ratingUrl].find((place) => !isLoopback(place))
   if (tls === 'off' && open !== undefined) {
     return fail('CONFIG_INVALID', `VOUCH_TLS=off is for loopback only, and ${open} is not`, {
       pointer: 'VOUCH_TLS',

@@ -1,3 +1,4 @@
+import { address, isLoopback } from '@vouch/proto/kernel/address.ts'
 import {
   type Config,
   choice,
@@ -12,7 +13,6 @@ import {
 import { type Result, fail } from '@vouch/proto/kernel/fault.ts'
 import type { JsonValue } from '@vouch/proto/kernel/json.ts'
 
-const address = text({ pattern: /^(?:\[[0-9A-Fa-f:]+\]|[A-Za-z0-9.-]+):\d{1,5}$/ })
 const DAY_MS = 86_400_000
 
 const SETTINGS = defineConfig({
@@ -204,9 +204,4 @@ export function readCollectorConfig(
 /** The settings as text for --help. */
 export function describeCollectorConfig(): string {
   return describeConfig(SETTINGS)
-}
-
-/** True for 127.0.0.0/8, ::1 and localhost, with a port. */
-export function isLoopback(listen: string): boolean {
-  return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\]):\d+$/.test(listen)
 }

@@ -1,12 +1,13 @@
 import type { Server } from '@grpc/grpc-js'
 import { fail, unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Fault } from '@vouch/proto/kernel/fault.ts'
+import { bind, serverCredentials } from '@vouch/proto/wire/listen.ts'
 import type { ClickHouseFactory } from './clickhouse/connect.ts'
 import { openStore } from './clickhouse/store.ts'
 import type { ClickHouseStore } from './clickhouse/store.ts'
 import { SYSTEM_CLOCK } from './clock.ts'
 import type { CollectorConfig } from './config.ts'
-import { bind, createGrpcServer, serverCredentials } from './grpc/server.ts'
+import { createGrpcServer } from './grpc/server.ts'
 import { createMetrics } from './http/metrics.ts'
 import { serveProbes } from './http/probes.ts'
 import type { AgentSummary, Archive, Clock, Logger } from './ports.ts'
@@ -113,9 +114,8 @@ async function start(
     const ready = async (): Promise<boolean> => (await obstacles()).length === 0
     const archive = wrapArchive(store.archive)
     const services = addServices(server, { config, archive, fleet, signer, logger, telemetry, clock, ready })
-    const address = unwrap(
-      await bind(server, config.listen, unwrap(await serverCredentials(config.listen, config))),
-    )
+    const credentials = unwrap(await serverCredentials(config.listen, config))
+    const address = unwrap(await bind(server, config.listen, credentials, 'VOUCH_COLLECTOR_LISTEN'))
     const probes =
       config.httpListen === undefined
         ? undefined

@@ -1,3 +1,4 @@
+import { address } from '@vouch/proto/kernel/address.ts'
 import {
   type Config,
   choice,
@@ -11,8 +12,6 @@ import {
 } from '@vouch/proto/kernel/config.ts'
 import { type Result, fail } from '@vouch/proto/kernel/fault.ts'
 import type { JsonValue } from '@vouch/proto/kernel/json.ts'
-
-const address = text({ pattern: /^(?:\[[0-9A-Fa-f:]+\]|[A-Za-z0-9.-]+):\d{1,5}$/ })
 
 const SETTINGS = defineConfig({
   listen: {

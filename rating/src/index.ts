@@ -1,11 +1,11 @@
 import { Server } from '@grpc/grpc-js'
 import type { ClickHouseClient } from '@clickhouse/client'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
+import { bind, serverCredentials } from '@vouch/proto/wire/listen.ts'
 import { createArchive } from './clickhouse/archive.ts'
 import { createReader } from './clickhouse/reader.ts'
 import { createUsageStore } from './clickhouse/usage-store.ts'
 import type { RatingConfig } from './config.ts'
-import { bind, serverCredentials } from './grpc/listen.ts'
 import { addRatingService } from './grpc/rating-service.ts'
 import { serveProbes } from './http/probes.ts'
 import type { Logger } from './rate/ports.ts'
@@ -45,8 +45,7 @@ export function createRating({ config, clickhouse, logger }: RatingOptions): Rat
   return {
     start: async () => {
       const credentials = unwrap(await serverCredentials(config.listen, config))
-      const port = unwrap(await bind(server, config.listen, credentials))
-      const address = config.listen.replace(/:\d+$/, `:${port}`)
+      const address = unwrap(await bind(server, config.listen, credentials, 'VOUCH_RATING_LISTEN'))
       const probes =
         config.httpListen === undefined ? undefined : unwrap(await serveProbes(config.httpListen, reader))
       if (probes !== undefined) stopProbes = probes.stop

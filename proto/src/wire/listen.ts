@@ -42,22 +42,24 @@ export async function serverCredentials(
   }
 }
 
-/** Binds a server; port 0 takes a free one. Gives the address with its real port. Fault: PORT_IN_USE. */
+/**
+ * Binds a server; port 0 takes a free one. Gives the address with its real port. Fault: PORT_IN_USE.
+ *
+ * @param setting the variable that sets `listen`, for the message.
+ */
 export async function bind(
   server: Server,
   listen: string,
   credentials: ServerCredentials,
+  setting: string,
 ): Promise<Result<string>> {
   return new Promise((resolve) => {
     server.bindAsync(listen, credentials, (error, port) => {
       if (error === null) resolve(ok(withPort(listen, port)))
-      else
-        resolve(
-          fail(
-            'PORT_IN_USE',
-            `cannot listen on ${listen} (${reasonOf(error.message)}); choose another address`,
-          ),
-        )
+      else {
+        const why = `cannot listen on ${listen} (${reasonOf(error.message)})`
+        resolve(fail('PORT_IN_USE', `${why}; set ${setting} to a free address`))
+      }
     })
   })
 }

@@ -1,3 +1,4 @@
+import { isLoopback } from '@vouch/proto/kernel/address.ts'
 import { readFile } from 'node:fs/promises'
 import { create } from '@bufbuild/protobuf'
 import { credentials } from '@grpc/grpc-js'
@@ -11,7 +12,6 @@ import type { Period } from '@vouch/proto/kernel/period.ts'
 import { faultOfError, makeClient } from '@vouch/proto/wire/grpc.ts'
 import type { RatingConfig } from '../config.ts'
 import { textTable } from '../verify/text-table.ts'
-import { isLoopback } from './listen.ts'
 
 /** Asks the running service for usage and gives a table. Throws a FaultError. */
 export async function printUsage(

@@ -11,7 +11,7 @@ import { type Client, faultOfError, makeClient } from '@vouch/proto/wire/grpc.ts
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Archive, UsageStore } from '../rate/ports.ts'
 import { TARIFF } from '../testing/test-proof.ts'
-import { bind } from './listen.ts'
+import { bind } from '@vouch/proto/wire/listen.ts'
 import { addRatingService } from './rating-service.ts'
 
 const REASON = new Error('column register is not text')
@@ -29,8 +29,8 @@ let client: Client<(typeof RatingService)['method']>
 beforeAll(async () => {
   server = new Server()
   addRatingService(server, { store, archive, limits: { linksMax: 1, runsMax: 1 }, logger })
-  const port = unwrap(await bind(server, '127.0.0.1:0', ServerCredentials.createInsecure()))
-  client = makeClient(RatingService, `127.0.0.1:${port}`, credentials.createInsecure())
+  const address = unwrap(await bind(server, '127.0.0.1:0', ServerCredentials.createInsecure(), 'none'))
+  client = makeClient(RatingService, address, credentials.createInsecure())
 })
 afterAll(() => {
   client.close()

@@ -141,6 +141,8 @@ export interface AgentKeyState {
 
 /** An agent with its keys by key id. */
 export interface AgentRecord {
+  /** What it is enrolled for: it may meter this and what lies below. */
+  readonly resource: string
   readonly state: AgentState
   readonly reason: string
   readonly keys: ReadonlyMap<Hex, AgentKeyState>

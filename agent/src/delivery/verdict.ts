@@ -4,7 +4,7 @@ import type { FaultCode } from '@vouch/proto/kernel/fault.ts'
 const FINAL: ReadonlySet<FaultCode> = new Set<FaultCode>([
   ...(['TOKEN_UNKNOWN', 'TOKEN_SPENT', 'TOKEN_EXPIRED', 'AGENT_UNKNOWN', 'AGENT_REVOKED'] as const),
   ...(['AGENT_QUARANTINED', 'KEY_UNKNOWN', 'KEY_RETIRED', 'SIGNATURE_INVALID', 'SEQUENCE_FORK'] as const),
-  ...(['CHAIN_BROKEN', 'BATCH_TOO_LARGE', 'BATCH_MALFORMED', 'UNSUPPORTED'] as const),
+  ...(['CHAIN_BROKEN', 'BATCH_TOO_LARGE', 'BATCH_MALFORMED', 'UNSUPPORTED', 'FORBIDDEN'] as const),
 ])
 
 /** Whether the agent waits for somebody to act, asking again rarely, instead of trying again soon. */

@@ -137,13 +137,16 @@ describe('rotated keys', () => {
 
 describe('definitions', () => {
   it.each<[FaultCode, (agent: TestAgent) => ReturnType<TestAgent['define']>[]]>([
-    ['FIELD_INVALID', (agent) => [{ ...agent.stream, resource: 'host:other' }]],
+    ['FIELD_INVALID', (agent) => [{ ...agent.stream, resource: 'host:test/other' }]],
     ['FIELD_INVALID', (agent) => [agent.define('a b', 'host.uptime', 's')]],
-    ['METER_UNKNOWN', (agent) => [agent.define('host:x', 'Nope', 's')]],
-    ['UNIT_MISMATCH', (agent) => [agent.define('host:x', 'host.uptime', 'ms')]],
+    ['FORBIDDEN', (agent) => [agent.define('host:other', 'host.uptime', 's')]],
+    ['FORBIDDEN', (agent) => [agent.define('host:test2', 'host.uptime', 's')]],
+    ['METER_UNKNOWN', (agent) => [agent.define('host:test', 'Nope', 's')]],
+    ['UNIT_MISMATCH', (agent) => [agent.define('host:test', 'host.uptime', 'ms')]],
     [
       'QUOTA_EXCEEDED',
-      (agent) => Array.from({ length: 11 }, (_, index) => agent.define(`host:${index}`, 'host.uptime', 's')),
+      (agent) =>
+        Array.from({ length: 11 }, (_, index) => agent.define(`host:test/part:${index}`, 'host.uptime', 's')),
     ],
   ])('%s', async (code, streams) => {
     const agent = await vouch.enrol()

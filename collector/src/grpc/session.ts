@@ -117,8 +117,9 @@ export class Session implements Connection, Endable {
   /** Takes definitions; returns those that are new or changed. Faults: as declareStream, QUOTA_EXCEEDED. */
   declare(definitions: readonly StreamDefinition[]): Result<StreamRow[]> {
     const rows: StreamRow[] = []
+    const owner = { agentId: this.lane.agentId, resource: this.#agent.resource }
     for (const definition of definitions) {
-      const row = declareStream(definition, this.lane.agentId, this.#deps.now())
+      const row = declareStream(definition, owner, this.#deps.now())
       if (!row.ok) return row
       const key = streamKey(definition.streamId)
       const attributes = JSON.stringify(definition.attributes)

@@ -3,7 +3,7 @@ import type { StreamDefinition } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb
 import { equalBytes } from '@vouch/proto/kernel/bytes.ts'
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
-import { parseResourceId } from '@vouch/proto/kernel/id.ts'
+import { isSameOrDescendant, parseResourceId } from '@vouch/proto/kernel/id.ts'
 import { parseMeter } from '@vouch/proto/kernel/meter.ts'
 import type { MeterKind } from '@vouch/proto/kernel/meter.ts'
 import { streamId } from '@vouch/proto/seal/stream.ts'
@@ -13,16 +13,24 @@ const KINDS: ReadonlyMap<RegisterKind, MeterKind> = new Map([
   [RegisterKind.COUNTER, 'counter'],
   [RegisterKind.INTEGRAL, 'integral'],
 ])
+/** Who declares, and what it may meter. */
+export interface Owner {
+  /** 16 bytes. */
+  readonly agentId: Uint8Array
+  /** The resource that it was enrolled for. */
+  readonly resource: string
+}
+
 const ATTRIBUTES_MAX = 32
 const ATTRIBUTE_CHARACTERS_MAX = 256
 
 /**
- * Checks a stream's definition: its id commits to its fields, its meter and unit are known.
- * Faults: FIELD_INVALID, METER_UNKNOWN, UNIT_UNKNOWN, UNIT_MISMATCH.
+ * Checks a stream's definition: its id commits to its fields, its meter and unit are known, and it lies within
+ * what the agent was enrolled for. Faults: FIELD_INVALID, FORBIDDEN, METER_UNKNOWN, UNIT_UNKNOWN, UNIT_MISMATCH.
  */
 export function declareStream(
   definition: StreamDefinition,
-  agentId: Uint8Array,
+  { agentId, resource: own }: Owner,
   nowMs: number,
 ): Result<StreamRow> {
   const { resource, meter, unit, kind, attributes } = definition
@@ -32,6 +40,10 @@ export function declareStream(
   }
   const path = parseResourceId(resource)
   if (!path.ok) return path
+  if (!isSameOrDescendant(resource, own)) {
+    const where = `${resource} is not ${own} nor below it, which this agent was enrolled for`
+    return fail('FORBIDDEN', `stream ${meter}: ${where}; enrol an agent for it`)
+  }
   const named = parseMeter(meter, unit, growth)
   if (!named.ok) return named
   const entries = Object.entries(attributes)

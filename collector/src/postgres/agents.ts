@@ -3,6 +3,7 @@ import type { Pool } from 'pg'
 import type { AgentKeyState, AgentRecord, AgentState, AgentSummary } from '../ports.ts'
 
 interface KeyRow {
+  readonly resource: string
   readonly state: AgentState
   readonly reason: string
   readonly key_id: Buffer
@@ -15,7 +16,7 @@ const MILLISECONDS = (column: string) => `floor(extract(epoch FROM ${column}) * 
 /** An agent with all of its keys. Throws AGENT_UNKNOWN. */
 export async function readAgent(pool: Pool, agentId: Uint8Array): Promise<AgentRecord> {
   const { rows } = await pool.query<KeyRow>(
-    `SELECT state, reason, key_id, public_key, ${MILLISECONDS('retired_at')} AS retired_ms
+    `SELECT resource, state, reason, key_id, public_key, ${MILLISECONDS('retired_at')} AS retired_ms
      FROM fleet.agents JOIN fleet.agent_keys USING (agent_id) WHERE agent_id = $1`,
     [Buffer.from(agentId)],
   )
@@ -29,7 +30,7 @@ export async function readAgent(pool: Pool, agentId: Uint8Array): Promise<AgentR
       retiredMs: row.retired_ms === null ? undefined : Number(row.retired_ms),
     },
   ])
-  return { state: first.state, reason: first.reason, keys: new Map(keys) }
+  return { resource: first.resource, state: first.state, reason: first.reason, keys: new Map(keys) }
 }
 
 interface SummaryRow {

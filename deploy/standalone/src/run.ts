@@ -77,13 +77,11 @@ async function serve(
   stores: Stores,
   { progress, stopping }: Course,
 ): Promise<number> {
-  const { apiKey, billingUrl, resource } = vouch
-  const keyFile = directory.at('api-key')
-  await writeFile(keyFile, apiKey, { mode: 0o600 })
+  const { billingUrl, resource } = vouch
   await writeFile(directory.at('postgres-url'), stores.postgresUrl, { mode: 0o600 })
   progress.step('running; Ctrl-C stops it')
   process.stdout.write(`
-  usage of this machine   curl -H "Authorization: Bearer $(cat ${keyFile})" \\
+  usage of this machine   curl -H "Authorization: Bearer $(cat ${directory.at('api-key')})" \\
                             "${billingUrl}/v1/usage?resource=${resource}&from=$(date -u -d -1min +%FT%TZ)&to=$(date -u +%FT%TZ)"
   what the API can do     ${billingUrl}/v1/openapi.json
   agents connect to       ${vouch.collectorAddress}, trusting ${directory.at('tls-ca.pem')}

@@ -1,8 +1,9 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createAgent, readAgentConfig } from '@vouch/agent/index.ts'
 import type { Agent } from '@vouch/agent/index.ts'
 import { createBilling, readBillingConfig } from '@vouch/billing-api/index.ts'
+import type { Billing } from '@vouch/billing-api/index.ts'
 import { createCollector } from '@vouch/collector/index.ts'
 import { readCollectorConfig } from '@vouch/collector/config.ts'
 import { isLoopback } from '@vouch/proto/kernel/address.ts'
@@ -14,7 +15,7 @@ import type { TlsFiles } from './certificate.ts'
 import type { DataDirectory } from './data-directory.ts'
 import { ensureDemonstration } from './demonstration.ts'
 import type { Progress } from './progress.ts'
-import { restAt } from './rest.ts'
+import { RestProblem, restAt } from './rest.ts'
 import type { Rest } from './rest.ts'
 import type { Settings } from './settings.ts'
 import type { Stores } from './stores.ts'
@@ -27,8 +28,6 @@ export interface Vouch {
   readonly billingUrl: string
   /** The API as an administrator. */
   readonly rest: Rest
-  /** Key of `rest`. */
-  readonly apiKey: string
   /** This machine's resource. */
   readonly resource: string
   /** When metering began, epoch milliseconds. */
@@ -87,9 +86,7 @@ async function startAll(
   const billing = newBilling(wiring, ratingUrl)
   stops.push(() => billing.stop())
   const { address: billingUrl } = await billing.start()
-  const key = { name: 'standalone', scopes: ['read', 'write', 'issue', 'admin'] as const }
-  const { id: apiKeyId, secret: apiKey } = await billing.createApiKey(key)
-  stops.push(() => billing.revokeApiKey(apiKeyId))
+  const apiKey = await adminKey(wiring.directory.at('api-key'), billing, billingUrl)
   progress.step(`collector on ${collectorAddress}, REST API on ${billingUrl}`)
 
   const createToken = (ttlMs: number): Promise<string> => collector.tokens.create({ ttlMs })
@@ -107,13 +104,34 @@ async function startAll(
     collectorAddress,
     billingUrl,
     rest,
-    apiKey,
     resource,
     meteringSinceMs,
     trustedKeys,
     createToken,
     stopMetering,
     stop,
+  }
+}
+
+/** The administrator's key of this installation: the one that is kept, or a new one where none is, or it ended. */
+async function adminKey(file: string, billing: Billing, billingUrl: string): Promise<string> {
+  const kept = await readFile(file, 'utf8').catch(() => undefined)
+  if (kept !== undefined && (await isAccepted(restAt(billingUrl, kept)))) return kept
+  const { secret } = await billing.createApiKey({
+    name: 'standalone',
+    scopes: ['read', 'write', 'issue', 'admin'],
+  })
+  await writeFile(file, secret, { mode: 0o600 })
+  return secret
+}
+
+async function isAccepted(rest: Rest): Promise<boolean> {
+  try {
+    await rest.get('/v1/accounts?limit=1')
+    return true
+  } catch (error) {
+    if (error instanceof RestProblem && error.code === 'UNAUTHENTICATED') return false
+    throw error
   }
 }
 
@@ -160,10 +178,7 @@ function newRating({ settings, stores, tls, logger }: Wiring): ReturnType<typeof
   return createRating({ config, clickhouse: stores.clickhouse, logger: logger.child({ service: 'rating' }) })
 }
 
-function newBilling(
-  { settings, directory, stores, tls, logger }: Wiring,
-  ratingUrl: string,
-): ReturnType<typeof createBilling> {
+function newBilling({ settings, directory, stores, tls, logger }: Wiring, ratingUrl: string): Billing {
   const config = unwrap(
     readBillingConfig({
       VOUCH_BILLING_LISTEN: settings.billingListen,

@@ -35,7 +35,8 @@ export async function containerObstacle(): Promise<string | undefined> {
     await run('docker', ['pull', '--quiet', IMAGE], { timeout: DOCKER_TIMEOUT_MS })
     return undefined
   } catch (error) {
-    return `no container of ${IMAGE}: ${error instanceof Error ? error.message.split('\n')[1] : String(error)}`
+    const [, reason = String(error)] = String(error).split('\n')
+    return `${IMAGE} in a container (${reason.trim()})`
   }
 }
 

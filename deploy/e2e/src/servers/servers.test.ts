@@ -74,20 +74,16 @@ async function billADay(services: Services): Promise<{ total: string; quantities
 /** A quarter of a core for a day is 6 core-hours at 0.5; 2 GiB for a day are 48 GiB-hours at 0.01. */
 const EXPECTED = { total: '3.48', quantities: ['6.000000', '48.000000'] }
 
-describe(`a day through servers, with ${postgres}`, () => {
-  it('and the embedded ClickHouse behind its HTTP interface', { timeout: TIMEOUT_MS }, async () => {
-    const services = await startServices(await serverStores(embeddedServer))
-    try {
-      expect(await billADay(services)).toEqual(EXPECTED)
-    } finally {
-      await services.stop()
-    }
-  })
+const EMBEDDED = ['the embedded ClickHouse behind its HTTP interface', embeddedServer] as const
+const CONTAINER = ["ClickHouse's own server in a container", containerServer] as const
 
-  it("and ClickHouse's own server in a container", { timeout: TIMEOUT_MS }, async ({ skip }) => {
-    const obstacle = await containerObstacle()
-    if (obstacle !== undefined) skip(obstacle)
-    const services = await startServices(await serverStores(containerServer))
+const obstacle = await containerObstacle()
+const servers = obstacle === undefined ? [EMBEDDED, CONTAINER] : [EMBEDDED]
+const left = obstacle === undefined ? '' : `; not run: ${obstacle}`
+
+describe(`a day through servers, with ${postgres}${left}`, () => {
+  it.each(servers)('and %s', { timeout: TIMEOUT_MS }, async (_, start) => {
+    const services = await startServices(await serverStores(start))
     try {
       expect(await billADay(services)).toEqual(EXPECTED)
     } finally {

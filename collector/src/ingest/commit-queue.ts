@@ -41,7 +41,7 @@ export class CommitQueue {
   /** Adds a batch. */
   add(batch: AdmittedBatch, nowMs: number): void {
     this.#batches.push(batch)
-    this.#rows += batch.columns?.timeMs.length ?? 0
+    this.#rows += rowsOf(batch)
     this.#bytes += batchBytes(batch)
     this.#openedMs ??= nowMs
   }
@@ -53,19 +53,42 @@ export class CommitQueue {
     return Math.max(0, this.#openedMs + this.#limits.waitMs - nowMs)
   }
 
-  /** Takes everything that waits. */
+  /** Takes the next insert: all streams, and batches in their order until a bound is reached. */
   take(): CommitGroup & { readonly bytes: number } {
-    const group = { streams: this.#streams, batches: this.#batches, bytes: this.#bytes }
-    this.#batches = []
+    const { rowsMax, bytesMax } = this.#limits
+    let rows = 0
+    let bytes = this.#streams.length * STREAM_BYTES
+    let count = 0
+    for (const batch of this.#batches) {
+      if (count > 0 && (rows >= rowsMax || bytes >= bytesMax)) break
+      rows += rowsOf(batch)
+      bytes += batchBytes(batch)
+      count++
+    }
+    const group = { streams: this.#streams, batches: this.#batches.slice(0, count), bytes }
     this.#streams = []
+    this.#batches = this.#batches.slice(count)
+    this.#rows -= rows
+    this.#bytes -= bytes
+    if (this.#batches.length === 0) this.#openedMs = undefined
+    return group
+  }
+
+  /** Forgets everything that waits. */
+  clear(): void {
+    this.#streams = []
+    this.#batches = []
     this.#rows = 0
     this.#bytes = 0
     this.#openedMs = undefined
-    return group
   }
+}
+
+function rowsOf(batch: AdmittedBatch): number {
+  return batch.columns?.timeMs.length ?? 0
 }
 
 /** What a batch holds of the bound: its bytes, and its columns in memory. */
 function batchBytes(batch: AdmittedBatch): number {
-  return batch.header.length + batch.body.length + (batch.columns?.timeMs.length ?? 0) * 20
+  return batch.header.length + batch.body.length + rowsOf(batch) * 20
 }

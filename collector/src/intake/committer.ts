@@ -190,7 +190,7 @@ export class Committer {
   /** What follows a lost batch cannot stay either: everything pending is given back to its agents. */
   #abandon(fault: Fault, declarers: ReadonlySet<Delivery>): void {
     this.#deps.logger.error({ fault, batches: this.#pending.size }, 'insert given up; agents send again')
-    this.#queue.take()
+    this.#queue.clear()
     const abandoned = [...this.#pending.values()]
     this.#pending.clear()
     for (const { lane } of abandoned) lane.reset()

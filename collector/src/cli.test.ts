@@ -59,14 +59,22 @@ describe('settings', () => {
     [{ VOUCH_COLLECTOR_COMMIT_WAIT_MS: '1.5' }, 'CONFIG_INVALID', /VOUCH_COLLECTOR_COMMIT_WAIT_MS/],
     [{ VOUCH_CONFIG_FILE: '/nowhere.yaml' }, 'CONFIG_INVALID', /nowhere/],
   ])('%s', async (env, code, says) => {
-    const config = await loadConfig({ ...ENV, ...env })
+    const config = await loadConfig({ ...ENV, ...env }, 'run')
     expect(config).toMatchObject({ ok: false, fault: { code, message: expect.stringMatching(says) } })
   })
 
   it('are complete with two stores and a listener', async () => {
-    expect(await loadConfig(ENV)).toMatchObject({
+    expect(await loadConfig(ENV, 'check-config')).toMatchObject({
       ok: true,
       value: { windowBatches: 32, batchBytesMax: 4_194_304 },
+    })
+  })
+
+  it('need neither ClickHouse nor TLS where a command serves nobody', async () => {
+    const { VOUCH_DATABASE_URL } = ENV
+    expect(await loadConfig({ VOUCH_DATABASE_URL }, 'token create')).toMatchObject({ ok: true })
+    expect(await loadConfig({ VOUCH_DATABASE_URL }, 'run')).toMatchObject({
+      fault: { code: 'CONFIG_MISSING' },
     })
   })
 })

@@ -5,7 +5,7 @@ import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import type { JsonValue } from '@vouch/proto/kernel/json.ts'
 import { parse } from 'yaml'
-import { describeCollectorConfig, readCollectorConfig } from './config.ts'
+import { describeCollectorConfig, readCollectorConfig, readOperatorConfig } from './config.ts'
 import type { CollectorConfig } from './config.ts'
 
 /** What the command line asks for. */
@@ -102,14 +102,16 @@ function revokeCommand(id: string | undefined, reason: string | undefined): Resu
   return ok({ name: 'agents revoke', agentId: Uint8Array.fromHex(id), reason })
 }
 
-/** Settings from the environment and the file it names. */
+/** Settings from the environment and the file it names; a command that serves nobody needs less. */
 export async function loadConfig(
   env: Readonly<Record<string, string | undefined>>,
+  command: Command['name'],
 ): Promise<Result<CollectorConfig>> {
+  const read = command === 'run' || command === 'check-config' ? readCollectorConfig : readOperatorConfig
   const file = env[CONFIG_FILE_ENV]
-  if (file === undefined || file === '') return readCollectorConfig(env)
+  if (file === undefined || file === '') return read(env)
   try {
-    return readCollectorConfig(env, parse(await readFile(file, 'utf8')) as JsonValue)
+    return read(env, parse(await readFile(file, 'utf8')) as JsonValue)
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
     return fail('CONFIG_INVALID', `the configuration file ${file} cannot be read: ${message}`)

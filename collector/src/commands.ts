@@ -71,7 +71,11 @@ async function withClickHouse<T>(
   config: CollectorConfig,
   work: (client: ClickHouseClient) => Promise<T>,
 ): Promise<T> {
-  if (config.clickhouseUrl === undefined) unwrap(await prepareDataDirectory(config.dataDir ?? ''))
+  if (config.clickhouseUrl === undefined) {
+    if (config.dataDir === undefined)
+      throwFault('CONFIG_MISSING', 'set VOUCH_CLICKHOUSE_URL or VOUCH_DATA_DIR')
+    unwrap(await prepareDataDirectory(config.dataDir))
+  }
   const client = await clickhouseFactory(config)()
   try {
     return await work(client)

@@ -176,12 +176,20 @@ const OTHERS = ['VOUCH_AGENT_', 'VOUCH_BILLING_', 'VOUCH_RATING_']
 /** Settings of the collector. */
 export type CollectorConfig = Config<typeof SETTINGS>
 
-/** Settings from environment and file. Faults: CONFIG_MISSING, CONFIG_INVALID, CONFIG_UNKNOWN_KEY. */
+/** Settings for an operator's command, which serves nobody. Faults: CONFIG_MISSING, CONFIG_INVALID, CONFIG_UNKNOWN_KEY. */
+export function readOperatorConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  file: JsonValue = {},
+): Result<CollectorConfig> {
+  return readConfig(SETTINGS, env, file, OTHERS)
+}
+
+/** Settings for a collector that serves: stores and TLS too. Faults: as above. */
 export function readCollectorConfig(
   env: Readonly<Record<string, string | undefined>>,
   file: JsonValue = {},
 ): Result<CollectorConfig> {
-  const config = readConfig(SETTINGS, env, file, OTHERS)
+  const config = readOperatorConfig(env, file)
   if (!config.ok) return config
   const { clickhouseUrl, dataDir, listen, tls, tlsCertFile, tlsKeyFile } = config.value
   if (clickhouseUrl === undefined && dataDir === undefined) {

@@ -13,7 +13,7 @@ try {
   if (command.name === 'help') process.stdout.write(helpText())
   else if (command.name === 'version') process.stdout.write(`vouch-collector ${manifest.version}\n`)
   else {
-    const config = unwrap(await loadConfig(process.env))
+    const config = unwrap(await loadConfig(process.env, command.name))
     const logger = pino({ level: config.logLevel })
     if (command.name === 'check-config') process.stdout.write('the configuration is valid\n')
     else if (command.name === 'run') {

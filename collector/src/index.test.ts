@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { expectFault } from './testing/expect-fault.ts'
 import { startTestCollector } from './testing/test-collector.ts'
 import type { TestCollector } from './testing/test-collector.ts'
 
@@ -37,5 +38,15 @@ describe('the straight path', () => {
     )
     expect(counts).toEqual([{ readings: '4', batches: '1', streams: '1', keys: '1' }])
     connection.close()
+  })
+})
+
+describe('a stop', () => {
+  it('tells connected agents, without complaining', async () => {
+    const connection = await vouch.connect(await vouch.enrol())
+    const told = expectFault(connection.receipt(1n), 'UNAVAILABLE')
+    await vouch.collector.stop()
+    await told
+    expect(vouch.complaints).toEqual([])
   })
 })

@@ -17,7 +17,7 @@ import { FaultError, fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import { helloBytes } from '@vouch/proto/seal/handshake.ts'
 import { TAGS, verify } from '@vouch/proto/seal/seal.ts'
-import { faultToStatus } from '@vouch/proto/wire/grpc.ts'
+import { faultOfError, faultToStatus } from '@vouch/proto/wire/grpc.ts'
 import type { Committer } from '../intake/committer.ts'
 import type { Intake } from '../intake/intake.ts'
 import { loadRun } from '../intake/facts.ts'
@@ -57,11 +57,17 @@ export function pushHandler(deps: PushDeps): (call: PushCall) => void {
     }
     serve(call, deps)
       .catch((error: unknown) => {
+        if (isOwnRefusal(error)) return
         if (!call.cancelled) deps.logger.warn({ err: error, peer: call.getPeer() }, 'push stream broken')
         end(call, error instanceof FaultError ? error.fault : fail('INTERNAL', 'the stream broke off').fault)
       })
       .finally(() => deps.sessions.leave())
   }
+}
+
+/** What this side refused comes back as the call's error; the agent was told, and nothing is broken. */
+function isOwnRefusal(error: unknown): boolean {
+  return !(error instanceof FaultError) && faultOfError(error).code !== 'INTERNAL'
 }
 
 async function serve(call: PushCall, deps: PushDeps): Promise<void> {

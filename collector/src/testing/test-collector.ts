@@ -24,6 +24,8 @@ export interface TestCollector {
   readonly database: string
   /** What happens before each commit; a fault comes instead of it. The clock may be off. */
   readonly hooks: { beforeCommit?: () => Promise<Fault | undefined>; skewMs?: number }
+  /** Messages of warnings and errors so far. */
+  readonly complaints: string[]
   query<T>(sql: string): Promise<T[]>
   enrol(): Promise<TestAgent>
   /** A connection that has been welcomed, the agent's stream declared. */
@@ -84,6 +86,8 @@ async function startOn(stores: Stores, env: Readonly<Record<string, string>>): P
     }),
   )
   const hooks: TestCollector['hooks'] = {}
+  const complaints: string[] = []
+  const complain = (_: object, message: string): void => void complaints.push(message)
   const clock = { ...SYSTEM_CLOCK, now: () => Date.now() + (hooks.skewMs ?? 0) }
   const wrapArchive = (real: Archive): Archive => ({
     ...real,
@@ -96,7 +100,7 @@ async function startOn(stores: Stores, env: Readonly<Record<string, string>>): P
     config,
     clickhouse: stores.clickhouse,
     postgresUrl,
-    logger: SILENT,
+    logger: { ...SILENT, warn: complain, error: complain },
     wrapArchive,
     clock,
   })
@@ -109,6 +113,7 @@ async function startOn(stores: Stores, env: Readonly<Record<string, string>>): P
     postgresUrl,
     database,
     hooks,
+    complaints,
     query: async <T>(sql: string) => {
       const query = `${sql} SETTINGS output_format_json_quote_64bit_integers = 1`
       return (await reader.query({ query, format: 'JSONEachRow' })).json<T>()

@@ -13,7 +13,7 @@ checkRule('nothing is left unfinished', nothingIsLeftUnfinished, {
     { 'agent/a.ts': '// TODO later' },
     { 'README.md': 'Not yet implemented.' },
     { 'rating/a.sql': '-- see /home/someone/notes' },
-    { '.ci/run': `# as ${'issue'} #12 asks` },
+    { '.ci/run': ['# as issue', '#12 asks'].join(' ') },
   ],
   sound: [{ 'agent/a.ts': '// an issued invoice; a checkout below /root; /proc/stat' }],
 })

@@ -159,8 +159,8 @@ export class MeteringRun {
 
   #giveUpResolution(fault: Fault): void {
     this.#logOnce(fault)
-    const { kept, dropped } = thin(this.#readings)
-    this.#readings = kept.slice(-READINGS_MAX)
+    const { kept, dropped } = thin(this.#readings, READINGS_MAX)
+    this.#readings = kept
     if (dropped.length === 0) return
     const reason = fault.code === 'DISK_FULL' ? LossReason.DISK_FULL : LossReason.SPOOL_FULL
     const before = this.#losses.find((loss) => loss.reason === reason)

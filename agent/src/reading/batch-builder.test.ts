@@ -80,4 +80,18 @@ describe('thinning', () => {
       }),
     )
   })
+
+  it('cuts at the bound the earliest ends, and counts them among what was dropped', () => {
+    fc.assert(
+      fc.property(readings, fc.integer({ min: 1, max: 10 }), (given, readingsMax) => {
+        const whole = thin(given)
+        const { kept, dropped } = thin(given, readingsMax)
+        expect(kept).toEqual(whole.kept.slice(-readingsMax))
+        expect(kept.length + dropped.length).toBe(given.length)
+        expect(dropped.map(({ timeMs }) => timeMs)).toEqual(
+          dropped.map(({ timeMs }) => timeMs).toSorted((a, b) => a - b),
+        )
+      }),
+    )
+  })
 })

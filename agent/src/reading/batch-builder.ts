@@ -51,9 +51,9 @@ export interface Thinned {
 
 /**
  * Gives up resolution in time, never quantity: keeps the first and the last reading of every stream
- * and epoch, the last one without the span that led to it.
+ * and epoch, the last one without the span that led to it. Of more than `readingsMax` ends the earliest go too.
  */
-export function thin(readings: readonly StreamReading[]): Thinned {
+export function thin(readings: readonly StreamReading[], readingsMax = Number.POSITIVE_INFINITY): Thinned {
   const first = new Map<string, StreamReading>()
   const last = new Map<string, StreamReading>()
   for (const reading of readings) {
@@ -62,8 +62,9 @@ export function thin(readings: readonly StreamReading[]): Thinned {
     else first.set(key, reading)
   }
   const ends = new Set([...first.values(), ...last.values()])
-  const dropped = readings.filter((reading) => !ends.has(reading))
+  const kept = readings.filter((reading) => ends.has(reading)).slice(-readingsMax)
+  const stays = new Set(kept)
+  const dropped = readings.filter((reading) => !stays.has(reading))
   const lasts = new Set(last.values())
-  const kept = readings.filter((reading) => ends.has(reading))
   return { kept: kept.map((reading) => (lasts.has(reading) ? { ...reading, spanMs: 0 } : reading)), dropped }
 }

@@ -15,7 +15,7 @@ import { collectorSigner, createFleet } from './postgres/fleet.ts'
 import { migratePostgres } from './postgres/migrate.ts'
 import { openPool, pingPool } from './postgres/pool.ts'
 import { addServices } from './service.ts'
-import type { Services } from './service.ts'
+import type { Pipeline } from './pipeline.ts'
 
 export { readCollectorConfig } from './config.ts'
 export type { CollectorConfig } from './config.ts'
@@ -55,7 +55,7 @@ const STOP_MS = 3_000
 interface Running {
   readonly server: Server
   readonly store: ClickHouseStore
-  readonly services: Services
+  readonly pipeline: Pipeline
   readonly timer: NodeJS.Timeout
   readonly stopProbes: () => Promise<void>
 }
@@ -90,7 +90,7 @@ export function createCollector(options: CollectorOptions): Collector {
     revoke: async (agentId, reason) => {
       unwrap(await fleet.bar(agentId, 'revoked', reason))
       const started = await starting
-      started?.running.services.sessions.end(agentId.toHex(), barredFault('revoked'))
+      started?.running.pipeline.sessions.end(agentId.toHex(), barredFault('revoked'))
     },
     agents: async () => unwrap(await fleet.list(AGENTS_MAX)),
   }
@@ -113,17 +113,17 @@ async function start(
       )
     const ready = async (): Promise<boolean> => (await obstacles()).length === 0
     const archive = wrapArchive(store.archive)
-    const services = addServices(server, { config, archive, fleet, signer, logger, telemetry, clock, ready })
+    const pipeline = addServices(server, { config, archive, fleet, signer, logger, telemetry, clock, ready })
     const credentials = unwrap(await serverCredentials(config.listen, config))
     const address = unwrap(await bind(server, config.listen, credentials, 'VOUCH_COLLECTOR_LISTEN'))
     const probes =
       config.httpListen === undefined
         ? undefined
         : unwrap(await serveProbes(config.httpListen, { registry, obstacles }))
-    const timer = setInterval(() => void watchFleet(fleet, services, logger), config.fleetRefreshMs)
+    const timer = setInterval(() => void watchFleet(fleet, pipeline, logger), config.fleetRefreshMs)
     const stopProbes = probes?.stop ?? (async () => {})
     return {
-      running: { server, store, services, timer, stopProbes },
+      running: { server, store, pipeline, timer, stopProbes },
       addresses: { address, httpAddress: probes?.address },
     }
   } catch (error) {
@@ -136,7 +136,7 @@ async function start(
 /** Ends the connections of agents that were revoked or quarantined meanwhile, here or elsewhere. */
 async function watchFleet(
   fleet: ReturnType<typeof createFleet>,
-  { sessions }: Services,
+  { sessions }: Pipeline,
   logger: Logger,
 ): Promise<void> {
   const connected = sessions.agents()
@@ -155,20 +155,20 @@ function barredFault(state: string): Fault {
   return fail('AGENT_QUARANTINED', 'this agent is held apart; look for a clone or a restored snapshot').fault
 }
 
-async function stop({ server, store, services, timer, stopProbes }: Running): Promise<void> {
+async function stop({ server, store, pipeline, timer, stopProbes }: Running): Promise<void> {
   clearInterval(timer)
   // Shutting down refuses new calls; ending the open ones makes agents dial again, elsewhere or later.
   const closed = new Promise<void>((resolve) => {
     server.tryShutdown(() => resolve())
   })
-  await services.committer.drain()
-  services.sessions.endAll(fail('UNAVAILABLE', 'the collector stops; connect again later').fault)
+  await pipeline.committer.drain()
+  pipeline.sessions.endAll(fail('UNAVAILABLE', 'the collector stops; connect again later').fault)
   // An agent that does not read to the end of its stream cannot hold up the others.
   const late = new AbortController()
   await Promise.race([closed, SYSTEM_CLOCK.sleep(STOP_MS, late.signal)])
   late.abort()
   server.forceShutdown()
-  await services.committer.drain()
+  await pipeline.committer.drain()
   await stopProbes()
   await store.close()
 }

@@ -1,35 +1,29 @@
 import { create, toBinary } from '@bufbuild/protobuf'
-import type { ServerDuplexStream } from '@grpc/grpc-js'
 import type { StreamDefinition } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import {
-  CollectorFrameSchema,
-  PushResponseSchema,
   ReceiptSchema,
   RejectionSchema,
   SignedReceiptSchema,
 } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
-import type { CollectorFrame, PushRequest, PushResponse } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
+import type { CollectorFrame } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import { TAGS } from '@vouch/proto/seal/seal.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
-import { faultToStatus } from '@vouch/proto/wire/grpc.ts'
 import { declareStream } from '../ingest/declare.ts'
 import { streamKey } from '../ingest/validate.ts'
 import type { Acknowledgement } from '../intake/committer.ts'
 import type { Connection } from '../intake/intake.ts'
 import type { Lane } from '../intake/lane.ts'
-import type { AgentKeyState, AgentRecord, Fleet, StreamRow } from '../ports.ts'
+import type { AgentKeyState, AgentRecord, Clock, Fleet, StreamRow } from '../ports.ts'
 import type { Endable } from './sessions.ts'
-
-/** A Push call. */
-export type PushCall = ServerDuplexStream<PushRequest, PushResponse>
+import type { Wire } from './wire.ts'
 
 /** What the session of an agent needs. */
 export interface SessionDeps {
   readonly fleet: Fleet
   readonly signer: Signer
-  readonly now: () => number
+  readonly clock: Clock
   /** Streams that one connection may declare. */
   readonly streamsMax: number
   /** Batches that one connection may have unacknowledged. */
@@ -48,13 +42,13 @@ const RETRY_LATER = new Set<string>([
   'QUOTA_EXCEEDED',
 ])
 
-/** One authenticated Push stream. */
+/** One authenticated connection. */
 export class Session implements Connection, Endable {
   readonly lane: Lane
   readonly peer: string
   readonly name = Symbol('connection')
   readonly declared = new Map<string, string>()
-  readonly #call: PushCall
+  readonly #wire: Wire
   readonly #deps: SessionDeps
   #agent: AgentRecord
   #keysReadMs: number
@@ -62,13 +56,13 @@ export class Session implements Connection, Endable {
   #moved = Promise.withResolvers<void>()
   #ended = false
 
-  constructor(call: PushCall, lane: Lane, agent: AgentRecord, deps: SessionDeps) {
-    this.#call = call
+  constructor(wire: Wire, lane: Lane, agent: AgentRecord, deps: SessionDeps) {
+    this.#wire = wire
     this.lane = lane
-    this.peer = call.getPeer()
+    this.peer = wire.peer
     this.#agent = agent
     this.#deps = deps
-    this.#keysReadMs = deps.now()
+    this.#keysReadMs = deps.clock.now()
   }
 
   get ended(): boolean {
@@ -77,7 +71,7 @@ export class Session implements Connection, Endable {
 
   /** Waits until the window has room, and until the agent reads what it was sent. */
   async room(): Promise<void> {
-    while (!this.#ended && (this.#waiting >= this.#deps.windowBatches || this.#call.writableNeedDrain)) {
+    while (!this.#ended && (this.#waiting >= this.#deps.windowBatches || this.#wire.congested)) {
       await this.#moved.promise
     }
   }
@@ -99,7 +93,7 @@ export class Session implements Connection, Endable {
 
   async key(keyId: Uint8Array): Promise<Result<AgentKeyState>> {
     const name = keyId.toHex()
-    if (!this.#agent.keys.has(name) && this.#deps.now() - this.#keysReadMs >= KEYS_AGE_MS)
+    if (!this.#agent.keys.has(name) && this.#deps.clock.now() - this.#keysReadMs >= KEYS_AGE_MS)
       await this.#readKeys()
     const key = this.#agent.keys.get(name)
     return key === undefined
@@ -111,7 +105,7 @@ export class Session implements Connection, Endable {
     const agent = await this.#deps.fleet.agent(this.lane.agentId)
     if (!agent.ok) return
     this.#agent = agent.value
-    this.#keysReadMs = this.#deps.now()
+    this.#keysReadMs = this.#deps.clock.now()
   }
 
   /** Takes definitions; returns those that are new or changed. Faults: as declareStream, QUOTA_EXCEEDED. */
@@ -119,7 +113,7 @@ export class Session implements Connection, Endable {
     const rows: StreamRow[] = []
     const owner = { agentId: this.lane.agentId, resource: this.#agent.resource }
     for (const definition of definitions) {
-      const row = declareStream(definition, owner, this.#deps.now())
+      const row = declareStream(definition, owner, this.#deps.clock.now())
       if (!row.ok) return row
       const key = streamKey(definition.streamId)
       const attributes = JSON.stringify(definition.attributes)
@@ -133,7 +127,7 @@ export class Session implements Connection, Endable {
   /** Sends a frame. */
   send(kind: CollectorFrame['kind']): void {
     if (this.#ended) return
-    this.#call.write(create(PushResponseSchema, { frame: create(CollectorFrameSchema, { kind }) }))
+    this.#wire.send(kind)
   }
 
   acknowledge({ runId, upTo, quarantined, settled }: Acknowledgement): void {
@@ -147,7 +141,7 @@ export class Session implements Connection, Endable {
         runId,
         sequence: upTo.sequence,
         digest: Uint8Array.fromHex(upTo.digest),
-        receivedMs: BigInt(this.#deps.now()),
+        receivedMs: BigInt(this.#deps.clock.now()),
         quarantined: quarantined.map(({ sequence, fault: { code, message } }) => ({
           sequence,
           code,
@@ -188,6 +182,6 @@ export class Session implements Connection, Endable {
   #finish(fault: Fault): void {
     if (this.#ended) return
     this.close()
-    this.#call.emit('error', faultToStatus(fault))
+    this.#wire.end(fault)
   }
 }

@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto'
+import { fail } from '@vouch/proto/kernel/fault.ts'
+import type { Signer } from '@vouch/proto/seal/seal.ts'
+import type { CollectorConfig } from './config.ts'
+import { Committer } from './intake/committer.ts'
+import { Intake } from './intake/intake.ts'
+import type { Archive, Clock, Fleet, Logger, Telemetry } from './ports.ts'
+import { converse } from './session/conversation.ts'
+import { Sessions } from './session/sessions.ts'
+import type { Wire } from './session/wire.ts'
+
+/** What a pipeline is made of. */
+export interface PipelineParts {
+  readonly config: CollectorConfig
+  readonly archive: Archive
+  readonly fleet: Fleet
+  readonly signer: Signer
+  readonly logger: Logger
+  readonly telemetry: Telemetry
+  readonly clock: Clock
+  /** So many random bytes; the system's by default. */
+  readonly random?: (bytes: number) => Uint8Array
+}
+
+/** The way of a batch from a connection to the archive and of a receipt back, over ports only. */
+export interface Pipeline {
+  readonly committer: Committer
+  readonly sessions: Sessions
+  /** Speaks with one agent until either side ends. */
+  converse(wire: Wire): Promise<void>
+}
+
+const SPAN_MAX_MS = 3_600_000
+const EPOCHS_MAX = 500_000
+const ORPHAN_DELIVERIES = 3
+const ORPHAN_AGE_MS = 600_000
+const COMMIT_ATTEMPTS_MAX = 4
+const COMMIT_RETRY_MS = 200
+const RETRY_AFTER_MS = 1_000
+
+/** Puts a pipeline together. */
+export function createPipeline(parts: PipelineParts): Pipeline {
+  const { config, archive, fleet, logger, telemetry, clock, signer, random = randomBytes } = parts
+  const sessions = new Sessions(
+    { streamsMax: config.connectionsMax, streamsPerAgentMax: config.connectionsPerAgentMax },
+    telemetry,
+  )
+  const committer = new Committer({
+    archive,
+    logger,
+    telemetry,
+    clock,
+    limits: {
+      rowsMax: config.commitRowsMax,
+      bytesMax: config.commitBytesMax,
+      waitMs: config.commitWaitMs,
+      pendingBytesMax: config.pendingBytesMax,
+      attemptsMax: COMMIT_ATTEMPTS_MAX,
+      retryMs: COMMIT_RETRY_MS,
+    },
+    onFork: ({ lane, batch }) => {
+      const fault = fail(
+        'AGENT_QUARANTINED',
+        batch.fault?.message ?? 'the history of this agent contradicts itself',
+      ).fault
+      logger.error({ agent: lane.agentId.toHex(), fault }, 'agent quarantined')
+      // Should this fail, the agent's next batch brings it here again.
+      void fleet.bar(lane.agentId, 'quarantined', fault.message)
+      sessions.end(lane.agentId.toHex(), fault)
+    },
+  })
+  const limits = {
+    rowsMax: config.batchRowsMax,
+    streamsMax: config.streamsPerAgentMax,
+    futureMaxMs: config.futureMaxMs,
+    ageMaxMs: config.ageMaxMs,
+    spanMaxMs: SPAN_MAX_MS,
+    aheadMaxMs: config.futureMaxMs,
+    behindMaxMs: config.clockBehindWarnMs,
+    batchBytesMax: config.batchBytesMax,
+    epochsMax: EPOCHS_MAX,
+    orphanDeliveries: ORPHAN_DELIVERIES,
+    orphanAgeMs: ORPHAN_AGE_MS,
+  }
+  const intake = new Intake({ archive, committer, limits, logger, telemetry, now: clock.now })
+  const conversation = {
+    archive,
+    fleet,
+    signer,
+    logger,
+    clock,
+    random,
+    intake,
+    committer,
+    sessions,
+    streamsMax: config.streamsPerAgentMax,
+    windowBatches: config.windowBatches,
+    retryAfterMs: RETRY_AFTER_MS,
+    helloTimeoutMs: config.helloTimeoutMs,
+    batchBytesMax: config.batchBytesMax,
+  }
+  return { committer, sessions, converse: (wire) => converse(wire, conversation) }
+}

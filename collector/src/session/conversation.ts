@@ -1,0 +1,156 @@
+import { create } from '@bufbuild/protobuf'
+import {
+  ChallengeSchema,
+  RejectionSchema,
+  WelcomeSchema,
+} from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
+import type { AgentFrame, Hello } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
+import { fail, ok } from '@vouch/proto/kernel/fault.ts'
+import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
+import { helloBytes } from '@vouch/proto/seal/handshake.ts'
+import { TAGS, verify } from '@vouch/proto/seal/seal.ts'
+import { loadRun } from '../intake/facts.ts'
+import type { Committer } from '../intake/committer.ts'
+import type { Intake } from '../intake/intake.ts'
+import type { AgentRecord, Archive, Clock, Logger } from '../ports.ts'
+import { Session } from './session.ts'
+import type { SessionDeps } from './session.ts'
+import type { Sessions } from './sessions.ts'
+import type { Wire } from './wire.ts'
+
+/** What a conversation with an agent needs. */
+export interface ConversationDeps extends SessionDeps {
+  readonly intake: Intake
+  readonly committer: Committer
+  readonly archive: Archive
+  readonly sessions: Sessions
+  readonly logger: Logger
+  readonly clock: Clock
+  /** So many random bytes. */
+  readonly random: (bytes: number) => Uint8Array
+  /** Time to answer the challenge, milliseconds. */
+  readonly helloTimeoutMs: number
+  /** Largest signed batch, bytes. */
+  readonly batchBytesMax: number
+}
+
+const NONCE_BYTES = 32
+/** The sequence of a rejection that concerns the connection itself. */
+const CONNECTION = 0n
+
+/**
+ * Speaks with one agent: challenge, hello, welcome, then definitions and batches until either side ends.
+ * Returns when the last batch has its answer. Throws where the wire does.
+ */
+export async function converse(wire: Wire, deps: ConversationDeps): Promise<void> {
+  const nonce = deps.random(NONCE_BYTES)
+  wire.send({
+    case: 'challenge',
+    value: create(ChallengeSchema, { nonce, wallMs: BigInt(deps.clock.now()) }),
+  })
+  const greeting = await greet(wire, nonce, deps)
+  if (!greeting.ok) {
+    deps.logger.info({ fault: greeting.fault, peer: wire.peer }, 'push stream refused')
+    refuse(wire, greeting.fault)
+    return
+  }
+  const { hello, agent } = greeting.value
+  const session = new Session(wire, deps.sessions.lane(hello.agentId), agent, deps)
+  wire.watch({ relieved: session.moved, gone: () => session.close() })
+  deps.sessions.add(session)
+  try {
+    await takeAll(session, wire, hello, deps)
+  } finally {
+    // What is queued still belongs to this agent's lane, and its receipts to this connection.
+    await session.settled()
+    deps.sessions.remove(session)
+  }
+  if (!session.ended) wire.end()
+}
+
+async function greet(
+  wire: Wire,
+  nonce: Uint8Array,
+  deps: ConversationDeps,
+): Promise<Result<{ readonly hello: Hello; readonly agent: AgentRecord }>> {
+  const answered = new AbortController()
+  const late = deps.clock.sleep(deps.helloTimeoutMs, answered.signal).then(() => undefined)
+  const frame = await Promise.race([wire.next(), late])
+  answered.abort()
+  if (frame?.case !== 'hello') return fail('CHALLENGE_FAILED', 'the challenge was not answered, or too late')
+  const agent = await authenticate(frame.value, nonce, deps)
+  return agent.ok ? ok({ hello: frame.value, agent: agent.value }) : agent
+}
+
+async function authenticate(
+  hello: Hello,
+  nonce: Uint8Array,
+  deps: ConversationDeps,
+): Promise<Result<AgentRecord>> {
+  const { agentId, runId, keyId, signature } = hello
+  if (agentId.length !== 16 || runId.length !== 16)
+    return fail('CHALLENGE_FAILED', 'agent and run ids have 16 bytes')
+  const agent = await deps.fleet.agent(agentId)
+  if (!agent.ok) return agent
+  const { state, reason, keys } = agent.value
+  const key = keys.get(keyId.toHex())
+  if (key === undefined)
+    return fail('KEY_UNKNOWN', "the challenge was answered with a key that is not this agent's")
+  if (!verify(TAGS.hello, helloBytes(nonce, agentId, runId), signature, key.publicKey)) {
+    return fail('CHALLENGE_FAILED', 'the challenge was not signed by the key that is named')
+  }
+  if (state === 'revoked') return fail('AGENT_REVOKED', `this agent was revoked: ${reason}`)
+  if (state === 'quarantined') return fail('AGENT_QUARANTINED', `this agent is held apart: ${reason}`)
+  if (key.retiredMs !== undefined)
+    return fail('KEY_RETIRED', 'this key was rotated away; connect with the current one')
+  return agent
+}
+
+async function takeAll(session: Session, wire: Wire, hello: Hello, deps: ConversationDeps): Promise<void> {
+  const { lane } = session
+  const run = await lane.alone(() => loadRun(lane, hello.runId, deps.archive))
+  if (!run.ok) {
+    session.refuse(CONNECTION, run.fault, 0)
+    return
+  }
+  const welcome = create(WelcomeSchema, {
+    durableSequence: run.value.durable?.sequence ?? 0n,
+    windowBatches: deps.windowBatches,
+    batchBytesMax: deps.batchBytesMax,
+  })
+  session.send({ case: 'welcome', value: welcome })
+  while (!session.ended) {
+    await session.room()
+    const frame = await wire.next()
+    if (frame === undefined || session.ended) return
+    await take(session, frame, deps)
+  }
+}
+
+async function take(session: Session, frame: AgentFrame['kind'], deps: ConversationDeps): Promise<void> {
+  switch (frame.case) {
+    case 'batch':
+      await deps.intake.admit(session, frame.value)
+      return
+    case 'definitions': {
+      await deps.committer.room()
+      const rows = session.declare(frame.value.streams)
+      if (!rows.ok) session.refuse(CONNECTION, rows.fault, 0)
+      else if (rows.value.length > 0) deps.committer.declare(rows.value, session)
+      return
+    }
+    case 'hello':
+    case undefined:
+      session.refuse(
+        CONNECTION,
+        fail('BATCH_MALFORMED', 'a frame is neither definitions nor a batch').fault,
+        0,
+      )
+  }
+}
+
+function refuse(wire: Wire, fault: Fault): void {
+  const { code, message } = fault
+  wire.send({ case: 'rejection', value: create(RejectionSchema, { code, message }) })
+  wire.end(fault)
+}

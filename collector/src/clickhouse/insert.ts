@@ -21,9 +21,9 @@ const SETTINGS = 'SETTINGS insert_deduplicate = 0, async_insert = 0'
 /** Inserts over HTTP: the block is the request's body. */
 export function serverInserter(client: ClickHouseClient, database: string): Inserter {
   return {
-    insert: async ({ table, chunks }) => {
+    insert: async ({ table, columns, chunks }) => {
       const { stream } = await client.exec({
-        query: `INSERT INTO ${database}.${table} ${SETTINGS} FORMAT Native`,
+        query: `INSERT INTO ${database}.${table} (${quoted(columns)}) ${SETTINGS} FORMAT Native`,
         values: Readable.from(chunks, { objectMode: false }),
       })
       await stream.resume().toArray()
@@ -32,15 +32,11 @@ export function serverInserter(client: ClickHouseClient, database: string): Inse
   }
 }
 
-/** Column types by table, read once from the engine. */
-type Structures = Map<string, string>
-
 /** Inserts into the embedded engine, which reads binary rows from a file only. */
 export async function embeddedInserter(client: ClickHouseClient, database: string): Promise<Inserter> {
   const directory = await mkdtemp(join(tmpdir(), 'vouch-collector-'))
-  const structures: Structures = new Map()
   return {
-    insert: async ({ table, chunks }) => {
+    insert: async ({ table, columns, chunks }) => {
       const path = join(directory, `${table}-${randomUUID()}.native`)
       const file = await open(path, 'w')
       try {
@@ -49,10 +45,9 @@ export async function embeddedInserter(client: ClickHouseClient, database: strin
         } finally {
           await file.close()
         }
-        const structure = structures.get(table) ?? (await describe(client, database, table))
-        structures.set(table, structure)
+        const names = quoted(columns)
         await client.command({
-          query: `INSERT INTO ${database}.${table} SELECT * FROM file('${path}', 'Native', '${structure}') ${SETTINGS}`,
+          query: `INSERT INTO ${database}.${table} (${names}) SELECT ${names} FROM file('${path}', 'Native') ${SETTINGS}`,
         })
       } finally {
         await rm(path, { force: true })
@@ -62,12 +57,6 @@ export async function embeddedInserter(client: ClickHouseClient, database: strin
   }
 }
 
-/** The table's columns as the `file` function wants them, quoted for a literal. */
-async function describe(client: ClickHouseClient, database: string, table: string): Promise<string> {
-  const result = await client.query({ query: `DESCRIBE TABLE ${database}.${table}`, format: 'JSONEachRow' })
-  const columns = await result.json<{ name: string; type: string }>()
-  return columns
-    .map(({ name, type }) => `\`${name}\` ${type}`)
-    .join(', ')
-    .replaceAll("'", "\\'")
+function quoted(columns: readonly string[]): string {
+  return columns.map((name) => `\`${name}\``).join(', ')
 }

@@ -17,6 +17,8 @@ import type { NativeColumn } from './native.ts'
 /** Bytes for one table, in chunks; empty = nothing to insert. */
 export interface TableBlock {
   readonly table: string
+  /** Names of the columns in the chunks; the others of the table take their defaults. */
+  readonly columns: readonly string[]
   readonly chunks: readonly Uint8Array[]
 }
 
@@ -31,7 +33,7 @@ export function readingsBlock(batches: readonly AdmittedBatch[]): TableBlock {
     (batch): batch is Readings => batch.fault === undefined && batch.columns !== undefined,
   )
   const rows = taken.reduce((sum, { columns }) => sum + columns.timeMs.length, 0)
-  if (rows === 0) return { table: 'readings', chunks: [] }
+  if (rows === 0) return block('readings', 0, [])
   const stream = new Uint32Array(rows * ID_WORDS)
   const epoch = new Uint32Array(rows * 2)
   const run = new Uint32Array(rows * ID_WORDS)
@@ -57,7 +59,7 @@ export function readingsBlock(batches: readonly AdmittedBatch[]): TableBlock {
     type,
     parts: taken.flatMap(({ columns }) => numbers(name, type, pick(columns)).parts),
   })
-  const chunks = nativeBlock(rows, [
+  return block('readings', rows, [
     numbers('stream', 'FixedString(16)', stream),
     numbers('epoch', 'UInt64', epoch),
     joined('time', "DateTime64(3, 'UTC')", ({ timeMs }) => timeMs),
@@ -67,7 +69,6 @@ export function readingsBlock(batches: readonly AdmittedBatch[]): TableBlock {
     numbers('sequence', 'UInt64', sequence),
     numbers('row', 'UInt32', row),
   ])
-  return { table: 'readings', chunks }
 }
 
 /** Writes a value of some words `count` times from row `at`. Segments are short: a loop beats a copy. */
@@ -202,5 +203,6 @@ export function keysBlock(keys: readonly KeyRow[]): TableBlock {
 }
 
 function block(table: string, rows: number, columns: readonly NativeColumn[]): TableBlock {
-  return { table, chunks: rows === 0 ? [] : nativeBlock(rows, columns) }
+  const names = columns.map(({ name }) => name)
+  return { table, columns: names, chunks: rows === 0 ? [] : nativeBlock(rows, columns) }
 }

@@ -31,7 +31,7 @@ export interface Pipeline {
 }
 
 const SPAN_MAX_MS = 3_600_000
-const EPOCHS_MAX = 500_000
+const EPOCHS_MAX = 2_000_000
 const ORPHAN_DELIVERIES = 3
 const ORPHAN_AGE_MS = 600_000
 const COMMIT_ATTEMPTS_MAX = 4
@@ -41,6 +41,7 @@ const RETRY_AFTER_MS = 1_000
 /** Puts a pipeline together. */
 export function createPipeline(parts: PipelineParts): Pipeline {
   const { config, archive, fleet, logger, telemetry, clock, signer, random = randomBytes } = parts
+  const seed = new DataView(new Uint8Array(random(4)).buffer).getUint32(0)
   const sessions = new Sessions(
     { streamsMax: config.connectionsMax, streamsPerAgentMax: config.connectionsPerAgentMax },
     telemetry,
@@ -79,6 +80,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     behindMaxMs: config.clockBehindWarnMs,
     batchBytesMax: config.batchBytesMax,
     epochsMax: EPOCHS_MAX,
+    seed,
     orphanDeliveries: ORPHAN_DELIVERIES,
     orphanAgeMs: ORPHAN_AGE_MS,
   }
@@ -90,6 +92,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     logger,
     clock,
     random,
+    seed,
     intake,
     committer,
     sessions,

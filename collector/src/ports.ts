@@ -47,6 +47,8 @@ export interface AdmittedBatch {
   readonly keyId: Uint8Array
   /** The readings; undefined where the body cannot be decoded. */
   readonly columns: Columns | undefined
+  /** Class of the meter of each of its streams; empty where the readings are not taken. */
+  readonly classes: readonly string[]
   /** Why the readings are not taken; undefined = they are. */
   readonly fault: Fault | undefined
   /** False for a fork: it is kept in quarantine, and not part of the chain. */

@@ -21,10 +21,11 @@ const SETTINGS = 'SETTINGS insert_deduplicate = 0, async_insert = 0'
 /** Inserts over HTTP: the block is the request's body. */
 export function serverInserter(client: ClickHouseClient, database: string): Inserter {
   return {
-    insert: async ({ table, columns, chunks }) => {
+    insert: async (block) => {
+      const source = block.unfold === undefined ? '' : selectFrom(block, `input('${structureOf(block)}')`)
       const { stream } = await client.exec({
-        query: `INSERT INTO ${database}.${table} (${quoted(columns)}) ${SETTINGS} FORMAT Native`,
-        values: Readable.from(chunks, { objectMode: false }),
+        query: `${insertInto(database, block)} ${source} FORMAT Native`,
+        values: Readable.from(block.chunks, { objectMode: false }),
       })
       await stream.resume().toArray()
     },
@@ -36,25 +37,45 @@ export function serverInserter(client: ClickHouseClient, database: string): Inse
 export async function embeddedInserter(client: ClickHouseClient, database: string): Promise<Inserter> {
   const directory = await mkdtemp(join(tmpdir(), 'vouch-collector-'))
   return {
-    insert: async ({ table, columns, chunks }) => {
-      const path = join(directory, `${table}-${randomUUID()}.native`)
-      const file = await open(path, 'w')
+    insert: async (block) => {
+      const path = join(directory, `${block.table}-${randomUUID()}.native`)
       try {
-        try {
-          await file.writev([...chunks])
-        } finally {
-          await file.close()
-        }
-        const names = quoted(columns)
-        await client.command({
-          query: `INSERT INTO ${database}.${table} (${names}) SELECT ${names} FROM file('${path}', 'Native') ${SETTINGS}`,
-        })
+        await writeWhole(path, block.chunks)
+        const source = selectFrom(block, `file('${path}', 'Native')`)
+        await client.command({ query: `${insertInto(database, block)} ${source}` })
       } finally {
         await rm(path, { force: true })
       }
     },
     close: () => rm(directory, { recursive: true, force: true }),
   }
+}
+
+/** A disk that fills up takes a part of the bytes and says so only by their number. */
+async function writeWhole(path: string, chunks: readonly Uint8Array[]): Promise<void> {
+  const file = await open(path, 'w')
+  try {
+    const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+    const { bytesWritten } = await file.writev([...chunks])
+    if (bytesWritten < bytes)
+      throw Object.assign(new Error(`ENOSPC: no space left on device, write ${path}`), { code: 'ENOSPC' })
+  } finally {
+    await file.close()
+  }
+}
+
+function insertInto(database: string, { table, columns, unfold }: TableBlock): string {
+  const names = unfold?.names ?? columns.map(({ name }) => name)
+  return `INSERT INTO ${database}.${table} (${quoted(names)}) ${SETTINGS}`
+}
+
+function selectFrom({ columns, unfold }: TableBlock, source: string): string {
+  if (unfold !== undefined) return `SELECT ${unfold.select(source)}`
+  return `SELECT ${quoted(columns.map(({ name }) => name))} FROM ${source}`
+}
+
+function structureOf({ columns }: TableBlock): string {
+  return columns.map(({ name, type }) => `${name} ${type.replaceAll("'", String.raw`\'`)}`).join(', ')
 }
 
 function quoted(columns: readonly string[]): string {

@@ -2,6 +2,7 @@ import { sha256 } from '@vouch/proto/seal/seal.ts'
 import type { Columns } from '@vouch/proto/wire/body.ts'
 import type { AdmittedBatch, KeyRow, StreamRow } from '../ports.ts'
 import {
+  dictionary,
   fixedStrings,
   instants,
   maps,
@@ -13,79 +14,116 @@ import {
   words,
 } from './native.ts'
 import type { NativeColumn } from './native.ts'
-
-/** Bytes for one table, in chunks; empty = nothing to insert. */
-export interface TableBlock {
-  readonly table: string
-  /** Names of the columns in the chunks; the others of the table take their defaults. */
-  readonly columns: readonly string[]
-  readonly chunks: readonly Uint8Array[]
-}
+import { wordsOf } from './words.ts'
 
 /** Words of 32 bits in a stream's or run's id. */
 const ID_WORDS = 4
 
+/** Bytes for one table, in chunks; empty = nothing to insert. */
+export interface TableBlock {
+  readonly table: string
+  /** The columns in the chunks; those that the table has beside them take their defaults. */
+  readonly columns: readonly Pick<NativeColumn, 'name' | 'type'>[]
+  /** How the rows of the table come out of those of the block, where they are not the same. */
+  readonly unfold?: Unfold
+  readonly chunks: readonly Uint8Array[]
+}
+
+/** The part of a query that makes rows of a table from a block. */
+export interface Unfold {
+  /** Columns of the table. */
+  readonly names: readonly string[]
+  /** Their values, and where they come from; `source` is the block. */
+  readonly select: (source: string) => string
+}
+
 type Readings = AdmittedBatch & { readonly columns: Columns }
 
-/** Columns of the readings of all batches that were taken, straight from their typed arrays. */
+/**
+ * A block has a row a segment, with its readings in arrays as they were decoded. The engine puts the segments
+ * in the table's order and unfolds them: six times fewer rows to sort, and no loop over readings here.
+ */
+const READINGS: Unfold = {
+  names: ['stream', 'epoch', 'time', 'register', 'span_ms', 'run', 'sequence', 'row', 'class'],
+  select: (source) => `stream, epoch, one_time, one_register, one_span, run, sequence, first_row + nth, class
+    FROM (SELECT * FROM ${source} ORDER BY stream, epoch, times[1])
+    ARRAY JOIN times AS one_time, registers AS one_register, spans AS one_span, range(length(times)) AS nth`,
+}
+
+/** The readings of all batches that were taken. */
 export function readingsBlock(batches: readonly AdmittedBatch[]): TableBlock {
   const taken = batches.filter(
-    (batch): batch is Readings => batch.fault === undefined && batch.columns !== undefined,
+    (batch): batch is Readings =>
+      batch.fault === undefined && batch.columns !== undefined && batch.columns.timeMs.length > 0,
   )
-  const rows = taken.reduce((sum, { columns }) => sum + columns.timeMs.length, 0)
-  if (rows === 0) return block('readings', 0, [])
-  const stream = new Uint32Array(rows * ID_WORDS)
-  const epoch = new Uint32Array(rows * 2)
-  const run = new Uint32Array(rows * ID_WORDS)
-  const sequence = new Uint32Array(rows * 2)
-  const row = new Uint32Array(rows)
-  let at = 0
-  for (const { columns, runId, sequence: number } of taken) {
-    const count = columns.timeMs.length
-    repeat(run, wordsOf(runId), at, count)
-    repeat(sequence, wordsOf(BigUint64Array.of(number)), at, count)
-    for (let index = 0; index < count; index++) row[at + index] = index
-    const ids = wordsOf(columns.streamIds)
-    const epochs = wordsOf(columns.segmentEpoch)
-    columns.segmentRows.forEach((length, segment) => {
-      const id = columns.segmentStream[segment]! * ID_WORDS
-      repeat(stream, ids.subarray(id, id + ID_WORDS), at, length)
-      repeat(epoch, epochs.subarray(segment * 2, segment * 2 + 2), at, length)
-      at += length
-    })
-  }
-  const joined = (name: string, type: string, pick: (columns: Columns) => ArrayBufferView) => ({
+  const segments = taken.reduce((sum, { columns }) => sum + columns.segmentRows.length, 0)
+  const { stream, epoch, run, sequence, firstRow, ends, classes } = segmentColumns(taken, segments)
+  const arrays = (name: string, type: string, pick: (columns: Columns) => ArrayBufferView): NativeColumn => ({
     name,
-    type,
-    parts: taken.flatMap(({ columns }) => numbers(name, type, pick(columns)).parts),
+    type: `Array(${type})`,
+    parts: [
+      ...numbers(name, type, ends).parts,
+      ...taken.flatMap(({ columns }) => numbers(name, type, pick(columns)).parts),
+    ],
   })
-  return block('readings', rows, [
-    numbers('stream', 'FixedString(16)', stream),
-    numbers('epoch', 'UInt64', epoch),
-    joined('time', "DateTime64(3, 'UTC')", ({ timeMs }) => timeMs),
-    joined('register', 'UInt64', ({ register }) => register),
-    joined('span_ms', 'UInt32', ({ spanMs }) => spanMs),
-    numbers('run', 'FixedString(16)', run),
-    numbers('sequence', 'UInt64', sequence),
-    numbers('row', 'UInt32', row),
-  ])
-}
-
-/** Writes a value of some words `count` times from row `at`. Segments are short: a loop beats a copy. */
-function repeat(out: Uint32Array, value: Uint32Array, at: number, count: number): void {
-  const width = value.length
-  for (let index = 0; index < width; index++) {
-    const word = value[index]!
-    const end = (at + count) * width
-    for (let position = at * width + index; position < end; position += width) out[position] = word
+  return {
+    ...block('readings', segments, [
+      numbers('stream', 'FixedString(16)', stream),
+      numbers('epoch', 'UInt64', epoch),
+      numbers('run', 'FixedString(16)', run),
+      numbers('sequence', 'UInt64', sequence),
+      numbers('first_row', 'UInt32', firstRow),
+      dictionary('class', classes.names, classes.keys),
+      arrays('times', "DateTime64(3, 'UTC')", ({ timeMs }) => timeMs),
+      arrays('registers', 'UInt64', ({ register }) => register),
+      arrays('spans', 'UInt32', ({ spanMs }) => spanMs),
+    ]),
+    unfold: READINGS,
   }
 }
 
-/** The same bytes as words of 32 bits; copied where they do not lie on a word's boundary. */
-function wordsOf(values: Uint8Array | BigUint64Array): Uint32Array {
-  const { buffer, byteOffset, byteLength } = values
-  if (byteOffset % 4 === 0) return new Uint32Array(buffer, byteOffset, byteLength / 4)
-  return new Uint32Array(Uint8Array.from(new Uint8Array(buffer, byteOffset, byteLength)).buffer)
+/** What is said once a segment. */
+function segmentColumns(taken: readonly Readings[], segments: number) {
+  const stream = new Uint32Array(segments * ID_WORDS)
+  const run = new Uint32Array(segments * ID_WORDS)
+  const epoch = new BigUint64Array(segments)
+  const sequence = new BigUint64Array(segments)
+  const firstRow = new Uint32Array(segments)
+  /** Per segment: readings up to its end, as arrays are delimited. */
+  const ends = new Uint32Array(segments * 2)
+  const classes = new Map<string, number>()
+  const keys = new Uint32Array(segments)
+  let at = 0
+  let end = 0
+  for (const { columns, classes: classOf, runId, sequence: number } of taken) {
+    const { segmentRows, segmentStream } = columns
+    const ids = wordsOf(columns.streamIds)
+    const runWords = wordsOf(runId)
+    epoch.set(columns.segmentEpoch, at)
+    sequence.fill(number, at, at + segmentRows.length)
+    const known = Uint32Array.from(classOf, (name) => indexIn(classes, name))
+    let row = 0
+    for (let segment = 0; segment < segmentRows.length; segment++, at++) {
+      const own = segmentStream[segment]!
+      for (let word = 0; word < ID_WORDS; word++) {
+        stream[at * ID_WORDS + word] = ids[own * ID_WORDS + word]!
+        run[at * ID_WORDS + word] = runWords[word]!
+      }
+      keys[at] = known[own]!
+      firstRow[at] = row
+      row += segmentRows[segment]!
+      ends[at * 2] = end + row
+    }
+    end += row
+  }
+  return { stream, epoch, run, sequence, firstRow, ends, classes: { names: [...classes.keys()], keys } }
+}
+
+function indexIn(names: Map<string, number>, name: string): number {
+  const known = names.get(name)
+  if (known !== undefined) return known
+  names.set(name, names.size)
+  return names.size - 1
 }
 
 /** The signed archive of every batch of the chain, taken or quarantined. */
@@ -203,6 +241,5 @@ export function keysBlock(keys: readonly KeyRow[]): TableBlock {
 }
 
 function block(table: string, rows: number, columns: readonly NativeColumn[]): TableBlock {
-  const names = columns.map(({ name }) => name)
-  return { table, columns: names, chunks: rows === 0 ? [] : nativeBlock(rows, columns) }
+  return { table, columns, chunks: rows === 0 ? [] : nativeBlock(rows, columns) }
 }

@@ -30,6 +30,7 @@ function batchOf(sequence: number, rows: number): AdmittedBatch {
     signature: none,
     keyId: none,
     columns,
+    classes: [],
     fault: undefined,
     chained: true,
     final: false,

@@ -7,6 +7,7 @@ import type { TestEngine } from '@vouch/clickhouse'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import {
+  dictionary,
   fixedStrings,
   instants,
   maps,
@@ -31,6 +32,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true })
 })
 
+const CLASSES = ['host.network', '', 'ä']
 const ROW = fc.record({
   id: fc.uint8Array({ minLength: 16, maxLength: 16 }),
   text: fc.string({ unit: 'grapheme', maxLength: 200 }),
@@ -56,12 +58,17 @@ it('the engine reads back what was written', async () => {
         ),
         instants('time', rows, ({ timeMs }) => timeMs),
         maps('labels', rows, ({ labels }) => labels),
+        dictionary(
+          'class',
+          CLASSES,
+          Uint32Array.from(rows, ({ octet }) => octet % CLASSES.length),
+        ),
       ])
       const path = join(directory, 'block.native')
       await writeFile(path, chunks)
       const result = await client.query({
         query: `SELECT lower(hex(id)) AS id, replaceAll(toString(uuid), '-', '') AS uuid, text, toString(word) AS word, octet,
-          wide, toString(toUnixTimestamp64Milli(time)) AS time, labels FROM file('${path}', 'Native')`,
+          wide, toString(toUnixTimestamp64Milli(time)) AS time, labels, class FROM file('${path}', 'Native')`,
         format: 'JSONEachRow',
       })
       const expected = rows.map(({ id, text, word, octet, timeMs, labels }) => ({
@@ -73,6 +80,7 @@ it('the engine reads back what was written', async () => {
         wide: octet * 65_537,
         time: `${timeMs}`,
         labels: { ...labels },
+        class: CLASSES[octet % CLASSES.length],
       }))
       expect(await result.json()).toEqual(expected)
     }),

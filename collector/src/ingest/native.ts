@@ -11,6 +11,9 @@ export interface NativeColumn {
 }
 
 const utf8 = new TextEncoder()
+const DICTIONARY_VERSION = 1n
+/** Keys are UInt32 (2); the values stand in this block (bit 9) and replace those before (bit 10). */
+const DICTIONARY_FLAGS = 2n | (1n << 9n) | (1n << 10n)
 
 /** One block as chunks, to be written one after another. */
 export function nativeBlock(rows: number, columns: readonly NativeColumn[]): Uint8Array[] {
@@ -78,6 +81,24 @@ export function instants<T>(
     "DateTime64(3, 'UTC')",
     BigInt64Array.from(rows, (row) => BigInt(pickMs(row))),
   )
+}
+
+/**
+ * LowCardinality(String): the distinct values, then each row's index among them.
+ * Source: ClickHouse, SerializationLowCardinality.cpp (version 1; keys of 32 bits; additional keys only).
+ */
+export function dictionary(name: string, values: readonly string[], keys: Uint32Array): NativeColumn {
+  const head = BigUint64Array.of(DICTIONARY_VERSION, DICTIONARY_FLAGS, BigInt(values.length))
+  return {
+    name,
+    type: 'LowCardinality(String)',
+    parts: [
+      new Uint8Array(head.buffer),
+      ...stringParts(values),
+      new Uint8Array(BigUint64Array.of(BigInt(keys.length)).buffer),
+      new Uint8Array(keys.buffer, keys.byteOffset, keys.byteLength),
+    ],
+  }
 }
 
 /** Map(String, String). */

@@ -5,13 +5,13 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { LastReading } from '../ports.ts'
 import { compareClocks } from './clock.ts'
-import { checkRising, segmentEnds } from './decreasing.ts'
-import { streamKey, streamKeys, validateReadings } from './validate.ts'
+import { Epochs } from './epochs.ts'
+import { validateReadings } from './validate.ts'
 
 const NOW_MS = 1_800_000_000_000
 const LIMITS = { futureMaxMs: 1_000, ageMaxMs: 86_400_000, spanMaxMs: 3_600_000 }
 const ID = new Uint8Array(16).fill(7)
-const DECLARED = new Set([streamKey(ID)])
+const KEY = { streamId: ID, epoch: 1n }
 
 function columns(rows: readonly (readonly [timeMs: bigint, register: bigint, spanMs?: number])[]): Columns {
   return {
@@ -31,7 +31,6 @@ const now = BigInt(NOW_MS)
 
 describe('readings', () => {
   it.each<[string, Columns]>([
-    ['STREAM_UNDECLARED', { ...columns([[now, 1n]]), streamIds: new Uint8Array(16) }],
     [
       'READING_IN_FUTURE',
       columns([
@@ -58,7 +57,7 @@ describe('readings', () => {
     ],
     ['READING_MALFORMED', { ...columns([[now, 1n]]), losses: [create(LossSchema, { toMs: now + 1_001n })] }],
   ])('%s', (code, given) => {
-    expect(validateReadings(given, streamKeys(given), DECLARED, NOW_MS, LIMITS)).toMatchObject({
+    expect(validateReadings(given, NOW_MS, LIMITS)).toMatchObject({
       fault: { code },
     })
   })
@@ -68,7 +67,7 @@ describe('readings', () => {
       [now - 86_400_000n, 1n, 3_600_000],
       [now + 1_000n, 2n],
     ])
-    expect(validateReadings(given, streamKeys(given), DECLARED, NOW_MS, LIMITS)).toEqual({
+    expect(validateReadings(given, NOW_MS, LIMITS)).toEqual({
       ok: true,
       value: undefined,
     })
@@ -93,10 +92,9 @@ describe('registers rise', () => {
     ],
     ['a new epoch', undefined, [[1n, 0n]], true],
   ])('%s', (_, known, rows, fine) => {
-    const result = checkRising(
-      segmentEnds(columns(rows), ['s']),
-      new Map(known === undefined ? [] : [['s1', known]]),
-    )
+    const epochs = new Epochs(10, 1)
+    if (known !== undefined) epochs.learn(KEY, known)
+    const result = epochs.advance(columns(rows))
     expect(result.ok || result.fault.code).toBe(fine || 'READING_DECREASING')
   })
 
@@ -109,13 +107,11 @@ describe('registers rise', () => {
       fc.property(series, fc.array(fc.nat(), { maxLength: 50 }), (steps, picks) => {
         let [timeMs, register] = [0n, 0n]
         const rows = steps.map(([dt, step]) => [(timeMs += dt), (register += step)] as const)
-        const newest = new Map<string, LastReading>()
+        const epochs = new Epochs(10, 1)
         for (const pick of picks) {
           const from = pick % rows.length
           const part = rows.slice(from, from + 1 + (pick % 3))
-          const result = checkRising(segmentEnds(columns(part), ['s']), newest)
-          expect(result.ok).toBe(true)
-          if (result.ok) for (const [key, reading] of result.value) newest.set(key, reading)
+          expect(epochs.advance(columns(part))).toEqual({ ok: true, value: undefined })
         }
       }),
     )

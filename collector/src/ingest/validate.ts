@@ -1,8 +1,8 @@
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
-import { STREAM_ID_BYTES } from '@vouch/proto/wire/body.ts'
 import type { Columns } from '@vouch/proto/wire/body.ts'
+import { wordsOf } from './words.ts'
 
 /** Bounds of a reading. */
 export interface ReadingLimits {
@@ -14,60 +14,19 @@ export interface ReadingLimits {
   readonly spanMaxMs: number
 }
 
-/** A stream id as a map key, one character a byte. */
-export function streamKey(id: Uint8Array): string {
-  return Buffer.from(id.buffer, id.byteOffset, id.byteLength).toString('latin1')
-}
-
-/** The keys of all streams of a batch, in its order. */
-export function streamKeys({ streamIds }: Columns): string[] {
-  const joined = streamKey(streamIds)
-  return Array.from({ length: joined.length / STREAM_ID_BYTES }, (_, index) =>
-    joined.slice(index * STREAM_ID_BYTES, (index + 1) * STREAM_ID_BYTES),
-  )
-}
-
 /**
- * Checks decoded readings against the streams declared, the clock and the bounds. Segments ascend in
- * time, so their ends stand for all of their readings.
- * Faults: STREAM_UNDECLARED, READING_IN_FUTURE, READING_TOO_OLD, READING_MALFORMED.
+ * Checks decoded readings against the clock and the bounds. Segments ascend in time, so their ends stand for
+ * all of their readings. Faults: READING_IN_FUTURE, READING_TOO_OLD, READING_MALFORMED.
  */
-export function validateReadings(
-  columns: Columns,
-  keys: readonly string[],
-  declared: { has(key: string): boolean },
-  nowMs: number,
-  limits: ReadingLimits,
-): Result<void> {
-  const undeclared = keys.find((key) => !declared.has(key))
-  if (undeclared !== undefined) {
-    const name = Buffer.from(undeclared, 'latin1').toHex()
-    return fail('STREAM_UNDECLARED', `stream ${name} was not declared on this connection; declare it first`)
-  }
+export function validateReadings(columns: Columns, nowMs: number, limits: ReadingLimits): Result<void> {
   const latest = BigInt(nowMs + limits.futureMaxMs)
-  const earliest = BigInt(Math.max(0, nowMs - limits.ageMaxMs))
-  let at = 0
-  for (const rows of columns.segmentRows) {
-    const first = columns.timeMs[at]!
-    at += rows
-    const last = columns.timeMs[at - 1]!
-    if (last > latest) {
-      return fail(
-        'READING_IN_FUTURE',
-        `a reading of ${instant(last)} is ahead of ${instant(BigInt(nowMs))}; set the host's clock`,
-      )
-    }
-    if (first < earliest) {
-      return fail(
-        'READING_TOO_OLD',
-        `a reading of ${instant(first)} is before ${instant(earliest)}, the earliest accepted`,
-      )
-    }
-  }
-  const wide = columns.spanMs.findIndex((span) => span > limits.spanMaxMs)
-  if (wide >= 0) {
-    const span = columns.spanMs[wide]
-    return fail('READING_MALFORMED', `row ${wide} claims a span of ${span} ms; at most ${limits.spanMaxMs}`)
+  const timed = validateTimes(columns, nowMs, limits)
+  if (!timed.ok) return timed
+  const { spanMs } = columns
+  for (let row = 0; row < spanMs.length; row++) {
+    if (spanMs[row]! <= limits.spanMaxMs) continue
+    const claim = `row ${row} claims a span of ${spanMs[row]} ms`
+    return fail('READING_MALFORMED', `${claim}; at most ${limits.spanMaxMs}`)
   }
   const loss = columns.losses.find(({ fromMs, toMs }) => fromMs < 0n || toMs < fromMs || toMs > latest)
   if (loss !== undefined) {
@@ -79,7 +38,33 @@ export function validateReadings(
   return ok(undefined)
 }
 
+function validateTimes({ timeMs, segmentRows }: Columns, nowMs: number, limits: ReadingLimits): Result<void> {
+  const times = wordsOf(timeMs)
+  const latestMs = nowMs + limits.futureMaxMs
+  const earliestMs = Math.max(0, nowMs - limits.ageMaxMs)
+  let at = 0
+  for (let segment = 0; segment < segmentRows.length; segment++) {
+    const firstMs = safeInteger(times, at)
+    at += segmentRows[segment]!
+    const lastMs = safeInteger(times, at - 1)
+    if (lastMs > latestMs) {
+      const message = `a reading of ${instant(lastMs)} is ahead of ${instant(nowMs)}; set the host's clock`
+      return fail('READING_IN_FUTURE', message)
+    }
+    if (firstMs < earliestMs) {
+      const message = `a reading of ${instant(firstMs)} is before ${instant(earliestMs)}, the earliest accepted`
+      return fail('READING_TOO_OLD', message)
+    }
+  }
+  return ok(undefined)
+}
+
+/** Times are below 2^53, as decoding has made sure. */
+function safeInteger(words: Uint32Array, row: number): number {
+  return words[row * 2]! + words[row * 2 + 1]! * 0x1_0000_0000
+}
+
 /** Text of a time that may be beyond what a calendar can show. */
-function instant(timeMs: bigint): string {
-  return timeMs < 8_640_000_000_000_000n ? formatInstant(Number(timeMs)) : `${timeMs} ms`
+function instant(timeMs: number): string {
+  return timeMs < 8_640_000_000_000_000 ? formatInstant(timeMs) : `${timeMs} ms`
 }

@@ -4,19 +4,19 @@ import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import { openBatch } from '@vouch/proto/seal/batch.ts'
 import type { OpenedBatch } from '@vouch/proto/seal/batch.ts'
-import { decodeBody } from '@vouch/proto/wire/body.ts'
+import { STREAM_ID_BYTES, decodeBody } from '@vouch/proto/wire/body.ts'
 import type { BodyLimits, Columns } from '@vouch/proto/wire/body.ts'
 import { LRUCache } from 'lru-cache'
 import { compareClocks } from '../ingest/clock.ts'
 import type { ClockLimits } from '../ingest/clock.ts'
-import { checkRising, segmentEnds } from '../ingest/decreasing.ts'
-import type { SegmentEnds } from '../ingest/decreasing.ts'
+import { Epochs } from '../ingest/epochs.ts'
 import { judge } from '../ingest/sequence.ts'
 import type { Claim, Verdict } from '../ingest/sequence.ts'
-import { streamKeys, validateReadings } from '../ingest/validate.ts'
+import type { DeclaredStreams } from '../ingest/streams.ts'
+import { validateReadings } from '../ingest/validate.ts'
 import type { ReadingLimits } from '../ingest/validate.ts'
-import type { AgentKeyState, Archive, Hex, LastReading, Logger, Telemetry } from '../ports.ts'
-import type { Committer, Delivery, Pending } from './committer.ts'
+import type { AdmittedBatch, AgentKeyState, Archive, Hex, Logger, Telemetry } from '../ports.ts'
+import type { Committer, Delivery } from './committer.ts'
 import { gatherFacts, loadRun } from './facts.ts'
 import type { Lane, Run } from './lane.ts'
 
@@ -27,7 +27,7 @@ export interface Connection extends Delivery {
   readonly name: symbol
   readonly lane: Lane
   /** Streams declared on this connection. */
-  readonly declared: { has(key: string): boolean }
+  readonly declared: Pick<DeclaredStreams, 'classes'>
   /** A key of the agent, in force or retired. */
   key(keyId: Uint8Array): Promise<Result<AgentKeyState>>
   /** One more batch waits for its receipt. */
@@ -40,6 +40,8 @@ export interface IntakeLimits extends BodyLimits, ReadingLimits, ClockLimits {
   readonly batchBytesMax: number
   /** Epochs whose newest reading is remembered. */
   readonly epochsMax: number
+  /** Of hash tables, different in each process. */
+  readonly seed: number
   /** Connections that must bring the same batch without predecessor before it is set aside. */
   readonly orphanDeliveries: number
   /** And for how long, milliseconds. */
@@ -57,8 +59,11 @@ export interface IntakeDeps {
 }
 
 const ORPHANS_MAX = 1_000
-/** Epochs asked for in one query: over HTTP they are part of the URL. */
-const RECALL_MAX = 200
+/** Epochs asked for in one query. */
+const RECALL_MAX = 2_000
+
+/** What the readings of a batch are worth. */
+type Read = Pick<AdmittedBatch, 'columns' | 'classes' | 'fault'>
 
 /** A batch refused for want of the one before it: since when, and over which connections. */
 interface Orphan {
@@ -69,13 +74,13 @@ interface Orphan {
 /** Takes batches in: authenticity, place in the chain, readings, then the queue to the archive. */
 export class Intake {
   readonly #deps: IntakeDeps
-  readonly #newest: LRUCache<string, LastReading>
+  readonly #epochs: Epochs
   /** Batches whose predecessor is missing, by digest. */
   readonly #orphans = new LRUCache<Hex, Orphan>({ max: ORPHANS_MAX })
 
   constructor(deps: IntakeDeps) {
     this.#deps = deps
-    this.#newest = new LRUCache({ max: deps.limits.epochsMax })
+    this.#epochs = new Epochs(deps.limits.epochsMax, deps.limits.seed)
   }
 
   /**
@@ -192,68 +197,57 @@ export class Intake {
     connection: Connection,
     opened: OpenedBatch,
     chainFault: Fault | undefined,
-  ): Promise<Result<{ readonly columns: Columns | undefined; readonly fault: Fault | undefined }>> {
+  ): Promise<Result<Read>> {
     const decoded = decodeBody(opened.body, this.#deps.limits)
-    if (!decoded.ok) return ok({ columns: undefined, fault: chainFault ?? decoded.fault })
+    if (!decoded.ok) return ok({ columns: undefined, classes: [], fault: chainFault ?? decoded.fault })
     const columns = decoded.value
     const excused =
       chainFault?.code === 'CHAIN_BROKEN' && opened.header.sequence === 1n && admitsLoss(columns)
-    if (chainFault !== undefined && !excused) return ok({ columns, fault: chainFault })
+    if (chainFault !== undefined && !excused) return ok({ columns, classes: [], fault: chainFault })
+    const classes = connection.declared.classes(columns.streamIds)
+    if (typeof classes === 'number')
+      return ok({ columns, classes: [], fault: undeclaredFault(columns, classes) })
     const receivedMs = this.#deps.now()
-    const clock = compareClocks(Number(opened.header.clock!.wallMs), receivedMs, this.#deps.limits)
-    if (clock.judgement !== 'fine') {
-      const agent = connection.lane.agentId.toHex()
-      this.#deps.logger.warn({ agent, offsetMs: clock.offsetMs }, `agent's clock: ${clock.judgement}`)
-    }
-    if (clock.judgement === 'ahead') {
-      const message = `the host's clock is ${-clock.offsetMs} ms ahead of the collector's; synchronise both`
-      return ok({ columns, fault: fail('CLOCK_OFFSET', message).fault })
-    }
-    const keys = streamKeys(columns)
-    const valid = validateReadings(columns, keys, connection.declared, receivedMs, this.#deps.limits)
-    if (!valid.ok) return ok({ columns, fault: valid.fault })
-    return this.#checkRising(columns, keys)
+    const clockFault = this.#compareClocks(connection, opened, receivedMs)
+    if (clockFault !== undefined) return ok({ columns, classes, fault: clockFault })
+    const valid = validateReadings(columns, receivedMs, this.#deps.limits)
+    if (!valid.ok) return ok({ columns, classes, fault: valid.fault })
+    const recalled = await this.#recall(columns)
+    if (!recalled.ok) return recalled
+    const rising = this.#epochs.advance(columns)
+    return ok({ columns, classes, fault: rising.ok ? undefined : rising.fault })
   }
 
-  async #checkRising(
-    columns: Columns,
-    keys: readonly string[],
-  ): Promise<Result<{ columns: Columns; fault: Fault | undefined }>> {
-    const ends = segmentEnds(columns, keys)
-    const newest = await this.#recall(ends)
-    if (!newest.ok) return newest
-    const rising = checkRising(ends, newest.value)
-    if (!rising.ok) return ok({ columns, fault: rising.fault })
-    for (const [key, reading] of rising.value) this.#newest.set(key, reading)
-    return ok({ columns, fault: undefined })
+  #compareClocks(connection: Connection, { header }: OpenedBatch, receivedMs: number): Fault | undefined {
+    const clock = compareClocks(Number(header.clock!.wallMs), receivedMs, this.#deps.limits)
+    if (clock.judgement === 'fine') return undefined
+    const agent = connection.lane.agentId.toHex()
+    this.#deps.logger.warn({ agent, offsetMs: clock.offsetMs }, `agent's clock: ${clock.judgement}`)
+    if (clock.judgement !== 'ahead') return undefined
+    const message = `the host's clock is ${-clock.offsetMs} ms ahead of the collector's; synchronise both`
+    return fail('CLOCK_OFFSET', message).fault
   }
 
-  /** The newest readings of these epochs, from memory or from the archive. */
-  async #recall(ends: readonly SegmentEnds[]): Promise<Result<Map<string, LastReading>>> {
-    const newest = new Map<string, LastReading>()
-    const unknown: SegmentEnds[] = []
-    for (const end of ends) {
-      const known = this.#newest.get(end.key)
-      if (known === undefined) unknown.push(end)
-      else newest.set(end.key, known)
-    }
+  /** Asks the archive for the newest readings of the epochs that are not in memory. */
+  async #recall(columns: Columns): Promise<Result<void>> {
+    const unknown = this.#epochs.unknown(columns)
     for (let from = 0; from < unknown.length; from += RECALL_MAX) {
       const asked = unknown.slice(from, from + RECALL_MAX)
       const readings = await this.#deps.archive.lastReadings(asked)
       if (!readings.ok) return readings
-      asked.forEach(({ key }, index) => {
+      asked.forEach((key, index) => {
         const reading = readings.value[index]
-        if (reading !== undefined) newest.set(key, reading)
+        if (reading !== undefined) this.#epochs.learn(key, reading)
       })
     }
-    return ok(newest)
+    return ok(undefined)
   }
 
   #describe(
     connection: Connection,
     signed: SignedBatch,
     { header, digest }: OpenedBatch,
-  ): Omit<Pending['batch'], 'columns' | 'fault' | 'chained'> {
+  ): Omit<AdmittedBatch, 'columns' | 'classes' | 'fault' | 'chained'> {
     return {
       agentId: header.agentId,
       runId: header.runId,
@@ -270,6 +264,12 @@ export class Intake {
       peer: connection.peer,
     }
   }
+}
+
+function undeclaredFault({ streamIds }: Columns, index: number): Fault {
+  const name = streamIds.subarray(index * STREAM_ID_BYTES, (index + 1) * STREAM_ID_BYTES).toHex()
+  return fail('STREAM_UNDECLARED', `stream ${name} was not declared on this connection; declare it first`)
+    .fault
 }
 
 /** An agent whose spool could not be read has no digest to continue from, and says so under its signature. */

@@ -8,10 +8,10 @@ import {
 import type { CollectorFrame } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
-import { TAGS } from '@vouch/proto/seal/seal.ts'
+import { TAGS, sha256 } from '@vouch/proto/seal/seal.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
 import { declareStream } from '../ingest/declare.ts'
-import { streamKey } from '../ingest/validate.ts'
+import { DeclaredStreams } from '../ingest/streams.ts'
 import type { Acknowledgement } from '../intake/committer.ts'
 import type { Connection } from '../intake/intake.ts'
 import type { Lane } from '../intake/lane.ts'
@@ -24,6 +24,8 @@ export interface SessionDeps {
   readonly fleet: Fleet
   readonly signer: Signer
   readonly clock: Clock
+  /** Of hash tables, different in each process. */
+  readonly seed: number
   /** Streams that one connection may declare. */
   readonly streamsMax: number
   /** Batches that one connection may have unacknowledged. */
@@ -47,7 +49,7 @@ export class Session implements Connection, Endable {
   readonly lane: Lane
   readonly peer: string
   readonly name = Symbol('connection')
-  readonly declared = new Map<string, string>()
+  readonly declared: DeclaredStreams
   readonly #wire: Wire
   readonly #deps: SessionDeps
   #agent: AgentRecord
@@ -63,6 +65,7 @@ export class Session implements Connection, Endable {
     this.#agent = agent
     this.#deps = deps
     this.#keysReadMs = deps.clock.now()
+    this.declared = new DeclaredStreams(deps.streamsMax, deps.seed)
   }
 
   get ended(): boolean {
@@ -115,13 +118,12 @@ export class Session implements Connection, Endable {
     for (const definition of definitions) {
       const row = declareStream(definition, owner, this.#deps.clock.now())
       if (!row.ok) return row
-      const key = streamKey(definition.streamId)
-      const attributes = JSON.stringify(definition.attributes)
-      if (this.declared.get(key) !== attributes) rows.push(row.value)
-      this.declared.set(key, attributes)
+      const attributes = sha256(Buffer.from(JSON.stringify(definition.attributes)))
+      if (this.declared.declare(definition.streamId, definition.meter, attributes)) rows.push(row.value)
+      if (this.declared.size > this.#deps.streamsMax)
+        return fail('QUOTA_EXCEEDED', `more than ${this.#deps.streamsMax} streams on one connection`)
     }
-    if (this.declared.size <= this.#deps.streamsMax) return ok(rows)
-    return fail('QUOTA_EXCEEDED', `more than ${this.#deps.streamsMax} streams on one connection`)
+    return ok(rows)
   }
 
   /** Sends a frame. */

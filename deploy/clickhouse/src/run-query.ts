@@ -6,6 +6,8 @@ import { quoteIdentifier } from './engine.ts'
 import type { QueryRequest } from './request.ts'
 
 const TEXT_INSERT = /^(JSON|CSV|TSV|TabSeparated|Values)/i
+/** The table function that stands for the rows of the request. */
+const INPUT = /\binput\('(?:[^'\\]|\\.)*'\)/
 const INSERT = /^(?<head>\s*INSERT\s+INTO\s+[\s\S]*?)\s*\bFORMAT\s+(?<format>\w+)\s*;?\s*$/i
 
 /**
@@ -76,6 +78,10 @@ async function insertFile(
   await writeFile(path, data)
   try {
     const source = `file(${literal(path)}, ${literal(format)})`
+    if (INPUT.test(head)) {
+      await client.command({ query: head.replace(INPUT, () => source) })
+      return
+    }
     const described = await collect(client, `DESCRIBE ${source} FORMAT JSONEachRow`)
     const names = described
       .toString('utf8')

@@ -1,6 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fromBinary, toJson } from '@bufbuild/protobuf'
+import { ReceiptSchema, SignedReceiptSchema } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
+import type { Receipt } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
 import { FaultError, fail } from '@vouch/proto/kernel/fault.ts'
 import type { SignedBatch } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
+import { TAGS, verify } from '@vouch/proto/seal/seal.ts'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { TestConnection } from './testing/test-agent.ts'
@@ -149,6 +153,27 @@ describe('a receipt means durable', () => {
     again.declare(agent.stream)
     for (const signed of chain.slice(1)) again.batch(signed)
     expect((await again.receipt(BigInt(BATCHES))).flatMap(({ quarantined }) => quarantined)).toEqual([])
+  })
+
+  it('the receipts that were sent are stored, each with the last batch that it covers', async () => {
+    const agent = await vouch.enrol()
+    const connection = await vouch.connect(agent)
+    for (const signed of chainOf(agent)) connection.batch(signed)
+    const sent = await connection.receipt(BigInt(BATCHES))
+    const stored = await vouch.query<{ sequence: string; receipt: string }>(
+      `SELECT sequence, base64Encode(receipt) AS receipt FROM ${vouch.database}.batches_v1
+       WHERE agent = unhex('${agent.agentId.toHex()}') AND receipt != '' ORDER BY batches_v1.sequence`,
+    )
+    const receipts = stored.map(({ sequence, receipt }) => {
+      const { receipt: bytes, signature } = fromBinary(SignedReceiptSchema, Uint8Array.fromBase64(receipt))
+      expect(verify(TAGS.receipt, bytes, signature, agent.collectorKey)).toBe(true)
+      const opened = fromBinary(ReceiptSchema, bytes)
+      expect(`${opened.sequence}`).toBe(sequence)
+      return opened
+    })
+    const text = (all: readonly Receipt[]) => all.map((receipt) => toJson(ReceiptSchema, receipt))
+    expect(text(receipts)).toEqual(text(sent))
+    expect(receipts.at(-1)?.sequence).toBe(BigInt(BATCHES))
   })
 
   it('a stop stores what was taken in and sends its receipts first', async () => {

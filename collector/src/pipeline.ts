@@ -4,6 +4,7 @@ import type { Signer } from '@vouch/proto/seal/seal.ts'
 import type { CollectorConfig } from './config.ts'
 import { Committer } from './intake/committer.ts'
 import { Intake } from './intake/intake.ts'
+import { receiptsOf } from './intake/receipt.ts'
 import type { Archive, Clock, Fleet, Logger, Telemetry } from './ports.ts'
 import { converse } from './session/conversation.ts'
 import { Sessions } from './session/sessions.ts'
@@ -46,8 +47,10 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     { streamsMax: config.connectionsMax, streamsPerAgentMax: config.connectionsPerAgentMax },
     telemetry,
   )
+  const receipts = receiptsOf(signer)
   const committer = new Committer({
     archive,
+    receipts,
     logger,
     telemetry,
     clock,
@@ -84,11 +87,10 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     orphanDeliveries: ORPHAN_DELIVERIES,
     orphanAgeMs: ORPHAN_AGE_MS,
   }
-  const intake = new Intake({ archive, committer, limits, logger, telemetry, now: clock.now })
+  const intake = new Intake({ archive, committer, receipts, limits, logger, telemetry, now: clock.now })
   const conversation = {
     archive,
     fleet,
-    signer,
     logger,
     clock,
     random,

@@ -53,6 +53,8 @@ export interface AdmittedBatch {
   readonly fault: Fault | undefined
   /** False for a fork: it is kept in quarantine, and not part of the chain. */
   readonly chained: boolean
+  /** SignedReceipt, encoded, where one is stored with this batch: it covers those before it too. */
+  readonly receipt?: Uint8Array
   readonly final: boolean
   /** Agent's wall clock at sealing, and ours at arrival: epoch milliseconds. */
   readonly wallMs: number

@@ -10,7 +10,7 @@ import {
   streamsBlock,
 } from '../ingest/blocks.ts'
 import type { TableBlock } from '../ingest/blocks.ts'
-import type { Archive, EpochKey, LastReading, Link, Neighbours } from '../ports.ts'
+import type { Archive, EpochKey, LastReading, Link } from '../ports.ts'
 import { storeFault } from './fault.ts'
 import type { Inserter } from './insert.ts'
 
@@ -64,20 +64,26 @@ export function createArchive({ writer, reader, database }: ArchiveClients): Arc
       }),
     neighbours: (agentId, digest) =>
       guarded(async () => {
-        const rows = await query<{ total: string; known: string; successor: string }>(
-          `SELECT count() AS total, countIf(digest = unhex({digest:String})) AS known,
-           lower(hex(anyIf(digest, previous = unhex({digest:String})))) AS successor
-         FROM ${database}.batches WHERE agent = unhex({agent:String})`,
+        // Each stops at the first row: an agent may have years of batches, and digests have an index of their own.
+        const own = `FROM ${database}.batches WHERE agent = unhex({agent:String})`
+        const rows = await query<{ what: string; digest: string }>(
+          `SELECT what, digest FROM (
+             (SELECT 'agent' AS what, '' AS digest ${own} LIMIT 1)
+             UNION ALL (SELECT 'known' AS what, '' AS digest ${own} AND digest = unhex({digest:String}) LIMIT 1)
+             UNION ALL (SELECT 'successor' AS what, lower(hex(b.digest)) AS digest FROM ${database}.batches AS b
+               WHERE b.agent = unhex({agent:String}) AND b.previous = unhex({digest:String}) LIMIT 1))`,
           { agent: hex(agentId), digest: hex(digest) },
         )
-        return neighboursOf(rows[0])
+        const found = new Map(rows.map((row) => [row.what, row.digest]))
+        return {
+          agentKnown: found.has('agent'),
+          known: found.has('known'),
+          successor: found.get('successor'),
+        }
       }),
     lastReadings: (keys) =>
       guarded(async () => {
-        const rows = await query<LastRow>(lastReadingsSql(database), {
-          streams: keys.map(({ streamId }) => hex(streamId)),
-          epochs: [...new Set(keys.map(({ epoch }) => epoch))],
-        })
+        const rows = await query<LastRow>(lastReadingsSql(database, keys), {})
         return inOrder(keys, rows)
       }),
   }
@@ -90,11 +96,13 @@ interface LastRow {
   readonly register: string
 }
 
-function lastReadingsSql(database: string): string {
+/** The keys stand in the text: as parameters they would be part of a URL, which is shorter. */
+function lastReadingsSql(database: string, keys: readonly EpochKey[]): string {
+  const tuples = keys.map(({ streamId, epoch }) => `(unhex('${hex(streamId)}'),${epoch})`)
   return `SELECT lower(hex(stream)) AS name, epoch, toUnixTimestamp64Milli(max(last_time)) AS time,
       max(last_register) AS register
     FROM ${database}.usage_hours
-    WHERE stream IN (SELECT toFixedString(unhex(arrayJoin({streams:Array(String)})), 16)) AND epoch IN {epochs:Array(UInt64)}
+    WHERE (stream, epoch) IN (${tuples.join()})
     GROUP BY stream, epoch`
 }
 
@@ -104,12 +112,6 @@ function inOrder(keys: readonly EpochKey[], rows: readonly LastRow[]): (LastRead
     const row = found.get(`${hex(streamId)}${epoch}`)
     return row === undefined ? undefined : { timeMs: BigInt(row.time), register: BigInt(row.register) }
   })
-}
-
-function neighboursOf(row: { total: string; known: string; successor: string } | undefined): Neighbours {
-  // With no row that fits, anyIf answers zeros.
-  const successor = row === undefined || /^0*$/.test(row.successor) ? undefined : row.successor
-  return { agentKnown: row?.total !== '0', known: row?.known !== '0', successor }
 }
 
 async function insertAll(writer: Inserter, blocks: readonly TableBlock[]): Promise<Result<void>> {

@@ -148,6 +148,7 @@ export function batchesBlock(all: readonly AdmittedBatch[]): TableBlock {
     instants('received', batches, ({ receivedMs }) => receivedMs),
     numbers('clock_offset_ms', 'Int64', offsets),
     octets('final', batches, ({ final }) => (final ? 1 : 0)),
+    strings('receipt', batches, ({ receipt }) => receipt ?? ''),
   ])
 }
 

@@ -1,3 +1,6 @@
+import { toBinary } from '@bufbuild/protobuf'
+import { SignedReceiptSchema } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
+import type { SignedReceipt } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import { CommitQueue } from '../ingest/commit-queue.ts'
 import type { CommitLimits } from '../ingest/commit-queue.ts'
@@ -6,27 +9,21 @@ import type {
   Archive,
   Clock,
   CommitGroup,
+  Hex,
   Link,
   Logger,
   StreamRow,
   Telemetry,
 } from '../ports.ts'
 import type { Lane, Run } from './lane.ts'
+import type { Receipts } from './receipt.ts'
 
 /** Where the answers to a batch go: one connection of an agent. */
 export interface Delivery {
-  /** Everything of the run up to `upTo` is durable; `settled` of this connection's batches newly so. */
-  acknowledge(receipt: Acknowledgement): void
+  /** Everything that the receipt covers is durable; `settled` of this connection's batches newly so. */
+  acknowledge(receipt: SignedReceipt, settled: number): void
   /** A batch is not taken; the agent keeps it. `settled` as above. */
   refuse(sequence: bigint, fault: Fault, settled: number): void
-}
-
-/** What one receipt says. */
-export interface Acknowledgement {
-  readonly runId: Uint8Array
-  readonly upTo: Link
-  readonly quarantined: readonly { readonly sequence: bigint; readonly fault: Fault }[]
-  readonly settled: number
 }
 
 /** A batch on its way to the archive. */
@@ -52,6 +49,7 @@ export interface CommitterLimits extends CommitLimits {
 /** What the committer works with. */
 export interface CommitterDeps {
   readonly archive: Archive
+  readonly receipts: Receipts
   readonly limits: CommitterLimits
   readonly logger: Logger
   readonly telemetry: Telemetry
@@ -135,7 +133,8 @@ export class Committer {
     this.#declarers = new Set()
     this.#inFlightBytes = group.bytes
     const startedMs = this.#deps.clock.now()
-    const result = await this.#attempt(group)
+    const receipts = this.#receipts(group)
+    const result = await this.#attempt(withReceipts(group, receipts))
     this.#inFlightBytes = 0
     if (result.ok) {
       const readings = group.batches.reduce(
@@ -143,7 +142,7 @@ export class Committer {
         0,
       )
       this.#deps.telemetry.committed(readings, this.#deps.clock.now() - startedMs)
-      this.#settle(group)
+      this.#settle(group, receipts)
     } else {
       this.#abandon(result.fault, declarers)
     }
@@ -162,28 +161,51 @@ export class Committer {
     return result
   }
 
-  #settle(group: CommitGroup): void {
-    const receipts = new Map<Delivery, Map<Run, Pending[]>>()
-    for (const { digest } of group.batches) {
-      const name = digest.toHex()
-      const pending = this.#pending.get(name)
+  /**
+   * Signs what will be true once the group is durable, a receipt for each run: it is stored with the last batch
+   * that it covers, and sent when the insert has returned.
+   */
+  #receipts({ batches }: CommitGroup): Map<Run, Signed> {
+    const chained = batches.flatMap((batch) =>
+      batch.chained ? (this.#pending.get(nameOf(batch)) ?? []) : [],
+    )
+    const receivedMs = this.#deps.clock.now()
+    return new Map(
+      Map.groupBy(chained, ({ run }) => run)
+        .entries()
+        .map(([run, covered]) => {
+          const { batch, link } = covered.at(-1)!
+          const { agentId, runId } = batch
+          const quarantined = covered.flatMap(({ link: { sequence }, batch: { fault } }) =>
+            fault === undefined ? [] : [{ sequence, fault }],
+          )
+          const receipt = this.#deps.receipts({ agentId, runId, upTo: link, quarantined, receivedMs })
+          return [run, { receipt, last: batch }]
+        }),
+    )
+  }
+
+  #settle({ batches }: CommitGroup, receipts: ReadonlyMap<Run, Signed>): void {
+    const settled = new Map<Run, Map<Delivery, number>>()
+    for (const admitted of batches) {
+      const pending = this.#pending.get(nameOf(admitted))
       if (pending === undefined) continue
-      this.#pending.delete(name)
-      this.#deps.telemetry.batch(pending.batch.fault?.code ?? 'taken')
-      const { batch, link, deliveries } = pending
+      this.#pending.delete(nameOf(admitted))
+      const { batch, link, deliveries, run } = pending
+      this.#deps.telemetry.batch(batch.fault?.code ?? 'taken')
       if (!batch.chained && batch.fault !== undefined) {
         for (const delivery of deliveries) delivery.refuse(link.sequence, batch.fault, 1)
         this.#deps.onFork(pending)
         continue
       }
-      pending.run.durable = pending.link
-      for (const delivery of deliveries) {
-        const runs = receipts.get(delivery) ?? new Map<Run, Pending[]>()
-        receipts.set(delivery, runs.set(pending.run, [...(runs.get(pending.run) ?? []), pending]))
-      }
+      run.durable = link
+      const counts = settled.get(run) ?? new Map<Delivery, number>()
+      for (const delivery of deliveries) counts.set(delivery, (counts.get(delivery) ?? 0) + 1)
+      settled.set(run, counts)
     }
-    for (const [delivery, runs] of receipts) {
-      for (const [run, settled] of runs) delivery.acknowledge(receiptOf(run, settled))
+    for (const [run, counts] of settled) {
+      const { receipt } = receipts.get(run)!
+      for (const [delivery, count] of counts) delivery.acknowledge(receipt, count)
     }
   }
 
@@ -203,11 +225,25 @@ export class Committer {
   }
 }
 
-function receiptOf(run: Run, settled: readonly Pending[]): Acknowledgement {
-  const [first] = settled
-  if (first === undefined || run.durable === undefined) throw new Error('a receipt needs a durable batch')
-  const quarantined = settled.flatMap(({ link, batch: { fault } }) =>
-    fault === undefined ? [] : [{ sequence: link.sequence, fault }],
+interface Signed {
+  readonly receipt: SignedReceipt
+  /** The last batch that it covers. */
+  readonly last: AdmittedBatch
+}
+
+function nameOf({ digest }: AdmittedBatch): Hex {
+  return digest.toHex()
+}
+
+function withReceipts({ streams, batches }: CommitGroup, receipts: ReadonlyMap<Run, Signed>): CommitGroup {
+  const bytes = new Map(
+    receipts.values().map(({ receipt, last }) => [last, toBinary(SignedReceiptSchema, receipt)]),
   )
-  return { runId: first.batch.runId, upTo: run.durable, quarantined, settled: settled.length }
+  return {
+    streams,
+    batches: batches.map((batch) => {
+      const receipt = bytes.get(batch)
+      return receipt === undefined ? batch : { ...batch, receipt }
+    }),
+  }
 }

@@ -19,6 +19,7 @@ import type { AdmittedBatch, AgentKeyState, Archive, Hex, Logger, Telemetry } fr
 import type { Committer, Delivery } from './committer.ts'
 import { gatherFacts, loadRun } from './facts.ts'
 import type { Lane, Run } from './lane.ts'
+import type { Receipts } from './receipt.ts'
 
 /** A connection that brings batches. */
 export interface Connection extends Delivery {
@@ -52,6 +53,7 @@ export interface IntakeLimits extends BodyLimits, ReadingLimits, ClockLimits {
 export interface IntakeDeps {
   readonly archive: Archive
   readonly committer: Committer
+  readonly receipts: Receipts
   readonly limits: IntakeLimits
   readonly logger: Logger
   readonly telemetry: Telemetry
@@ -179,7 +181,8 @@ export class Intake {
   #acknowledgeAgain(connection: Connection, run: Run, runId: Uint8Array): void {
     this.#deps.telemetry.batch('duplicate')
     if (run.durable === undefined) throw new Error('a batch is neither pending nor durable')
-    connection.acknowledge({ runId, upTo: run.durable, quarantined: [], settled: 0 })
+    const durable = { agentId: connection.lane.agentId, runId, upTo: run.durable, quarantined: [] }
+    connection.acknowledge(this.#deps.receipts({ ...durable, receivedMs: this.#deps.now() }), 0)
   }
 
   /** Brought often and long enough without the batch before it, that one will not come any more. */

@@ -1,18 +1,12 @@
-import { create, toBinary } from '@bufbuild/protobuf'
+import { create } from '@bufbuild/protobuf'
 import type { StreamDefinition } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
-import {
-  ReceiptSchema,
-  RejectionSchema,
-  SignedReceiptSchema,
-} from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
-import type { CollectorFrame } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
+import { RejectionSchema } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
+import type { CollectorFrame, SignedReceipt } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
-import { TAGS, sha256 } from '@vouch/proto/seal/seal.ts'
-import type { Signer } from '@vouch/proto/seal/seal.ts'
+import { sha256 } from '@vouch/proto/seal/seal.ts'
 import { declareStream } from '../ingest/declare.ts'
 import { DeclaredStreams } from '../ingest/streams.ts'
-import type { Acknowledgement } from '../intake/committer.ts'
 import type { Connection } from '../intake/intake.ts'
 import type { Lane } from '../intake/lane.ts'
 import type { AgentKeyState, AgentRecord, Clock, Fleet, StreamRow } from '../ports.ts'
@@ -22,7 +16,6 @@ import type { Wire } from './wire.ts'
 /** What the session of an agent needs. */
 export interface SessionDeps {
   readonly fleet: Fleet
-  readonly signer: Signer
   readonly clock: Clock
   /** Of hash tables, different in each process. */
   readonly seed: number
@@ -132,31 +125,10 @@ export class Session implements Connection, Endable {
     this.#wire.send(kind)
   }
 
-  acknowledge({ runId, upTo, quarantined, settled }: Acknowledgement): void {
+  acknowledge(receipt: SignedReceipt, settled: number): void {
     this.#waiting -= settled
     this.moved()
-    if (this.#ended) return
-    const receipt = toBinary(
-      ReceiptSchema,
-      create(ReceiptSchema, {
-        agentId: this.lane.agentId,
-        runId,
-        sequence: upTo.sequence,
-        digest: Uint8Array.fromHex(upTo.digest),
-        receivedMs: BigInt(this.#deps.clock.now()),
-        quarantined: quarantined.map(({ sequence, fault: { code, message } }) => ({
-          sequence,
-          code,
-          message,
-        })),
-      }),
-    )
-    const { signer } = this.#deps
-    const signature = signer.sign(TAGS.receipt, receipt)
-    this.send({
-      case: 'receipt',
-      value: create(SignedReceiptSchema, { receipt, signature, keyId: signer.keyId }),
-    })
+    this.send({ case: 'receipt', value: receipt })
   }
 
   refuse(sequence: bigint, fault: Fault, settled: number): void {

@@ -5,7 +5,7 @@ import { fail, ok } from '../kernel/fault.ts'
 import type { Result } from '../kernel/fault.ts'
 import { BatchHeaderSchema, SignedBatchSchema } from '../gen/vouch/ingest/v1/batch_pb.ts'
 import type { BatchHeader, SignedBatch } from '../gen/vouch/ingest/v1/batch_pb.ts'
-import { TAGS, sha256, verify } from './seal.ts'
+import { TAGS, sha256, verifyDigest } from './seal.ts'
 import type { Signer } from './seal.ts'
 
 /** A header before its body is known. */
@@ -55,12 +55,13 @@ export function openBatch(signed: SignedBatch, publicKey: Uint8Array): Result<Op
 
 /** As {@link openBatch}, for a batch that is shown without its body, as a link of the chain. */
 export function openLink(signed: SignedBatch, publicKey: Uint8Array): Result<OpenedBatch> {
-  if (!verify(TAGS.batch, signed.header, signed.signature, publicKey)) {
+  const digest = batchDigest(signed.header)
+  if (!verifyDigest(TAGS.batch, digest, signed.signature, publicKey)) {
     return fail('SIGNATURE_INVALID', "the batch's signature is not by the key it names")
   }
   const header = peekHeader(signed)
   if (!header.ok) return header
-  return ok({ header: header.value, digest: batchDigest(signed.header), body: signed.body })
+  return ok({ header: header.value, digest, body: signed.body })
 }
 
 /** Reads a header without checking its signature: only to find the key that should have signed. */

@@ -9,6 +9,7 @@ import {
   createPrivateKey,
   createPublicKey,
   generateKeyPairSync,
+  hash as hashOnce,
   sign,
   verify as verifyRaw,
 } from 'node:crypto'
@@ -54,6 +55,8 @@ const CACHED_KEYS_MAX = 10_000
 
 /** SHA-256, 32 bytes. */
 export function sha256(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const [only] = parts
+  if (only !== undefined && parts.length === 1) return new Uint8Array(hashOnce('sha256', only, 'buffer'))
   const hash = createHash('sha256')
   for (const part of parts) hash.update(part)
   return new Uint8Array(hash.digest())
@@ -84,22 +87,32 @@ export function signerOf(seed: Uint8Array): Signer {
   return {
     keyId: keyId(publicKey),
     publicKey,
-    sign: (tag, bytes) => new Uint8Array(sign(null, statement(tag, bytes), key)),
+    sign: (tag, bytes) => new Uint8Array(sign(null, statement(tag, sha256(bytes)), key)),
   }
 }
 
 /** True where `signature` is `publicKey`'s over this tag and these bytes. Never throws on foreign input. */
 export function verify(tag: Tag, bytes: Uint8Array, signature: Uint8Array, publicKey: Uint8Array): boolean {
+  return verifyDigest(tag, sha256(bytes), signature, publicKey)
+}
+
+/** As {@link verify}, where the SHA-256 of the bytes is known already. */
+export function verifyDigest(
+  tag: Tag,
+  digest: Uint8Array,
+  signature: Uint8Array,
+  publicKey: Uint8Array,
+): boolean {
   if (signature.length !== SIGNATURE_BYTES || publicKey.length !== KEY_BYTES) return false
   try {
-    return verifyRaw(null, statement(tag, bytes), publicKeyObject(publicKey), signature)
+    return verifyRaw(null, statement(tag, digest), publicKeyObject(publicKey), signature)
   } catch {
     return false
   }
 }
 
-function statement(tag: Tag, bytes: Uint8Array): Buffer {
-  return Buffer.concat([Buffer.from(`${tag}\0`, 'latin1'), sha256(bytes)])
+function statement(tag: Tag, digest: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.from(`${tag}\0`, 'latin1'), digest])
 }
 
 function privateKeyObject(seed: Uint8Array): KeyObject {

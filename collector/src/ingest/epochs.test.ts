@@ -64,7 +64,7 @@ it('agrees with the slow way over any series of batches, refused ones among them
       let newest: ReadonlyMap<string, LastReading> = new Map()
       for (const segments of batches) {
         const expected = slowly(segments, newest)
-        const result = epochs.advance(columnsOf(segments))
+        const result = epochs.advance(columnsOf(segments), true)
         expect(result.ok || result.fault.code).toBe(expected.taken || 'READING_DECREASING')
         newest = expected.newest
       }
@@ -73,19 +73,25 @@ it('agrees with the slow way over any series of batches, refused ones among them
   )
 })
 
-it('asks for what it does not remember, and believes what it is told', () => {
+it('gives back what it does not remember, changes nothing until it is told, and believes it', () => {
   const epochs = new Epochs(100, 3)
-  const segments = [
+  const columns = columnsOf([
+    { stream: 1, epoch: 4n, readings: [{ timeMs: 10n, register: 10n }] },
     { stream: 2, epoch: 5n, readings: [{ timeMs: 10n, register: 10n }] },
     { stream: 0, epoch: 6n, readings: [{ timeMs: 10n, register: 10n }] },
-  ]
-  const asked = epochs.unknown(columnsOf(segments))
-  expect(asked).toEqual([
+  ])
+  epochs.learn({ streamId: IDS.subarray(16, 32), epoch: 4n }, { timeMs: 5n, register: 5n })
+  const unknown = [
     { streamId: IDS.subarray(32, 48), epoch: 5n },
     { streamId: IDS.subarray(0, 16), epoch: 6n },
-  ])
-  epochs.learn(asked[0]!, { timeMs: 9n, register: 11n })
-  expect(epochs.unknown(columnsOf(segments))).toEqual([asked[1]])
-  const result = epochs.advance(columnsOf(segments))
+  ]
+  for (let again = 0; again < 2; again++) {
+    expect(epochs.advance(columns, false)).toEqual({ ok: true, value: unknown })
+    const earlier = columnsOf([{ stream: 1, epoch: 4n, readings: [{ timeMs: 6n, register: 6n }] }])
+    expect(epochs.advance(earlier, false)).toEqual({ ok: true, value: [] })
+  }
+  epochs.learn(unknown[1]!, { timeMs: 9n, register: 11n })
+  expect(epochs.advance(columns, false)).toEqual({ ok: true, value: [unknown[0]] })
+  const result = epochs.advance(columns, true)
   expect(!result.ok && result.fault.message).toMatch(/stood at 11 and came with 10\.\.10/)
 })

@@ -25,18 +25,6 @@ export class Epochs {
     this.#table = new WordTable({ keyWords: KEY_WORDS, valueWords: VALUE_WORDS, entriesMax: epochsMax, seed })
   }
 
-  /** The epochs of a batch that are not remembered. */
-  unknown(columns: Columns): EpochKey[] {
-    const unknown: EpochKey[] = []
-    const ids = wordsOf(columns.streamIds)
-    const epochs = wordsOf(columns.segmentEpoch)
-    for (let segment = 0; segment < columns.segmentRows.length; segment++) {
-      this.#point(columns, ids, epochs, segment)
-      if (!this.#table.get(this.#key, 0, this.#known)) unknown.push(keyOf(columns, segment))
-    }
-    return unknown
-  }
-
   /** Remembers what the archive knows of an epoch. */
   learn({ streamId, epoch }: EpochKey, { timeMs, register }: LastReading): void {
     this.#key.set(wordsOf(streamId))
@@ -46,31 +34,50 @@ export class Epochs {
 
   /**
    * Checks that no register falls, against what is remembered and from segment to segment, and remembers the
-   * newest readings; after a fault everything is as before. Within a segment nothing can fall. Faults: READING_DECREASING.
+   * newest readings. Within a segment nothing can fall. Where it ends otherwise everything is as before: epochs that
+   * are not remembered are given back, so that the archive is asked for them and `learn` told. Faults: READING_DECREASING.
+   *
+   * @param asked the archive has been asked: what is not remembered is new.
    */
-  advance(columns: Columns): Result<void> {
+  advance(columns: Columns, asked: boolean): Result<readonly EpochKey[]> {
     const ids = wordsOf(columns.streamIds)
     const epochs = wordsOf(columns.segmentEpoch)
     const times = wordsOf(columns.timeMs)
     const registers = wordsOf(columns.register)
-    const undo = new Uint32Array(columns.segmentRows.length * VALUE_WORDS)
+    const segments = columns.segmentRows.length
+    const undo = new Uint32Array(segments * VALUE_WORDS)
     let row = 0
-    for (let segment = 0; segment < columns.segmentRows.length; segment++) {
+    for (let segment = 0; segment < segments; segment++) {
       load(this.#first, times, registers, row)
       row += columns.segmentRows[segment]!
       load(this.#last, times, registers, row - 1)
       this.#point(columns, ids, epochs, segment)
       const found = this.#table.get(this.#key, 0, this.#known)
-      if (found && (contradicts(this.#first, this.#known) || contradicts(this.#last, this.#known))) {
+      if (!found && !asked) {
+        this.#restore(columns, ids, epochs, undo, segment)
+        return ok(this.#unknown(columns, ids, epochs))
+      }
+      // Of an epoch that was not known nothing is known again after a fault: time zero is before every reading.
+      if (!found) this.#table.set(this.#key, 0, this.#last)
+      else if (contradicts(this.#first, this.#known) || contradicts(this.#last, this.#known)) {
         const fault = this.#fault(columns, segment)
         this.#restore(columns, ids, epochs, undo, segment)
         return fault
+      } else {
+        undo.set(this.#known, segment * VALUE_WORDS)
+        if (compareWords(this.#last, 0, this.#known, 0) > 0) this.#table.replace(this.#last)
       }
-      if (!found || compareWords(this.#last, 0, this.#known, 0) > 0) this.#table.set(this.#key, 0, this.#last)
-      // Of an epoch that was not known nothing is known again: time zero is before every reading that is taken.
-      if (found) undo.set(this.#known, segment * VALUE_WORDS)
     }
-    return ok(undefined)
+    return ok([])
+  }
+
+  #unknown(columns: Columns, ids: Uint32Array, epochs: Uint32Array): EpochKey[] {
+    const unknown: EpochKey[] = []
+    for (let segment = 0; segment < columns.segmentRows.length; segment++) {
+      this.#point(columns, ids, epochs, segment)
+      if (!this.#table.get(this.#key, 0, this.#known)) unknown.push(keyOf(columns, segment))
+    }
+    return unknown
   }
 
   #restore(

@@ -94,7 +94,7 @@ describe('registers rise', () => {
   ])('%s', (_, known, rows, fine) => {
     const epochs = new Epochs(10, 1)
     if (known !== undefined) epochs.learn(KEY, known)
-    const result = epochs.advance(columns(rows))
+    const result = epochs.advance(columns(rows), true)
     expect(result.ok || result.fault.code).toBe(fine || 'READING_DECREASING')
   })
 
@@ -111,7 +111,7 @@ describe('registers rise', () => {
         for (const pick of picks) {
           const from = pick % rows.length
           const part = rows.slice(from, from + 1 + (pick % 3))
-          expect(epochs.advance(columns(part))).toEqual({ ok: true, value: undefined })
+          expect(epochs.advance(columns(part), true)).toEqual({ ok: true, value: [] })
         }
       }),
     )

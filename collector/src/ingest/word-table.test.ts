@@ -20,8 +20,10 @@ it('with room for all, it is a map', () => {
       const table = new WordTable({ ...SHAPE, entriesMax: 1_000 })
       const map = new Map<string, number>()
       for (const [key, value] of entries) {
-        expect(table.get(Uint32Array.of(0, ...key), 1, out) && out[0]).toBe(map.get(key.join()) ?? false)
-        table.set(Uint32Array.of(0, ...key), 1, Uint32Array.of(value))
+        const found = table.get(Uint32Array.of(0, ...key), 1, out)
+        expect(found && out[0]).toBe(map.get(key.join()) ?? false)
+        if (found && value % 2 === 0) table.replace(Uint32Array.of(value))
+        else table.set(Uint32Array.of(0, ...key), 1, Uint32Array.of(value))
         map.set(key.join(), value)
       }
       expect(table.size).toBe(map.size)

@@ -89,6 +89,8 @@ export class WordTable {
   readonly #shape: WordTableShape
   #young: Generation
   #old: Generation | undefined
+  /** Slot of the young generation that was found or added last. */
+  #found = 0
 
   constructor(shape: WordTableShape) {
     this.#shape = shape
@@ -109,20 +111,26 @@ export class WordTable {
     return true
   }
 
-  /** Remembers a value, from its first word on. */
+  /** Replaces the value that {@link get} has just found. */
+  replace(value: Uint32Array): void {
+    const start = this.#found * this.#young.width + this.#shape.keyWords
+    for (let word = 0; word < this.#shape.valueWords; word++) this.#young.words[start + word] = value[word]!
+  }
+
+  /** Remembers a value. */
   set(key: Uint32Array, at: number, value: Uint32Array): void {
     if (this.#young.size >= this.#shape.entriesMax) {
       this.#old = this.#young
       this.#young = new Generation(this.#shape)
     }
-    const slot = this.#young.add(key, at)
-    const start = slot * this.#young.width + this.#shape.keyWords
-    for (let word = 0; word < this.#shape.valueWords; word++) this.#young.words[start + word] = value[word]!
+    this.#found = this.#young.add(key, at)
+    this.replace(value)
   }
 
   #read(from: Generation, key: Uint32Array, at: number, out: Uint32Array): boolean {
     const slot = from.slot(key, at)
     if (from.used[slot] === 0) return false
+    this.#found = slot
     const start = slot * from.width + this.#shape.keyWords
     for (let word = 0; word < this.#shape.valueWords; word++) out[word] = from.words[start + word]!
     return true

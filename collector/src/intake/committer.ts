@@ -60,6 +60,8 @@ export interface CommitterDeps {
 
 /** How often a drain looks whether everything is settled. */
 const DRAIN_POLL_MS = 10
+/** Why a wait ends early; without a reason of our own an exception is made for each. */
+const FLUSHED = 'flushed'
 
 /** Group commit: one insert at a time, for all agents that delivered meanwhile. */
 export class Committer {
@@ -105,7 +107,7 @@ export class Committer {
   /** Commits what waits, without waiting for company; returns when all of it is settled. */
   async drain(): Promise<void> {
     while (this.#loop !== undefined) {
-      this.#flush.abort()
+      this.#flush.abort(FLUSHED)
       await Promise.race([this.#loop, this.#deps.clock.sleep(DRAIN_POLL_MS)])
     }
   }
@@ -114,7 +116,8 @@ export class Committer {
     this.#loop ??= this.#run().finally(() => {
       this.#loop = undefined
     })
-    if (this.#queue.dueInMs(this.#deps.clock.now()) === 0) this.#flush.abort()
+    if (!this.#flush.signal.aborted && this.#queue.dueInMs(this.#deps.clock.now()) === 0)
+      this.#flush.abort(FLUSHED)
   }
 
   async #run(): Promise<void> {

@@ -1,23 +1,23 @@
-import { LossReason } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import type { SignedBatch } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import { openBatch } from '@vouch/proto/seal/batch.ts'
 import type { OpenedBatch } from '@vouch/proto/seal/batch.ts'
-import { STREAM_ID_BYTES, decodeBody } from '@vouch/proto/wire/body.ts'
-import type { BodyLimits, Columns } from '@vouch/proto/wire/body.ts'
+import { decodeBody } from '@vouch/proto/wire/body.ts'
+import type { BodyLimits } from '@vouch/proto/wire/body.ts'
 import { LRUCache } from 'lru-cache'
 import { compareClocks } from '../ingest/clock.ts'
 import type { ClockLimits } from '../ingest/clock.ts'
 import { Epochs } from '../ingest/epochs.ts'
 import { judge } from '../ingest/sequence.ts'
-import type { Claim, Verdict } from '../ingest/sequence.ts'
+import type { Claim } from '../ingest/sequence.ts'
 import type { DeclaredStreams } from '../ingest/streams.ts'
 import { validateReadings } from '../ingest/validate.ts'
 import type { ReadingLimits } from '../ingest/validate.ts'
-import type { AdmittedBatch, AgentKeyState, Archive, Hex, Logger, Telemetry } from '../ports.ts'
+import type { AdmittedBatch, AgentKeyState, Archive, EpochKey, Hex, Logger, Telemetry } from '../ports.ts'
 import type { Committer, Delivery } from './committer.ts'
 import { gatherFacts, loadRun } from './facts.ts'
+import { admitsLoss, chainFaultOf, isOrphan, undeclaredFault } from './faults.ts'
 import type { Lane, Run } from './lane.ts'
 import type { Receipts } from './receipt.ts'
 
@@ -215,9 +215,12 @@ export class Intake {
     if (clockFault !== undefined) return ok({ columns, classes, fault: clockFault })
     const valid = validateReadings(columns, receivedMs, this.#deps.limits)
     if (!valid.ok) return ok({ columns, classes, fault: valid.fault })
-    const recalled = await this.#recall(columns)
-    if (!recalled.ok) return recalled
-    const rising = this.#epochs.advance(columns)
+    let rising = this.#epochs.advance(columns, false)
+    if (rising.ok && rising.value.length > 0) {
+      const recalled = await this.#recall(rising.value)
+      if (!recalled.ok) return recalled
+      rising = this.#epochs.advance(columns, true)
+    }
     return ok({ columns, classes, fault: rising.ok ? undefined : rising.fault })
   }
 
@@ -232,8 +235,7 @@ export class Intake {
   }
 
   /** Asks the archive for the newest readings of the epochs that are not in memory. */
-  async #recall(columns: Columns): Promise<Result<void>> {
-    const unknown = this.#epochs.unknown(columns)
+  async #recall(unknown: readonly EpochKey[]): Promise<Result<void>> {
     for (let from = 0; from < unknown.length; from += RECALL_MAX) {
       const asked = unknown.slice(from, from + RECALL_MAX)
       const readings = await this.#deps.archive.lastReadings(asked)
@@ -267,33 +269,4 @@ export class Intake {
       peer: connection.peer,
     }
   }
-}
-
-function undeclaredFault({ streamIds }: Columns, index: number): Fault {
-  const name = streamIds.subarray(index * STREAM_ID_BYTES, (index + 1) * STREAM_ID_BYTES).toHex()
-  return fail('STREAM_UNDECLARED', `stream ${name} was not declared on this connection; declare it first`)
-    .fault
-}
-
-/** An agent whose spool could not be read has no digest to continue from, and says so under its signature. */
-function admitsLoss({ losses }: Columns): boolean {
-  return losses.some(({ reason }) => reason === LossReason.SPOOL_CORRUPT)
-}
-
-function isOrphan(verdict: Verdict): verdict is Extract<Verdict, { kind: 'gap' | 'unrooted' }> {
-  return verdict.kind === 'gap' || verdict.kind === 'unrooted'
-}
-
-/** Why a batch cannot stand where it claims to. */
-function chainFaultOf(verdict: Verdict, { sequence }: Claim): Fault | undefined {
-  if (verdict.kind === 'next' || verdict.kind === 'duplicate') return undefined
-  if (verdict.kind === 'gap') {
-    return fail('SEQUENCE_GAP', `batch ${verdict.expected} never came; the chain goes on without it`).fault
-  }
-  if (verdict.kind === 'fork') {
-    const message = `sequence ${sequence} is taken by another batch; stop the other copy of this agent and enrol it again`
-    return fail('SEQUENCE_FORK', message).fault
-  }
-  const message = `batch ${sequence} does not continue the chain of this agent; look for a restored snapshot`
-  return fail('CHAIN_BROKEN', message).fault
 }

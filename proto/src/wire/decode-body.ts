@@ -5,7 +5,7 @@ import { fail, ok } from '../kernel/fault.ts'
 import type { Result } from '../kernel/fault.ts'
 import { STREAM_ID_BYTES } from './columns.ts'
 import type { Columns } from './columns.ts'
-import { countVarints, decodeVarints } from './varint.ts'
+import { countVarints, decodeVarints, decodeWords } from './varint.ts'
 
 /** Bounds of what one batch may hold. */
 export interface BodyLimits {
@@ -76,10 +76,18 @@ function columnsOf(bytes: Uint8Array, fields: Fields, rows: number, segments: nu
       throw new Malformed(`${name} has not its ${length} values`)
     return out
   }
-  const segmentStream = words(pairs(FIELD.segmentStream, segments, 'segment_stream'), 'segment_stream')
+  const words = (field: number, length: number, name: string): Uint32Array<ArrayBuffer> => {
+    const out = new Uint32Array(length)
+    const slice = fields.slices.get(field) ?? { start: 0, end: 0 }
+    const found = decodeWords(bytes, slice.start, slice.end, out)
+    if (found === -2) throw new Malformed(`a value of ${name} is beyond 32 bits`)
+    if (found !== length) throw new Malformed(`${name} has not its ${length} values`)
+    return out
+  }
+  const segmentStream = words(FIELD.segmentStream, segments, 'segment_stream')
   if (segmentStream.some((index) => index >= streams))
     throw new Malformed('segment_stream points beyond stream_ids')
-  const segmentRows = words(pairs(FIELD.segmentRows, segments, 'segment_rows'), 'segment_rows')
+  const segmentRows = words(FIELD.segmentRows, segments, 'segment_rows')
   if (
     segmentRows.some((value) => value === 0) ||
     segmentRows.reduce((sum, value) => sum + value, 0) !== rows
@@ -101,7 +109,7 @@ function columnsOf(bytes: Uint8Array, fields: Fields, rows: number, segments: nu
     segmentRows,
     timeMs: new BigUint64Array(time.buffer),
     register: new BigUint64Array(register.buffer),
-    spanMs: words(pairs(FIELD.span, rows, 'span_ms'), 'span_ms'),
+    spanMs: words(FIELD.span, rows, 'span_ms'),
     losses: fields.losses,
   }
 }
@@ -142,15 +150,6 @@ function epochsOf(pairs: Uint32Array<ArrayBuffer>): BigUint64Array<ArrayBuffer> 
     epochs[index] = previous
   })
   return epochs
-}
-
-function words(pairs: Uint32Array, name: string): Uint32Array<ArrayBuffer> {
-  const out = new Uint32Array(pairs.length / 2)
-  for (let at = 0; at < out.length; at++) {
-    if (pairs[at * 2 + 1] !== 0) throw new Malformed(`a value of ${name} is beyond 32 bits`)
-    out[at] = pairs[at * 2]!
-  }
-  return out
 }
 
 function splitFields(bytes: Uint8Array, limits: BodyLimits): Fields {

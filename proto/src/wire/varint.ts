@@ -53,6 +53,31 @@ export function decodeVarints(bytes: Uint8Array, start: number, end: number, pai
   return out >>> 1
 }
 
+/**
+ * As {@link decodeVarints}, for values of 32 bits, one word each. Returns how many there were, -1 where the bytes
+ * are no varints or exceed the room, -2 where one is beyond 32 bits.
+ */
+export function decodeWords(bytes: Uint8Array, start: number, end: number, words: Uint32Array): number {
+  let at = start
+  let out = 0
+  while (at < end) {
+    if (out === words.length) return -1
+    let byte = bytes[at++]!
+    let word = byte & 0x7f
+    for (let shift = 7; byte >= 0x80; shift += 7) {
+      byte = bytes[at++]!
+      // The fifth byte has room for four bits; what is written longer than it need be is a varint all the same.
+      if (shift === 28 && (byte & 0x70) !== 0) return -2
+      if (shift > 28 && (byte & 0x7f) !== 0) return shift > 63 ? -1 : -2
+      if (shift > 63) return -1
+      if (shift <= 28) word |= (byte & 0x7f) << shift
+    }
+    if (at > end) return -1
+    words[out++] = word
+  }
+  return out
+}
+
 /** Number of varints in bytes[start, end): those bytes that end one. */
 export function countVarints(bytes: Uint8Array, start: number, end: number): number {
   let count = 0

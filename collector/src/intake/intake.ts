@@ -61,7 +61,7 @@ export interface IntakeDeps {
 }
 
 const ORPHANS_MAX = 1_000
-/** Epochs asked for in one query. */
+/** Epochs asked for at once. */
 const RECALL_MAX = 2_000
 
 /** What the readings of a batch are worth. */

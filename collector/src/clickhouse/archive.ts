@@ -10,28 +10,35 @@ import {
   streamsBlock,
 } from '../ingest/blocks.ts'
 import type { TableBlock } from '../ingest/blocks.ts'
-import type { Archive, EpochKey, LastReading, Link, Neighbours } from '../ports.ts'
+import type { Archive, EpochKey, Hex, LastReading, Link, Neighbours } from '../ports.ts'
 import { storeFault } from './fault.ts'
 import type { Inserter } from './insert.ts'
+import { askReplicas, localTable, missingReplicas } from './topology.ts'
+import type { ReplicaAnswer, Topology } from './topology.ts'
 
 /** One client for each concurrent use, as the embedded engine runs one query a client. */
 export interface ArchiveClients {
   readonly writer: Inserter
   readonly reader: ClickHouseClient
   readonly database: string
+  readonly topology: Topology
 }
 
 const QUOTED = 'SETTINGS output_format_json_quote_64bit_integers = 1'
 
 /** The archive on ClickHouse. */
-export function createArchive({ writer, reader, database }: ArchiveClients): Archive {
+export function createArchive({ writer, reader, database, topology }: ArchiveClients): Archive {
+  const batches = `${database}.${localTable(topology, 'batches')}`
   const query = async <T>(sql: string, params: Record<string, unknown>): Promise<T[]> => {
-    const result = await reader.query({
-      query: `${sql} ${QUOTED}`,
-      query_params: params,
-      format: 'JSONEachRow',
-    })
+    const result = await reader.query({ query: sql, query_params: params, format: 'JSONEachRow' })
     return result.json<T>()
+  }
+  /** What decides about a chain is asked of every replica. */
+  const ask = async <T>(select: string, params: Record<string, unknown>): Promise<T[]> => {
+    const rows = await query<T & ReplicaAnswer>(askReplicas(topology, select), params)
+    const missing = missingReplicas(topology, rows)
+    if (missing !== undefined) throw new Error(missing)
+    return rows
   }
   return {
     commit: ({ streams, batches }) =>
@@ -46,31 +53,32 @@ export function createArchive({ writer, reader, database }: ArchiveClients): Arc
     addKey: (key) => insertAll(writer, [keysBlock([key])]),
     head: (agentId, runId) =>
       guarded(async () => {
-        const rows = await query<{ sequence: string; digest: string }>(
-          `SELECT sequence, lower(hex(digest)) AS digest FROM ${database}.batches
-         WHERE agent = unhex({agent:String}) AND run = unhex({run:String}) ORDER BY sequence DESC LIMIT 1`,
+        const rows = await ask<{ found: string; sequence: string; digest: string }>(
+          `SELECT count() AS found, max(b.sequence) AS sequence, lower(hex(any(b.digest))) AS digest
+         FROM (SELECT sequence, digest FROM ${batches} WHERE agent = unhex({agent:String})
+           AND run = unhex({run:String}) ORDER BY sequence DESC LIMIT 1) AS b`,
           { agent: hex(agentId), run: hex(runId) },
         )
-        return rows.map(({ sequence, digest }): Link => ({ sequence: BigInt(sequence), digest }))[0]
+        return newest(rows)
       }),
     digestAt: (agentId, runId, sequence) =>
       guarded(async () => {
-        const rows = await query<{ digest: string }>(
-          `SELECT lower(hex(digest)) AS digest FROM ${database}.batches
-         WHERE agent = unhex({agent:String}) AND run = unhex({run:String}) AND sequence = {sequence:UInt64} LIMIT 1`,
+        const rows = await ask<{ digest: string }>(
+          `SELECT lower(hex(any(digest))) AS digest FROM ${batches}
+         WHERE agent = unhex({agent:String}) AND run = unhex({run:String}) AND sequence = {sequence:UInt64}`,
           { agent: hex(agentId), run: hex(runId), sequence: String(sequence) },
         )
-        return rows[0]?.digest
+        return anyDigest(rows.map(({ digest }) => digest))
       }),
     neighbours: (agentId, digest) =>
       guarded(async () => {
-        const rows = await query<{ total: string; known: string; successor: string }>(
+        const rows = await ask<{ total: string; known: string; successor: string }>(
           `SELECT count() AS total, countIf(digest = unhex({digest:String})) AS known,
            lower(hex(anyIf(digest, previous = unhex({digest:String})))) AS successor
-         FROM ${database}.batches WHERE agent = unhex({agent:String})`,
+         FROM ${batches} WHERE agent = unhex({agent:String})`,
           { agent: hex(agentId), digest: hex(digest) },
         )
-        return neighboursOf(rows[0])
+        return neighboursOf(rows)
       }),
     lastReadings: (keys) =>
       guarded(async () => {
@@ -95,7 +103,7 @@ function lastReadingsSql(database: string): string {
       max(last_register) AS register
     FROM ${database}.usage_hours
     WHERE stream IN (SELECT toFixedString(unhex(arrayJoin({streams:Array(String)})), 16)) AND epoch IN {epochs:Array(UInt64)}
-    GROUP BY stream, epoch`
+    GROUP BY stream, epoch ${QUOTED}`
 }
 
 function inOrder(keys: readonly EpochKey[], rows: readonly LastRow[]): (LastReading | undefined)[] {
@@ -106,10 +114,28 @@ function inOrder(keys: readonly EpochKey[], rows: readonly LastRow[]): (LastRead
   })
 }
 
-function neighboursOf(row: { total: string; known: string; successor: string } | undefined): Neighbours {
-  // With no row that fits, anyIf answers zeros.
-  const successor = row === undefined || /^0*$/.test(row.successor) ? undefined : row.successor
-  return { agentKnown: row?.total !== '0', known: row?.known !== '0', successor }
+/** The furthest that any replica knows. */
+function newest(rows: readonly { found: string; sequence: string; digest: string }[]): Link | undefined {
+  return rows
+    .filter(({ found }) => found !== '0')
+    .map(({ sequence, digest }): Link => ({ sequence: BigInt(sequence), digest }))
+    .reduce<Link | undefined>(
+      (best, link) => (best === undefined || link.sequence > best.sequence ? link : best),
+      undefined,
+    )
+}
+
+/** Where no row fits, any and anyIf answer zeros. */
+function anyDigest(digests: readonly Hex[]): Hex | undefined {
+  return digests.find((digest) => !/^0*$/.test(digest))
+}
+
+function neighboursOf(rows: readonly { total: string; known: string; successor: string }[]): Neighbours {
+  return {
+    agentKnown: rows.some(({ total }) => total !== '0'),
+    known: rows.some(({ known }) => known !== '0'),
+    successor: anyDigest(rows.map(({ successor }) => successor)),
+  }
 }
 
 async function insertAll(writer: Inserter, blocks: readonly TableBlock[]): Promise<Result<void>> {

@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import type { ClickHouseClient } from '@clickhouse/client'
 import type { TableBlock } from '../ingest/blocks.ts'
+import { ONE_NODE, insertSettings } from './topology.ts'
+import type { Topology } from './topology.ts'
 
 /** Inserts a block; when it returns, the rows are durable. */
 export interface Inserter {
@@ -12,18 +14,13 @@ export interface Inserter {
   close(): Promise<void>
 }
 
-/**
- * A repeated insert must reach the materialized view again, which the engine's own deduplication
- * of blocks would prevent; and an insert that answers before it is written would be no receipt.
- */
-const SETTINGS = 'SETTINGS insert_deduplicate = 0, async_insert = 0'
-
 /** Inserts over HTTP: the block is the request's body. */
-export function serverInserter(client: ClickHouseClient, database: string): Inserter {
+export function serverInserter(client: ClickHouseClient, database: string, topology: Topology): Inserter {
+  const settings = insertSettings(topology)
   return {
     insert: async ({ table, columns, chunks }) => {
       const { stream } = await client.exec({
-        query: `INSERT INTO ${database}.${table} (${quoted(columns)}) ${SETTINGS} FORMAT Native`,
+        query: `INSERT INTO ${database}.${table} (${quoted(columns)}) ${settings} FORMAT Native`,
         values: Readable.from(chunks, { objectMode: false }),
       })
       await stream.resume().toArray()
@@ -47,7 +44,7 @@ export async function embeddedInserter(client: ClickHouseClient, database: strin
         }
         const names = quoted(columns)
         await client.command({
-          query: `INSERT INTO ${database}.${table} (${names}) SELECT ${names} FROM file('${path}', 'Native') ${SETTINGS}`,
+          query: `INSERT INTO ${database}.${table} (${names}) SELECT ${names} FROM file('${path}', 'Native') ${insertSettings(ONE_NODE)}`,
         })
       } finally {
         await rm(path, { force: true })

@@ -10,8 +10,6 @@ import { TestConnection } from './testing/test-agent.ts'
 import { startTestCollector } from './testing/test-collector.ts'
 import type { TestCollector } from './testing/test-collector.ts'
 
-/** A coordination service makes the replicated engines run too; without one they are stripped of replication. */
-const keeper = process.env['VOUCH_TEST_KEEPER']
 const topology = { cluster: CLUSTER, quorum: 'auto' } as const
 const HOUR_MS = 3_600_000
 const START_MS = Math.floor(Date.now() / HOUR_MS) * HOUR_MS - 24 * HOUR_MS
@@ -21,12 +19,12 @@ let engine: Engine
 let server: EngineServer
 let vouch: TestCollector
 beforeAll(async () => {
-  directory = await openClusterDirectory(keeper)
+  directory = await openClusterDirectory()
   engine = unwrap(await openEngine(directory.directory))
   server = await serveEngine(engine)
   vouch = await startTestCollector(
     { VOUCH_CLICKHOUSE_CLUSTER: CLUSTER },
-    { url: server.url, open: oneNodeClients(server.url, keeper !== undefined) },
+    { url: server.url, open: oneNodeClients(server.url) },
   )
 })
 afterAll(async () => {
@@ -56,14 +54,13 @@ describe('the schema on a cluster', () => {
       "SELECT name, engine FROM system.tables WHERE database = 'vouch' AND name NOT LIKE '%_v1' ORDER BY name",
     )
     const engines = new Map(rows.map(({ name, engine: kind }) => [name, kind]))
-    const prefix = keeper === undefined ? '' : 'Replicated'
     for (const [name, kind] of engines) {
       if (name.endsWith('_local')) {
-        expect(kind).toMatch(new RegExp(`^${prefix}(Replacing|Aggregating|)MergeTree$`))
+        expect(kind).toMatch(/^(Replacing|Aggregating|)MergeTree$/)
         expect(engines.get(name.replace(/_local$/, ''))).toBe('Distributed')
       }
     }
-    expect(engines.get('readings_local')).toBe(`${prefix}ReplacingMergeTree`)
+    expect(engines.get('readings_local')).toBe('ReplacingMergeTree')
     const [feed] = await vouch.query<{ text: string }>(
       "SELECT create_table_query AS text FROM system.tables WHERE database = 'vouch' AND name = 'usage_hours_feed'",
     )
@@ -72,7 +69,7 @@ describe('the schema on a cluster', () => {
   })
 
   it('is not touched where every node has it', async () => {
-    const client = await oneNodeClients(server.url, keeper !== undefined)()
+    const client = await oneNodeClients(server.url)()
     const sent: string[] = []
     const command = client.command.bind(client)
     client.command = (params) => {

@@ -28,7 +28,7 @@ const QUOTED = 'SETTINGS output_format_json_quote_64bit_integers = 1'
 
 /** The archive on ClickHouse. */
 export function createArchive({ writer, reader, database, topology }: ArchiveClients): Archive {
-  const batches = `${database}.${localTable(topology, 'batches')}`
+  const chains = `${database}.${localTable(topology, 'batches')}`
   const query = async <T>(sql: string, params: Record<string, unknown>): Promise<T[]> => {
     const result = await reader.query({ query: sql, query_params: params, format: 'JSONEachRow' })
     return result.json<T>()
@@ -55,7 +55,7 @@ export function createArchive({ writer, reader, database, topology }: ArchiveCli
       guarded(async () => {
         const rows = await ask<{ found: string; sequence: string; digest: string }>(
           `SELECT count() AS found, max(b.sequence) AS sequence, lower(hex(any(b.digest))) AS digest
-         FROM (SELECT sequence, digest FROM ${batches} WHERE agent = unhex({agent:String})
+         FROM (SELECT sequence, digest FROM ${chains} WHERE agent = unhex({agent:String})
            AND run = unhex({run:String}) ORDER BY sequence DESC LIMIT 1) AS b`,
           { agent: hex(agentId), run: hex(runId) },
         )
@@ -64,7 +64,7 @@ export function createArchive({ writer, reader, database, topology }: ArchiveCli
     digestAt: (agentId, runId, sequence) =>
       guarded(async () => {
         const rows = await ask<{ digest: string }>(
-          `SELECT lower(hex(any(digest))) AS digest FROM ${batches}
+          `SELECT lower(hex(any(digest))) AS digest FROM ${chains}
          WHERE agent = unhex({agent:String}) AND run = unhex({run:String}) AND sequence = {sequence:UInt64}`,
           { agent: hex(agentId), run: hex(runId), sequence: String(sequence) },
         )
@@ -75,7 +75,7 @@ export function createArchive({ writer, reader, database, topology }: ArchiveCli
         const rows = await ask<{ total: string; known: string; successor: string }>(
           `SELECT count() AS total, countIf(digest = unhex({digest:String})) AS known,
            lower(hex(anyIf(digest, previous = unhex({digest:String})))) AS successor
-         FROM ${batches} WHERE agent = unhex({agent:String})`,
+         FROM ${chains} WHERE agent = unhex({agent:String})`,
           { agent: hex(agentId), digest: hex(digest) },
         )
         return neighboursOf(rows)

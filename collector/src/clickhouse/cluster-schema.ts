@@ -149,14 +149,17 @@ function commandsOf(text: string): string[] {
     else commands[commands.length - 1] += token
   }
   // MODIFY TTL and MODIFY SETTING have commas of their own: what begins no command belongs to the one before.
-  return commands.reduce<string[]>((done, command) => {
-    const begins =
-      /^\s*(?:ADD|MODIFY|MATERIALIZE|REMOVE|COMMENT|DROP|RENAME|UPDATE|DELETE|CLEAR|FREEZE)\s/i.test(command)
-    return begins || done.length === 0
-      ? [...done, command.trim()]
-      : [...done.slice(0, -1), `${done.at(-1)},${command}`]
-  }, [])
+  const whole: string[] = []
+  for (const part of commands) {
+    const last = whole.pop()
+    if (last === undefined) whole.push(part.trim())
+    else if (BEGINS.test(part)) whole.push(last, part.trim())
+    else whole.push(`${last},${part}`)
+  }
+  return whole
 }
+
+const BEGINS = /^\s*(?:ADD|MODIFY|MATERIALIZE|REMOVE|COMMENT|DROP|RENAME|UPDATE|DELETE|CLEAR|FREEZE)\s/i
 
 /** Names the tables of this node instead of those that reach over the cluster. */
 function localNames(text: string, { database: db }: ClusterSchema): string {

@@ -9,12 +9,12 @@ import type { ClickHouseFactory } from '../clickhouse/connect.ts'
 /** Name of the cluster that the configuration below defines. */
 export const CLUSTER = 'metering'
 
-/** `keeper` adds a coordination service, host:port; the engine then has replicated tables. */
-export async function openClusterDirectory(
-  keeper?: string,
-): Promise<{ readonly directory: string; close(): Promise<void> }> {
+/** A data directory whose engine knows a cluster of one shard with one replica: itself. */
+export async function openClusterDirectory(): Promise<{
+  readonly directory: string
+  close(): Promise<void>
+}> {
   const directory = await mkdtemp(join(tmpdir(), 'vouch-cluster-'))
-  const [host, port] = (keeper ?? '').split(':')
   const config = join(directory, 'cluster.xml')
   await writeFile(
     config,
@@ -22,7 +22,6 @@ export async function openClusterDirectory(
       <remote_servers><${CLUSTER}><shard><internal_replication>true</internal_replication>
         <replica><host>127.0.0.1</host><port>9000</port></replica></shard></${CLUSTER}></remote_servers>
       <macros><shard>1</shard><replica>a</replica></macros>
-      ${keeper === undefined ? '' : `<zookeeper><node><host>${host}</host><port>${port}</port></node></zookeeper>`}
     </clickhouse>`,
   )
   // The first connection brings the engine's configuration; those that follow share it.
@@ -38,19 +37,18 @@ export async function openClusterDirectory(
  * A server's clients whose schema statements run on the one node there is: the embedded engine has no queue of
  * them for a cluster and, without a coordination service, no replicated tables. All else is sent as it is.
  */
-export function oneNodeClients(url: string, replicated: boolean): ClickHouseFactory {
+export function oneNodeClients(url: string): ClickHouseFactory {
   const open = clickhouseFactory({ clickhouseUrl: url, dataDir: undefined })
   return async () => {
     const client: ClickHouseClient = await open()
     const command = client.command.bind(client)
-    client.command = (params) => command({ ...params, query: onOneNode(params.query, replicated) })
+    client.command = (params) => command({ ...params, query: onOneNode(params.query) })
     return client
   }
 }
 
-/** A cluster's statement as one node can run it. */
-export function onOneNode(sql: string, replicated: boolean): string {
-  const here = sql.replace(` ON CLUSTER ${CLUSTER}`, '')
-  if (replicated) return here
-  return here.replace(/\bReplicated(\w*MergeTree)\('[^']*', '[^']*'(?:, )?/, '$1(')
+function onOneNode(sql: string): string {
+  return sql
+    .replace(` ON CLUSTER ${CLUSTER}`, '')
+    .replace(/\bReplicated(\w*MergeTree)\('[^']*', '[^']*'(?:, )?/, '$1(')
 }

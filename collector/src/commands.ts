@@ -6,6 +6,7 @@ import { clickhouseFactory } from './clickhouse/connect.ts'
 import { prepareDataDirectory } from './clickhouse/data-directory.ts'
 import { migrateClickHouse } from './clickhouse/migrate.ts'
 import { listQuarantine, showQuarantine } from './clickhouse/quarantine.ts'
+import { topologyOf } from './clickhouse/topology.ts'
 import type { CollectorConfig } from './config.ts'
 import type { AgentSummary, Logger } from './ports.ts'
 import { createFleet } from './postgres/fleet.ts'
@@ -27,7 +28,7 @@ export async function runCommand(
       return withClickHouse(config, (client) => showQuarantine(client, config.clickhouseDatabase, command.id))
     case 'migrate':
       await withClickHouse(config, async (client) =>
-        unwrap(await migrateClickHouse(client, config.clickhouseDatabase)),
+        unwrap(await migrateClickHouse(client, config.clickhouseDatabase, topologyOf(config))),
       )
       return withFleet(config, logger, async () => 'both schemas are at this version\n')
     case 'token create':

@@ -47,6 +47,19 @@ const SETTINGS = defineConfig({
     parse: text({ pattern: /^[A-Za-z_][A-Za-z0-9_]{0,62}$/ }),
     fallback: 'vouch',
   },
+  clickhouseCluster: {
+    env: 'VOUCH_CLICKHOUSE_CLUSTER',
+    describe: "Cluster of the server's remote_servers to spread the tables over; the server alone where none",
+    parse: text({ pattern: /^[A-Za-z_][A-Za-z0-9_]{0,62}$/ }),
+    fallback: undefined,
+  },
+  clickhouseInsertQuorum: {
+    env: 'VOUCH_CLICKHOUSE_INSERT_QUORUM',
+    describe:
+      'Replicas of a shard that hold an insert before its receipt: a number, or auto for the majority',
+    parse: text({ pattern: /^(?:auto|[1-9])$/ }),
+    fallback: 'auto',
+  },
   databaseUrl: {
     env: 'VOUCH_DATABASE_URL',
     describe: 'PostgreSQL with the fleet, postgresql://user:password@host:port/database',
@@ -181,7 +194,13 @@ export function readOperatorConfig(
   env: Readonly<Record<string, string | undefined>>,
   file: JsonValue = {},
 ): Result<CollectorConfig> {
-  return readConfig(SETTINGS, env, file, OTHERS)
+  const config = readConfig(SETTINGS, env, file, OTHERS)
+  if (config.ok && config.value.clickhouseCluster !== undefined && config.value.clickhouseUrl === undefined) {
+    return fail('CONFIG_MISSING', 'VOUCH_CLICKHOUSE_CLUSTER is of servers: set VOUCH_CLICKHOUSE_URL to one', {
+      pointer: 'VOUCH_CLICKHOUSE_CLUSTER',
+    })
+  }
+  return config
 }
 
 /** Settings for a collector that serves: stores and TLS too. Faults: as above. */

@@ -5,6 +5,7 @@ import { bind, serverCredentials } from '@vouch/proto/wire/listen.ts'
 import type { ClickHouseFactory } from './clickhouse/connect.ts'
 import { openStore } from './clickhouse/store.ts'
 import type { ClickHouseStore } from './clickhouse/store.ts'
+import { topologyOf } from './clickhouse/topology.ts'
 import { SYSTEM_CLOCK } from './clock.ts'
 import type { CollectorConfig } from './config.ts'
 import { createGrpcServer } from './grpc/server.ts'
@@ -103,7 +104,8 @@ async function start(
 ): Promise<{ running: Running; addresses: { address: string; httpAddress: string | undefined } }> {
   const signer = unwrap(await collectorSigner(pool))
   const embedded = config.clickhouseUrl === undefined
-  const store = await openStore(clickhouse, { database: config.clickhouseDatabase, embedded })
+  const topology = topologyOf(config)
+  const store = await openStore(clickhouse, { database: config.clickhouseDatabase, embedded, topology })
   const server = createGrpcServer(config.batchBytesMax)
   try {
     const { registry, telemetry } = createMetrics()

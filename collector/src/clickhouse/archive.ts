@@ -11,29 +11,36 @@ import {
   streamsBlock,
 } from '../ingest/blocks.ts'
 import type { TableBlock } from '../ingest/blocks.ts'
-import type { Archive, EpochKey, LastReading, Link } from '../ports.ts'
+import type { Archive, EpochKey, Hex, LastReading, Link, Neighbours } from '../ports.ts'
 import { coalesce } from './coalesce.ts'
 import { storeFault } from './fault.ts'
 import type { Inserter } from './insert.ts'
+import { askReplicas, localTable, missingReplicas } from './topology.ts'
+import type { ReplicaAnswer, Topology } from './topology.ts'
 
 /** One client for each concurrent use, as the embedded engine runs one query a client. */
 export interface ArchiveClients {
   readonly writer: Inserter
   readonly reader: ClickHouseClient
   readonly database: string
+  readonly topology: Topology
 }
 
 const QUOTED = 'SETTINGS output_format_json_quote_64bit_integers = 1'
 
 /** The archive on ClickHouse. */
-export function createArchive({ writer, reader, database }: ArchiveClients): Archive {
+export function createArchive({ writer, reader, database, topology }: ArchiveClients): Archive {
+  const chains = `${database}.${localTable(topology, 'batches')}`
   const query = async <T>(sql: string, params: Record<string, unknown>): Promise<T[]> => {
-    const result = await reader.query({
-      query: `${sql} ${QUOTED}`,
-      query_params: params,
-      format: 'JSONEachRow',
-    })
+    const result = await reader.query({ query: sql, query_params: params, format: 'JSONEachRow' })
     return result.json<T>()
+  }
+  /** What decides about a chain is asked of every replica. */
+  const ask = async <T>(select: string, params: Record<string, unknown>): Promise<T[]> => {
+    const rows = await query<T & ReplicaAnswer>(askReplicas(topology, select), params)
+    const missing = missingReplicas(topology, rows)
+    if (missing !== undefined) throw new Error(missing)
+    return rows
   }
   return {
     commit: ({ streams, batches }) =>
@@ -48,40 +55,37 @@ export function createArchive({ writer, reader, database }: ArchiveClients): Arc
     addKey: (key) => insertAll(writer, [keysBlock([key])]),
     head: (agentId, runId) =>
       guarded(async () => {
-        const rows = await query<{ sequence: string; digest: string }>(
-          `SELECT sequence, lower(hex(digest)) AS digest FROM ${database}.batches
-         WHERE agent = unhex({agent:String}) AND run = unhex({run:String}) ORDER BY sequence DESC LIMIT 1`,
+        const rows = await ask<{ found: string; sequence: string; digest: string }>(
+          `SELECT count() AS found, max(b.sequence) AS sequence, lower(hex(any(b.digest))) AS digest
+         FROM (SELECT sequence, digest FROM ${chains} WHERE agent = unhex({agent:String})
+           AND run = unhex({run:String}) ORDER BY sequence DESC LIMIT 1) AS b`,
           { agent: hex(agentId), run: hex(runId) },
         )
-        return rows.map(({ sequence, digest }): Link => ({ sequence: BigInt(sequence), digest }))[0]
+        return newest(rows)
       }),
     digestAt: (agentId, runId, sequence) =>
       guarded(async () => {
-        const rows = await query<{ digest: string }>(
-          `SELECT lower(hex(digest)) AS digest FROM ${database}.batches
-         WHERE agent = unhex({agent:String}) AND run = unhex({run:String}) AND sequence = {sequence:UInt64} LIMIT 1`,
+        const rows = await ask<{ digest: string }>(
+          `SELECT lower(hex(any(digest))) AS digest FROM ${chains}
+         WHERE agent = unhex({agent:String}) AND run = unhex({run:String}) AND sequence = {sequence:UInt64}`,
           { agent: hex(agentId), run: hex(runId), sequence: String(sequence) },
         )
-        return rows[0]?.digest
+        return anyDigest(rows.map(({ digest }) => digest))
       }),
     neighbours: (agentId, digest) =>
       guarded(async () => {
         // Each stops at the first row: an agent may have years of batches, and digests have an index of their own.
-        const own = `FROM ${database}.batches WHERE agent = unhex({agent:String})`
-        const rows = await query<{ what: string; digest: string }>(
-          `SELECT what, digest FROM (
-             (SELECT 'agent' AS what, '' AS digest ${own} LIMIT 1)
-             UNION ALL (SELECT 'known' AS what, '' AS digest ${own} AND digest = unhex({digest:String}) LIMIT 1)
-             UNION ALL (SELECT 'successor' AS what, lower(hex(b.digest)) AS digest FROM ${database}.batches AS b
-               WHERE b.agent = unhex({agent:String}) AND b.previous = unhex({digest:String}) LIMIT 1))`,
+        const own = `FROM ${chains} WHERE agent = unhex({agent:String})`
+        const rows = await ask<{ total: string; known: string; successor: string }>(
+          `SELECT countIf(what = 'agent') AS total, countIf(what = 'known') AS known,
+             lower(hex(anyIf(next, what = 'successor'))) AS successor
+           FROM (
+             (SELECT 'agent' AS what, digest AS next ${own} LIMIT 1)
+             UNION ALL (SELECT 'known' AS what, digest AS next ${own} AND digest = unhex({digest:String}) LIMIT 1)
+             UNION ALL (SELECT 'successor' AS what, digest AS next ${own} AND previous = unhex({digest:String}) LIMIT 1))`,
           { agent: hex(agentId), digest: hex(digest) },
         )
-        const found = new Map(rows.map((row) => [row.what, row.digest]))
-        return {
-          agentKnown: found.has('agent'),
-          known: found.has('known'),
-          successor: found.get('successor'),
-        }
+        return neighboursOf(rows)
       }),
     lastReadings: coalesce(
       (keys) =>
@@ -124,7 +128,7 @@ function lastReadingsSql(database: string, keys: readonly EpochKey[]): string {
       SELECT toFixedString(substring(keys, number * ${KEY_BYTES} + 1, ${STREAM_ID_BYTES}), ${STREAM_ID_BYTES}),
         reinterpretAsUInt64(substring(keys, number * ${KEY_BYTES} + ${STREAM_ID_BYTES + 1}, ${EPOCH_BYTES}))
       FROM numbers(${keys.length}))
-    GROUP BY stream, epoch`
+    GROUP BY stream, epoch ${QUOTED}`
 }
 
 function inOrder(keys: readonly EpochKey[], rows: readonly LastRow[]): (LastReading | undefined)[] {
@@ -133,6 +137,30 @@ function inOrder(keys: readonly EpochKey[], rows: readonly LastRow[]): (LastRead
     const row = found.get(`${hex(streamId)}${epoch}`)
     return row === undefined ? undefined : { timeMs: BigInt(row.time), register: BigInt(row.register) }
   })
+}
+
+/** The furthest that any replica knows. */
+function newest(rows: readonly { found: string; sequence: string; digest: string }[]): Link | undefined {
+  return rows
+    .filter(({ found }) => found !== '0')
+    .map(({ sequence, digest }): Link => ({ sequence: BigInt(sequence), digest }))
+    .reduce<Link | undefined>(
+      (best, link) => (best === undefined || link.sequence > best.sequence ? link : best),
+      undefined,
+    )
+}
+
+/** Where no row fits, any and anyIf answer zeros. */
+function anyDigest(digests: readonly Hex[]): Hex | undefined {
+  return digests.find((digest) => !/^0*$/.test(digest))
+}
+
+function neighboursOf(rows: readonly { total: string; known: string; successor: string }[]): Neighbours {
+  return {
+    agentKnown: rows.some(({ total }) => total !== '0'),
+    known: rows.some(({ known }) => known !== '0'),
+    successor: anyDigest(rows.map(({ successor }) => successor)),
+  }
 }
 
 async function insertAll(writer: Inserter, blocks: readonly TableBlock[]): Promise<Result<void>> {

@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import type { ClickHouseClient } from '@clickhouse/client'
 import type { TableBlock } from '../ingest/blocks.ts'
+import { ONE_NODE, insertSettings } from './topology.ts'
+import type { Topology } from './topology.ts'
 
 /** Inserts a block; when it returns, the rows are durable. */
 export interface Inserter {
@@ -12,19 +14,13 @@ export interface Inserter {
   close(): Promise<void>
 }
 
-/**
- * A repeated insert must reach the materialized view again, which the engine's own deduplication
- * of blocks would prevent; and an insert that answers before it is written would be no receipt.
- */
-const SETTINGS = 'SETTINGS insert_deduplicate = 0, async_insert = 0'
-
 /** Inserts over HTTP: the block is the request's body. */
-export function serverInserter(client: ClickHouseClient, database: string): Inserter {
+export function serverInserter(client: ClickHouseClient, database: string, topology: Topology): Inserter {
   return {
     insert: async (block) => {
       const source = block.unfold === undefined ? '' : selectFrom(block, `input('${structureOf(block)}')`)
       const { stream } = await client.exec({
-        query: `${insertInto(database, block)} ${source} FORMAT Native`,
+        query: `${insertInto(database, block, topology)} ${source} FORMAT Native`,
         values: Readable.from(block.chunks, { objectMode: false }),
       })
       await stream.resume().toArray()
@@ -42,7 +38,7 @@ export async function embeddedInserter(client: ClickHouseClient, database: strin
       try {
         await writeWhole(path, block.chunks)
         const source = selectFrom(block, `file('${path}', 'Native')`)
-        await client.command({ query: `${insertInto(database, block)} ${source}` })
+        await client.command({ query: `${insertInto(database, block, ONE_NODE)} ${source}` })
       } finally {
         await rm(path, { force: true })
       }
@@ -64,9 +60,9 @@ async function writeWhole(path: string, chunks: readonly Uint8Array[]): Promise<
   }
 }
 
-function insertInto(database: string, { table, columns, unfold }: TableBlock): string {
+function insertInto(database: string, { table, columns, unfold }: TableBlock, topology: Topology): string {
   const names = unfold?.names ?? columns.map(({ name }) => name)
-  return `INSERT INTO ${database}.${table} (${quoted(names)}) ${SETTINGS}`
+  return `INSERT INTO ${database}.${table} (${quoted(names)}) ${insertSettings(topology)}`
 }
 
 function selectFrom({ columns, unfold }: TableBlock, source: string): string {

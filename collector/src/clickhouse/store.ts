@@ -7,6 +7,7 @@ import type { ClickHouseFactory } from './connect.ts'
 import { storeFault } from './fault.ts'
 import { embeddedInserter, serverInserter } from './insert.ts'
 import { migrateClickHouse } from './migrate.ts'
+import type { Topology } from './topology.ts'
 
 /** The archive with its clients. */
 export interface ClickHouseStore {
@@ -19,9 +20,9 @@ export interface ClickHouseStore {
 /** Opens clients for writing, reading and probing, and migrates. Throws a FaultError: STORE_…, DISK_FULL. */
 export async function openStore(
   factory: ClickHouseFactory,
-  options: { readonly database: string; readonly embedded: boolean },
+  options: { readonly database: string; readonly embedded: boolean; readonly topology: Topology },
 ): Promise<ClickHouseStore> {
-  const { database, embedded } = options
+  const { database, embedded, topology } = options
   const clients: ClickHouseClient[] = []
   const open = async (): Promise<ClickHouseClient> => {
     const client = await factory()
@@ -30,13 +31,13 @@ export async function openStore(
   }
   try {
     const inserting = await open()
-    unwrap(await migrateClickHouse(inserting, database))
+    unwrap(await migrateClickHouse(inserting, database, topology))
     const writer = embedded
       ? await embeddedInserter(inserting, database)
-      : serverInserter(inserting, database)
+      : serverInserter(inserting, database, topology)
     const [reader, prober] = [await open(), await open()]
     return {
-      archive: createArchive({ writer, reader, database }),
+      archive: createArchive({ writer, reader, database, topology }),
       ping: () => ping(prober),
       close: async () => {
         await writer.close()

@@ -113,7 +113,7 @@ async function start(
         result.ok ? [] : [result.fault],
       )
     const ready = async (): Promise<boolean> => (await obstacles()).length === 0
-    const gaps = createGapMetrics(registry, store.countOpen, clock.now)
+    const gaps = createGapMetrics(registry, () => store.countOpen(), clock.now)
     const archive = observeArchive(wrapArchive(store.archive), gaps, config.lateAfterMs)
     const pipeline = addServices(server, { config, archive, fleet, signer, logger, telemetry, clock, ready })
     const credentials = unwrap(await serverCredentials(config.listen, config))

@@ -57,7 +57,10 @@ export async function* redrive(
   const agents = new Agents(deps.quarantine)
   for (;;) {
     const page = await deps.quarantine.page(filter, after, PAGE_MAX)
-    if (!page.ok) return yield page
+    if (!page.ok) {
+      yield page
+      return
+    }
     for (const group of groupsOf(page.value)) {
       const outcomes = await redriveGroup(group, decider, agents, deps)
       yield outcomes

@@ -43,7 +43,6 @@ afterAll(async () => {
 })
 
 const HOUR_MS = 3_600_000
-const WEEK_MS = 7 * 24 * HOUR_MS
 const BY = ['--by', 'me']
 
 /** Runs a command line against the server, beside the collector. */
@@ -70,8 +69,6 @@ async function json(args: readonly string[]): Promise<Record<string, string>[]> 
 }
 
 const idOf = (agent: TestAgent): string => agent.agentId.toHex()
-const listed = (agent: TestAgent, ...more: string[]) =>
-  json(['quarantine', 'list', '--agent', idOf(agent), ...more])
 const gaps = (agent: TestAgent) => json(['gaps', 'list', '--agent', idOf(agent)])
 
 async function stored(agent: TestAgent): Promise<{ readings: object[]; hours: object[] }> {
@@ -97,12 +94,6 @@ async function deliver(
   connection.close()
   return receipts.flatMap(({ quarantined }) => quarantined.map(({ code }) => code))
 }
-
-const old = (index: number) => ({
-  timeMs: Date.now() - WEEK_MS + index * 1_000,
-  register: BigInt(index),
-  spanMs: 1_000,
-})
 
 describe('gaps', () => {
   it('what an agent admits, and what never came until it comes', async () => {

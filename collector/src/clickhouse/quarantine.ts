@@ -24,17 +24,19 @@ const ENTRY = `SELECT toString(id) AS name, lower(hex(agent)) AS agent_id, lower
     message, peer, toUnixTimestamp64Milli(received) AS received_ms, bytes, state,
     toUnixTimestamp64Milli(decided) AS decided_ms, decided_by, reason`
 
+type Ask = <T>(
+  query: string,
+  params: Record<string, unknown>,
+  shape: (rows: Row[]) => T,
+) => Promise<Result<T>>
+
 /** Quarantine on ClickHouse. `writer` is needed by decisions only. */
 export function createQuarantine(
   reader: ClickHouseClient,
   writer: Inserter | undefined,
   database: string,
 ): Quarantine {
-  const ask = async <T>(
-    query: string,
-    params: Record<string, unknown>,
-    shape: (rows: Row[]) => T,
-  ): Promise<Result<T>> => {
+  const ask: Ask = async (query, params, shape) => {
     try {
       const quoted = `${query} SETTINGS output_format_json_quote_64bit_integers = 1`
       const result = await reader.query({ query: quoted, query_params: params, format: 'JSONEachRow' })
@@ -43,6 +45,22 @@ export function createQuarantine(
       return storeFault(error)
     }
   }
+  return {
+    ...entriesOn(ask, database),
+    ...factsOn(ask, database),
+    decide: async (decisions) => {
+      if (writer === undefined) throw new Error('this quarantine was opened for reading')
+      try {
+        await writer.insert(decisionsBlock(decisions))
+        return ok(undefined)
+      } catch (error) {
+        return storeFault(error)
+      }
+    },
+  }
+}
+
+function entriesOn(ask: Ask, database: string): Pick<Quarantine, 'page' | 'bytes' | 'digests'> {
   return {
     page: (filter, after, limit) =>
       ask(
@@ -84,6 +102,14 @@ export function createQuarantine(
             ]),
           ),
       ),
+  }
+}
+
+function factsOn(
+  ask: Ask,
+  database: string,
+): Pick<Quarantine, 'keys' | 'streams' | 'surroundings' | 'readings' | 'isTaken'> {
+  return {
     keys: (agentId) =>
       ask(
         `SELECT lower(hex(key_id)) AS name, base64Encode(public_key) AS key FROM ${database}.agent_keys WHERE agent = unhex({agentId:String})`,
@@ -115,15 +141,6 @@ export function createQuarantine(
         { ...rangeParams(ranges.slice(0, TAKEN_RANGES_MAX)), run: entry.runId, sequence: entry.sequence },
         (rows) => rows.length > 0,
       ),
-    decide: async (decisions) => {
-      if (writer === undefined) throw new Error('this quarantine was opened for reading')
-      try {
-        await writer.insert(decisionsBlock(decisions))
-        return ok(undefined)
-      } catch (error) {
-        return storeFault(error)
-      }
-    },
   }
 }
 

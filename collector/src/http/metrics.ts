@@ -35,17 +35,18 @@ export function createGapMetrics(
     registers,
   })
   let askedMs = Number.NEGATIVE_INFINITY
-  new Gauge({
+  const open = new Gauge({
     name: 'vouch_collector_quarantine_open',
     help: 'Batches in quarantine without a decision, at most a minute old; NaN = the store did not answer',
-    registers,
+    registers: [],
     async collect() {
       if (now() - askedMs < OPEN_FRESH_MS) return
       askedMs = now()
-      const open = await countOpen()
-      this.set(open.ok ? open.value : Number.NaN)
+      const counted = await countOpen()
+      this.set(counted.ok ? counted.value : Number.NaN)
     },
   })
+  registry.registerMetric(open)
   return {
     quarantined: (code) => quarantined.inc({ code }),
     gap: (kind, count) => gaps.inc({ kind }, count),

@@ -164,7 +164,10 @@ async function examine(
     sequence: signed.sequence,
     digest,
     previous: signed.previousDigest,
-    ...{ header, body, signature, keyId },
+    header,
+    body,
+    signature,
+    keyId,
     columns: rechecked.value.columns,
     fault: undefined,
     // It has its place in the archive already, with its losses: only the readings are missing.

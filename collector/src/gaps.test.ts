@@ -201,7 +201,7 @@ describe('late readings', () => {
     expect(shapes[2]).toEqual(shapes[0])
     const metrics = await (await fetch(`${vouch.httpAddress}/metrics`)).text()
     expect(metrics).toMatch(/vouch_collector_late_readings_total [1-9]/)
-    expect(metrics).toMatch(/vouch_collector_quarantined_batches_total\{code="READING_TOO_OLD"\} [1-9]/)
+    expect(metrics).toMatch(/vouch_collector_quarantined_batches_total\{code="SEQUENCE_GAP"\} [1-9]/)
     expect(metrics).toMatch(/vouch_collector_gaps_total\{kind="unreceived"\} [1-9]/)
     expect(metrics).toMatch(/vouch_collector_quarantine_open \d+/)
   })

@@ -5,6 +5,8 @@ import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import type { JsonValue } from '@vouch/proto/kernel/json.ts'
 import { parse } from 'yaml'
+import { parseLedgerCommand } from './cli-ledger.ts'
+import type { LedgerCommand } from './cli-ledger.ts'
 import { describeCollectorConfig, readCollectorConfig, readOperatorConfig } from './config.ts'
 import type { CollectorConfig } from './config.ts'
 
@@ -20,10 +22,9 @@ export type Command =
 export type OperatorCommand =
   | { readonly name: 'migrate' }
   | { readonly name: 'agents list' }
-  | { readonly name: 'quarantine list' }
   | { readonly name: 'token create'; readonly ttlMs: number; readonly label: string }
   | { readonly name: 'agents revoke'; readonly agentId: Uint8Array; readonly reason: string }
-  | { readonly name: 'quarantine show'; readonly id: string }
+  | LedgerCommand
 
 const TTL_MS = 3_600_000
 const TTL_MAX_MS = 30 * 86_400_000
@@ -39,13 +40,20 @@ export function helpText(): string {
   vouch-collector agents list    agents with their state
   vouch-collector agents revoke ID --reason TEXT
                                  refuse an agent from now on, for good
-  vouch-collector quarantine list
-  vouch-collector quarantine show ID
+  vouch-collector quarantine list [--agent ID] [--code C] [--state open|redriven|discarded|all] [--json]
                                  batches whose readings were not taken
+  vouch-collector quarantine show ID
+                                 one of them, with its bytes
+  vouch-collector quarantine redrive ID… | --all [--agent ID] [--code C]  --by NAME [--reason TEXT]
+                                 check again with the settings of now, and take the readings
+  vouch-collector quarantine discard ID… --by NAME --reason TEXT
+                                 give the readings up; nothing is deleted
+  vouch-collector gaps list [--agent ID] [--from T] [--to T] [--json]
+                                 what is known to be missing
   vouch-collector check-config   check the settings and stop
   vouch-collector --help | --version
 
-With the embedded engine, \`quarantine\` and \`migrate\` need the collector to be stopped: one
+With the embedded engine, \`quarantine\`, \`gaps\` and \`migrate\` need the collector to be stopped: one
 process at a time has the data directory. Settings, from the environment or the YAML file that
 VOUCH_CONFIG_FILE names (camelCase keys):
 ${describeCollectorConfig()}`
@@ -53,6 +61,8 @@ ${describeCollectorConfig()}`
 
 /** Reads the command line. Faults: FIELD_UNKNOWN, FIELD_MISSING, FIELD_INVALID. */
 export function parseCommand(args: readonly string[]): Result<Command> {
+  // Anything but a plea for help: these read their own options, and refuse all others.
+  if (/^(quarantine|gaps)$/.test(args[0] ?? '') && !args.includes('--help')) return parseLedgerCommand(args)
   const text = { type: 'string' } as const
   const flag = { type: 'boolean' } as const
   const options = { help: flag, version: flag, 'ttl-ms': text, label: text, reason: text }
@@ -72,16 +82,11 @@ export function parseCommand(args: readonly string[]): Result<Command> {
     case 'migrate':
     case 'check-config':
     case 'agents list':
-    case 'quarantine list':
       return ok({ name })
     case 'token create':
       return tokenCommand(values['ttl-ms'], values.label ?? '')
     case 'agents revoke':
       return revokeCommand(argument, values.reason)
-    case 'quarantine show':
-      if (argument === undefined)
-        return fail('FIELD_MISSING', 'quarantine show needs the id that `quarantine list` prints')
-      return ok({ name, id: argument })
     default:
       return fail('FIELD_UNKNOWN', `${name} is not a command; see --help`)
   }

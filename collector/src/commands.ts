@@ -1,13 +1,15 @@
 import type { ClickHouseClient } from '@clickhouse/client'
-import { FaultError, throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
+import { FaultError, fail, ok, throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
+import type { Result } from '@vouch/proto/kernel/fault.ts'
 import type { OperatorCommand } from './cli.ts'
 import { clickhouseFactory } from './clickhouse/connect.ts'
 import { prepareDataDirectory } from './clickhouse/data-directory.ts'
 import { migrateClickHouse } from './clickhouse/migrate.ts'
-import { listQuarantine, showQuarantine } from './clickhouse/quarantine.ts'
 import { topologyOf } from './clickhouse/topology.ts'
+import { SYSTEM_CLOCK } from './clock.ts'
 import type { CollectorConfig } from './config.ts'
+import { decide, look } from './ledger-commands.ts'
 import type { AgentSummary, Logger } from './ports.ts'
 import { createFleet } from './postgres/fleet.ts'
 import { migratePostgres } from './postgres/migrate.ts'
@@ -23,9 +25,16 @@ export async function runCommand(
 ): Promise<string> {
   switch (command.name) {
     case 'quarantine list':
-      return withClickHouse(config, (client) => listQuarantine(client, config.clickhouseDatabase))
     case 'quarantine show':
-      return withClickHouse(config, (client) => showQuarantine(client, config.clickhouseDatabase, command.id))
+    case 'gaps list':
+      return withClickHouse(config, (client) => look(command, client, config))
+    case 'quarantine redrive':
+    case 'quarantine discard': {
+      unwrap(await prepareEngine(config))
+      const { text, left } = await decide(command, clickhouseFactory(config), config, SYSTEM_CLOCK.now)
+      if (left) process.exitCode = 1
+      return text
+    }
     case 'migrate':
       await withClickHouse(config, async (client) =>
         unwrap(await migrateClickHouse(client, config.clickhouseDatabase, topologyOf(config))),
@@ -72,11 +81,7 @@ async function withClickHouse<T>(
   config: CollectorConfig,
   work: (client: ClickHouseClient) => Promise<T>,
 ): Promise<T> {
-  if (config.clickhouseUrl === undefined) {
-    if (config.dataDir === undefined)
-      throwFault('CONFIG_MISSING', 'set VOUCH_CLICKHOUSE_URL or VOUCH_DATA_DIR')
-    unwrap(await prepareDataDirectory(config.dataDir))
-  }
+  unwrap(await prepareEngine(config))
   const client = await clickhouseFactory(config)()
   try {
     return await work(client)
@@ -89,4 +94,10 @@ async function withClickHouse<T>(
   } finally {
     await client.close()
   }
+}
+
+async function prepareEngine({ clickhouseUrl, dataDir }: CollectorConfig): Promise<Result<void>> {
+  if (clickhouseUrl !== undefined) return ok(undefined)
+  if (dataDir === undefined) return fail('CONFIG_MISSING', 'set VOUCH_CLICKHOUSE_URL or VOUCH_DATA_DIR')
+  return prepareDataDirectory(dataDir)
 }

@@ -109,6 +109,13 @@ const SETTINGS = defineConfig({
     parse: integer({ min: 1_000, max: 366 * DAY_MS }),
     fallback: 7_200_000,
   },
+  lateAfterMs: {
+    env: 'VOUCH_COLLECTOR_LATE_AFTER_MS',
+    describe:
+      'Age of the newest reading at arrival beyond which a batch counts as late; it is taken all the same',
+    parse: integer({ min: 1_000, max: 3_660 * DAY_MS }),
+    fallback: 3_600_000,
+  },
   batchBytesMax: {
     env: 'VOUCH_COLLECTOR_BATCH_BYTES_MAX',
     describe: 'Largest signed batch',

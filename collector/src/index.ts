@@ -9,8 +9,9 @@ import { topologyOf } from './clickhouse/topology.ts'
 import { SYSTEM_CLOCK } from './clock.ts'
 import type { CollectorConfig } from './config.ts'
 import { createGrpcServer } from './grpc/server.ts'
-import { createMetrics } from './http/metrics.ts'
+import { createGapMetrics, createMetrics } from './http/metrics.ts'
 import { serveProbes } from './http/probes.ts'
+import { observeArchive } from './intake/observed-archive.ts'
 import type { AgentSummary, Archive, Clock, Logger } from './ports.ts'
 import { collectorSigner, createFleet } from './postgres/fleet.ts'
 import { migratePostgres } from './postgres/migrate.ts'
@@ -114,7 +115,8 @@ async function start(
         result.ok ? [] : [result.fault],
       )
     const ready = async (): Promise<boolean> => (await obstacles()).length === 0
-    const archive = wrapArchive(store.archive)
+    const gaps = createGapMetrics(registry, () => store.countOpen(), clock.now)
+    const archive = observeArchive(wrapArchive(store.archive), gaps, config.lateAfterMs)
     const pipeline = addServices(server, { config, archive, fleet, signer, logger, telemetry, clock, ready })
     const credentials = unwrap(await serverCredentials(config.listen, config))
     const address = unwrap(await bind(server, config.listen, credentials, 'VOUCH_COLLECTOR_LISTEN'))

@@ -4,6 +4,7 @@ import type { Signer } from '@vouch/proto/seal/seal.ts'
 import type { CollectorConfig } from './config.ts'
 import { Committer } from './intake/committer.ts'
 import { Intake } from './intake/intake.ts'
+import type { IntakeLimits } from './intake/intake.ts'
 import { receiptsOf } from './intake/receipt.ts'
 import type { Archive, Clock, Fleet, Logger, Telemetry } from './ports.ts'
 import { converse } from './session/conversation.ts'
@@ -73,21 +74,8 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       sessions.end(lane.agentId.toHex(), fault)
     },
   })
-  const limits = {
-    rowsMax: config.batchRowsMax,
-    streamsMax: config.streamsPerAgentMax,
-    futureMaxMs: config.futureMaxMs,
-    ageMaxMs: config.ageMaxMs,
-    spanMaxMs: SPAN_MAX_MS,
-    aheadMaxMs: config.futureMaxMs,
-    behindMaxMs: config.clockBehindWarnMs,
-    batchBytesMax: config.batchBytesMax,
-    epochsMax: EPOCHS_MAX,
-    seed,
-    orphanDeliveries: ORPHAN_DELIVERIES,
-    orphanAgeMs: ORPHAN_AGE_MS,
-  }
-  const intake = new Intake({ archive, committer, receipts, limits, logger, telemetry, now: clock.now })
+  const limits = intakeLimits(config)
+  const intake = new Intake({ archive, committer, receipts, limits, seed, logger, telemetry, now: clock.now })
   const conversation = {
     archive,
     fleet,
@@ -105,4 +93,21 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     batchBytesMax: config.batchBytesMax,
   }
   return { committer, sessions, converse: (wire) => converse(wire, conversation) }
+}
+
+/** The bounds of what is taken in. */
+export function intakeLimits(config: CollectorConfig): IntakeLimits {
+  return {
+    rowsMax: config.batchRowsMax,
+    streamsMax: config.streamsPerAgentMax,
+    futureMaxMs: config.futureMaxMs,
+    ageMaxMs: config.ageMaxMs,
+    spanMaxMs: SPAN_MAX_MS,
+    aheadMaxMs: config.futureMaxMs,
+    behindMaxMs: config.clockBehindWarnMs,
+    batchBytesMax: config.batchBytesMax,
+    epochsMax: EPOCHS_MAX,
+    orphanDeliveries: ORPHAN_DELIVERIES,
+    orphanAgeMs: ORPHAN_AGE_MS,
+  }
 }

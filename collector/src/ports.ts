@@ -27,6 +27,16 @@ export interface Telemetry {
   stream(change: 1 | -1): void
 }
 
+/** What is missing or late, counted at ingest once it is durable. */
+export interface GapTelemetry {
+  /** A batch was set aside, under a fault code. */
+  quarantined(code: string): void
+  /** Gaps became known. */
+  gap(kind: 'lost' | 'quarantined' | 'unreceived', count: number): void
+  /** Readings were taken that came later than the setting allows for. */
+  late(readings: number): void
+}
+
 /** Bytes as lower-case hexadecimal: ids and digests as map keys and in logs. */
 export type Hex = string
 

@@ -2,16 +2,21 @@ import type { ClickHouseClient } from '@clickhouse/client'
 import { ok, unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import type { Archive } from '../ports.ts'
+import type { Quarantine } from '../quarantine/ports.ts'
 import { createArchive } from './archive.ts'
 import type { ClickHouseFactory } from './connect.ts'
 import { storeFault } from './fault.ts'
 import { embeddedInserter, serverInserter } from './insert.ts'
 import { migrateClickHouse } from './migrate.ts'
+import { countOpen, createQuarantine } from './quarantine.ts'
 import type { Topology } from './topology.ts'
 
 /** The archive with its clients. */
 export interface ClickHouseStore {
   readonly archive: Archive
+  readonly quarantine: Quarantine
+  /** How many batches in quarantine wait for a decision. */
+  countOpen(): Promise<Result<number>>
   /** Whether the store answers. */
   ping(): Promise<Result<void>>
   close(): Promise<void>
@@ -38,6 +43,8 @@ export async function openStore(
     const [reader, prober] = [await open(), await open()]
     return {
       archive: createArchive({ writer, reader, database, topology }),
+      quarantine: createQuarantine(reader, writer, database),
+      countOpen: () => countOpen(prober, database),
       ping: () => ping(prober),
       close: async () => {
         await writer.close()

@@ -1,5 +1,61 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
-import type { Telemetry } from '../ports.ts'
+import type { Result } from '@vouch/proto/kernel/fault.ts'
+import type { GapTelemetry, Telemetry } from '../ports.ts'
+
+/** Time for which a count that was asked of the store is shown again. */
+const OPEN_FRESH_MS = 60_000
+
+/** Counts of what is missing or late; the open batches in quarantine are asked for at most once a minute. */
+export function createGapMetrics(
+  registry: Registry,
+  countOpen: () => Promise<Result<number>>,
+  now: () => number,
+): GapTelemetry {
+  const registers = [registry]
+  const quarantined = new Counter({
+    name: 'vouch_collector_quarantined_batches_total',
+    help: 'Batches set aside, by fault code',
+    labelNames: ['code'],
+    registers,
+  })
+  const gaps = new Counter({
+    name: 'vouch_collector_gaps_total',
+    help: 'Gaps that became known, by kind: lost, quarantined or unreceived',
+    labelNames: ['kind'],
+    registers,
+  })
+  const lateBatches = new Counter({
+    name: 'vouch_collector_late_batches_total',
+    help: 'Batches taken whose newest reading was older than VOUCH_COLLECTOR_LATE_AFTER_MS',
+    registers,
+  })
+  const lateReadings = new Counter({
+    name: 'vouch_collector_late_readings_total',
+    help: 'Readings of these batches',
+    registers,
+  })
+  let askedMs = Number.NEGATIVE_INFINITY
+  const open = new Gauge({
+    name: 'vouch_collector_quarantine_open',
+    help: 'Batches in quarantine without a decision, at most a minute old; NaN = the store did not answer',
+    registers: [],
+    async collect() {
+      if (now() - askedMs < OPEN_FRESH_MS) return
+      askedMs = now()
+      const counted = await countOpen()
+      this.set(counted.ok ? counted.value : Number.NaN)
+    },
+  })
+  registry.registerMetric(open)
+  return {
+    quarantined: (code) => quarantined.inc({ code }),
+    gap: (kind, count) => gaps.inc({ kind }, count),
+    late: (readings) => {
+      lateBatches.inc()
+      lateReadings.inc(readings)
+    },
+  }
+}
 
 /** Telemetry that Prometheus can read. */
 export function createMetrics(): { readonly registry: Registry; readonly telemetry: Telemetry } {

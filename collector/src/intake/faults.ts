@@ -1,16 +1,8 @@
 import { LossReason } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import { fail } from '@vouch/proto/kernel/fault.ts'
 import type { Fault } from '@vouch/proto/kernel/fault.ts'
-import { STREAM_ID_BYTES } from '@vouch/proto/wire/body.ts'
 import type { Columns } from '@vouch/proto/wire/body.ts'
 import type { Claim, Verdict } from '../ingest/sequence.ts'
-
-/** Of the first stream that was not declared. */
-export function undeclaredFault({ streamIds }: Columns, index: number): Fault {
-  const name = streamIds.subarray(index * STREAM_ID_BYTES, (index + 1) * STREAM_ID_BYTES).toHex()
-  return fail('STREAM_UNDECLARED', `stream ${name} was not declared on this connection; declare it first`)
-    .fault
-}
 
 /** An agent whose spool could not be read has no digest to continue from, and says so under its signature. */
 export function admitsLoss({ losses }: Columns): boolean {

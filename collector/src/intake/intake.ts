@@ -12,12 +12,13 @@ import { Epochs } from '../ingest/epochs.ts'
 import { judge } from '../ingest/sequence.ts'
 import type { Claim } from '../ingest/sequence.ts'
 import type { DeclaredStreams } from '../ingest/streams.ts'
+import { undeclaredFault } from '../ingest/undeclared.ts'
 import { validateReadings } from '../ingest/validate.ts'
 import type { ReadingLimits } from '../ingest/validate.ts'
 import type { AdmittedBatch, AgentKeyState, Archive, EpochKey, Hex, Logger, Telemetry } from '../ports.ts'
 import type { Committer, Delivery } from './committer.ts'
 import { gatherFacts, loadRun } from './facts.ts'
-import { admitsLoss, chainFaultOf, isOrphan, undeclaredFault } from './faults.ts'
+import { admitsLoss, chainFaultOf, isOrphan } from './faults.ts'
 import type { Lane, Run } from './lane.ts'
 import type { Receipts } from './receipt.ts'
 
@@ -41,8 +42,6 @@ export interface IntakeLimits extends BodyLimits, ReadingLimits, ClockLimits {
   readonly batchBytesMax: number
   /** Epochs whose newest reading is remembered. */
   readonly epochsMax: number
-  /** Of hash tables, different in each process. */
-  readonly seed: number
   /** Connections that must bring the same batch without predecessor before it is set aside. */
   readonly orphanDeliveries: number
   /** And for how long, milliseconds. */
@@ -55,6 +54,8 @@ export interface IntakeDeps {
   readonly committer: Committer
   readonly receipts: Receipts
   readonly limits: IntakeLimits
+  /** Of hash tables, different in each process. */
+  readonly seed: number
   readonly logger: Logger
   readonly telemetry: Telemetry
   readonly now: () => number
@@ -82,7 +83,7 @@ export class Intake {
 
   constructor(deps: IntakeDeps) {
     this.#deps = deps
-    this.#epochs = new Epochs(deps.limits.epochsMax, deps.limits.seed)
+    this.#epochs = new Epochs(deps.limits.epochsMax, deps.seed)
   }
 
   /**

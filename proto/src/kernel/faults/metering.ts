@@ -85,6 +85,12 @@ export const BATCH_FAULTS = {
     meaning: 'The payload does not have the digest that was signed.',
     remedy: 'Send the batch again from the spool; if it persists, check memory and disk of the host.',
   },
+  BATCH_TAKEN: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    meaning: 'Readings of the batch are stored, so it cannot be given up.',
+    remedy: 'Nothing is to be done; where redriving it was interrupted, redrive it once more.',
+  },
   SEQUENCE_GAP: {
     http: 409,
     grpc: GRPC.FAILED_PRECONDITION,

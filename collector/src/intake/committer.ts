@@ -176,7 +176,7 @@ export class Committer {
         this.#deps.onFork(pending)
         continue
       }
-      pending.run.durable = pending.link
+      pending.lane.settle(pending.run, pending.link)
       for (const delivery of deliveries) {
         const runs = receipts.get(delivery) ?? new Map<Run, Pending[]>()
         receipts.set(delivery, runs.set(pending.run, [...(runs.get(pending.run) ?? []), pending]))

@@ -11,13 +11,12 @@ import { compareClocks } from '../ingest/clock.ts'
 import type { ClockLimits } from '../ingest/clock.ts'
 import { checkRising, segmentEnds } from '../ingest/decreasing.ts'
 import type { SegmentEnds } from '../ingest/decreasing.ts'
-import { judge } from '../ingest/sequence.ts'
 import type { Claim, Verdict } from '../ingest/sequence.ts'
 import { streamKeys, validateReadings } from '../ingest/validate.ts'
 import type { ReadingLimits } from '../ingest/validate.ts'
 import type { AgentKeyState, Archive, Hex, LastReading, Logger, Telemetry } from '../ports.ts'
 import type { Committer, Delivery, Pending } from './committer.ts'
-import { gatherFacts, loadRun } from './facts.ts'
+import { judgePlace } from './facts.ts'
 import type { Lane, Run } from './lane.ts'
 
 /** A connection that brings batches. */
@@ -133,13 +132,11 @@ export class Intake {
       previous: header.previousDigest.toHex(),
     }
     if (this.#isPending(connection, claim)) return ok(undefined)
-    const run = await loadRun(lane, header.runId, this.#deps.archive)
-    if (!run.ok) return run
-    const facts = await gatherFacts(lane, run.value, header, claim, this.#deps.archive)
-    if (!facts.ok) return facts
-    const verdict = judge(claim, facts.value)
+    const place = await judgePlace(lane, header, claim, this.#deps.archive, this.#deps.now())
+    if (!place.ok) return place
+    const { run, verdict } = place.value
     if (verdict.kind === 'duplicate') {
-      this.#acknowledgeAgain(connection, run.value, header.runId)
+      this.#acknowledgeAgain(connection, run, header.runId)
       return ok(undefined)
     }
     if (isOrphan(verdict) && !this.#isLost(connection, claim)) {
@@ -154,10 +151,10 @@ export class Intake {
       return fail('UNAVAILABLE', 'the batch before this one was not stored; send both again')
     const chained = verdict.kind !== 'fork'
     const batch = { ...this.#describe(connection, signed, opened), ...read.value, chained }
-    if (chained) lane.advance(run.value, claim, claim.previous)
+    if (chained) lane.advance(run, claim, claim.previous)
     connection.await()
     const deliveries = new Set<Delivery>([connection])
-    this.#deps.committer.add({ batch, link: claim, lane, run: run.value, deliveries })
+    this.#deps.committer.add({ batch, link: claim, lane, run, deliveries })
     return ok(undefined)
   }
 

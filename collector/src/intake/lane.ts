@@ -1,9 +1,13 @@
+import { TokenBucket } from '../ingest/token-bucket.ts'
 import type { Hex, Link } from '../ports.ts'
 
 /** Digests of a run that are remembered for duplicates; older ones are asked of the archive. */
 const RECENT_MAX = 256
 /** Runs of an agent that are remembered; others are asked of the archive. */
 const RUNS_MAX = 8
+
+/** An agent that changes collectors needs a few; one that sends garbage gets no more. */
+const QUESTIONS = { perSecond: 1, burst: 10 }
 
 /** One run of an agent as far as it has been admitted. */
 export interface Run {
@@ -22,6 +26,8 @@ export class Lane {
   readonly agentId: Uint8Array
   readonly #runs = new Map<Hex, Run>()
   #tail: Promise<unknown> = Promise.resolve()
+  /** How often the archive may be asked again before a batch of this agent is refused. */
+  readonly questions = new TokenBucket(QUESTIONS)
   /** Changes when everything is forgotten; what was found out before does not count any more. */
   generation = 0
 
@@ -40,13 +46,27 @@ export class Lane {
     return this.#runs.get(runId)
   }
 
-  /** Remembers a run as the archive knows it. */
-  load(runId: Hex, durable: Link | undefined, successor: Hex | undefined): Run {
-    const recent = new Map(durable === undefined ? [] : [[durable.sequence, durable.digest]])
-    const run: Run = { head: durable, durable, successor, recent }
+  /** Remembers a run as the archive knows it, where that is ahead of what is remembered. */
+  adopt(runId: Hex, durable: Link | undefined, successor: Hex | undefined): Run {
+    const known = this.#runs.get(runId)
+    const run: Run = known ?? { head: undefined, durable: undefined, successor: undefined, recent: new Map() }
+    if (durable !== undefined && isAfter(durable, run.head)) {
+      // The links between are not known: what is asked about them is asked of the archive.
+      run.recent.clear()
+      run.recent.set(durable.sequence, durable.digest)
+      run.head = durable
+    }
+    if (durable?.digest === run.head?.digest) run.successor ??= successor
+    this.settle(run, durable)
+    if (known !== undefined) return run
     this.#runs.set(runId, run)
     this.#forgetSettledRuns()
     return run
+  }
+
+  /** Notes that a run is durable up to a link; never goes back. */
+  settle(run: Run, link: Link | undefined): void {
+    if (link !== undefined && isAfter(link, run.durable)) run.durable = link
   }
 
   /** The run that holds a digest, among the batches remembered. */
@@ -87,4 +107,8 @@ export class Lane {
       if (run.head?.sequence === run.durable?.sequence) this.#runs.delete(runId)
     }
   }
+}
+
+function isAfter(link: Link, other: Link | undefined): boolean {
+  return other === undefined || link.sequence > other.sequence
 }

@@ -9,7 +9,7 @@ import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import { helloBytes } from '@vouch/proto/seal/handshake.ts'
 import { TAGS, verify } from '@vouch/proto/seal/seal.ts'
-import { loadRun } from '../intake/facts.ts'
+import { refreshRun } from '../intake/facts.ts'
 import type { Committer } from '../intake/committer.ts'
 import type { Intake } from '../intake/intake.ts'
 import type { AgentRecord, Archive, Clock, Logger } from '../ports.ts'
@@ -108,7 +108,7 @@ async function authenticate(
 
 async function takeAll(session: Session, wire: Wire, hello: Hello, deps: ConversationDeps): Promise<void> {
   const { lane } = session
-  const run = await lane.alone(() => loadRun(lane, hello.runId, deps.archive))
+  const run = await lane.alone(() => refreshRun(lane, hello.runId, deps.archive))
   if (!run.ok) {
     session.refuse(CONNECTION, run.fault, 0)
     return

@@ -30,6 +30,8 @@ export interface TestCollector {
   enrol(): Promise<TestAgent>
   /** A connection that has been welcomed, the agent's stream declared. */
   connect(agent: TestAgent): Promise<TestConnection>
+  /** Starts one more collector on the same stores; its `dispose` leaves them open. */
+  another(env?: Readonly<Record<string, string>>): Promise<TestCollector>
   /** Stops this collector and starts another on the same stores. */
   restart(): Promise<TestCollector>
   dispose(): Promise<void>
@@ -125,6 +127,7 @@ async function startOn(stores: Stores, env: Readonly<Record<string, string>>): P
       connection.declare(agent.stream)
       return connection
     },
+    another: async (more = {}) => startOn({ ...stores, dispose: async () => {} }, { ...env, ...more }),
     restart: async () => {
       await collector.stop()
       return startOn(stores, env)

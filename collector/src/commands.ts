@@ -1,13 +1,14 @@
 import type { ClickHouseClient } from '@clickhouse/client'
 import { FaultError, throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
-import { formatInstant } from '@vouch/proto/kernel/period.ts'
 import type { OperatorCommand } from './cli.ts'
 import { clickhouseFactory } from './clickhouse/connect.ts'
 import { prepareDataDirectory } from './clickhouse/data-directory.ts'
 import { migrateClickHouse } from './clickhouse/migrate.ts'
 import { listQuarantine, showQuarantine } from './clickhouse/quarantine.ts'
+import { SYSTEM_CLOCK } from './clock.ts'
 import type { CollectorConfig } from './config.ts'
-import type { AgentSummary, Logger } from './ports.ts'
+import { agentDetails, agentJson, agentTable } from './fleet/table.ts'
+import type { Logger } from './ports.ts'
 import { createFleet } from './postgres/fleet.ts'
 import { migratePostgres } from './postgres/migrate.ts'
 import { openPool } from './postgres/pool.ts'
@@ -33,11 +34,21 @@ export async function runCommand(
     case 'token create':
       return withFleet(config, logger, async (fleet) => `${unwrap(await fleet.createToken(command))}\n`)
     case 'agents list':
-      return withFleet(config, logger, async (fleet) =>
-        unwrap(await fleet.list(LIST_MAX))
-          .map((agent) => agentLine(agent))
-          .join(''),
-      )
+      return withFleet(config, logger, async (fleet) => {
+        const filter = {
+          ...(command.state === undefined ? {} : { state: command.state }),
+          ...(command.silent ? { silent: true } : {}),
+        }
+        const agents = unwrap(await fleet.list(LIST_MAX, filter))
+        return command.json ? agentJson(agents) : agentTable(agents, SYSTEM_CLOCK.now())
+      })
+    case 'agents show':
+      return withFleet(config, logger, async (fleet) => {
+        const [agent] = unwrap(await fleet.list(1, { agentId: command.agentId }))
+        if (agent === undefined)
+          return throwFault('AGENT_UNKNOWN', `no agent ${command.agentId.toHex()} is enrolled here`)
+        return command.json ? agentJson(agent) : agentDetails(agent, SYSTEM_CLOCK.now())
+      })
     case 'agents revoke':
       return withFleet(config, logger, async (fleet) => {
         unwrap(await fleet.bar(command.agentId, 'revoked', command.reason))
@@ -46,11 +57,6 @@ export async function runCommand(
     default:
       throw new Error(`not a command: ${JSON.stringify(command satisfies never)}`)
   }
-}
-
-function agentLine({ agentId, state, lastSeenMs, resource, label, reason }: AgentSummary): string {
-  const seen = lastSeenMs === undefined ? 'never seen' : `seen ${formatInstant(lastSeenMs)}`
-  return `${agentId}  ${state.padEnd(11)}  ${seen}  ${resource}  ${label}${reason === '' ? '' : `  (${reason})`}\n`
 }
 
 async function withFleet(

@@ -4,9 +4,11 @@ import type { Signer } from '@vouch/proto/seal/seal.ts'
 import type { CollectorConfig } from './config.ts'
 import { Committer } from './intake/committer.ts'
 import { Intake } from './intake/intake.ts'
+import { Room } from './intake/room.ts'
 import type { Archive, Clock, Fleet, Logger, Telemetry } from './ports.ts'
 import { converse } from './session/conversation.ts'
 import { Sessions } from './session/sessions.ts'
+import type { SessionLimits } from './session/sessions.ts'
 import type { Wire } from './session/wire.ts'
 
 /** What a pipeline is made of. */
@@ -37,14 +39,15 @@ const ORPHAN_AGE_MS = 600_000
 const COMMIT_ATTEMPTS_MAX = 4
 const COMMIT_RETRY_MS = 200
 const RETRY_AFTER_MS = 1_000
+/** One agent may take so much of what waits for the archive: a quarter. */
+const AGENT_SHARES = 4
+/** An agent may catch up at once on the readings of so long a time, seconds. */
+const QUOTA_BURST_S = 2
 
 /** Puts a pipeline together. */
 export function createPipeline(parts: PipelineParts): Pipeline {
   const { config, archive, fleet, logger, telemetry, clock, signer, random = randomBytes } = parts
-  const sessions = new Sessions(
-    { streamsMax: config.connectionsMax, streamsPerAgentMax: config.connectionsPerAgentMax },
-    telemetry,
-  )
+  const sessions = new Sessions(sessionLimits(config), telemetry)
   const committer = new Committer({
     archive,
     logger,
@@ -93,11 +96,25 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     intake,
     committer,
     sessions,
+    room: new Room({
+      bytesMax: config.pendingBytesMax,
+      agentBytesMax: config.pendingBytesMax / AGENT_SHARES,
+    }),
     streamsMax: config.streamsPerAgentMax,
     windowBatches: config.windowBatches,
     retryAfterMs: RETRY_AFTER_MS,
     helloTimeoutMs: config.helloTimeoutMs,
+    connectionAgeMaxMs: config.connectionAgeMaxMs,
     batchBytesMax: config.batchBytesMax,
   }
   return { committer, sessions, converse: (wire) => converse(wire, conversation) }
+}
+
+function sessionLimits(config: CollectorConfig): SessionLimits {
+  const perSecond = config.readingsPerAgentPerSMax
+  return {
+    streamsMax: config.connectionsMax,
+    streamsPerAgentMax: config.connectionsPerAgentMax,
+    readings: { perSecond, burst: perSecond * QUOTA_BURST_S },
+  }
 }

@@ -151,7 +151,11 @@ export class Intake {
       return fail('UNAVAILABLE', 'the batch before this one was not stored; send both again')
     const chained = verdict.kind !== 'fork'
     const batch = { ...this.#describe(connection, signed, opened), ...read.value, chained }
-    if (chained) lane.advance(run, claim, claim.previous)
+    lane.readings.spend(batch.columns?.timeMs.length ?? 0, batch.receivedMs)
+    if (chained) {
+      lane.advance(run, claim, claim.previous)
+      lane.observer.batch(batch)
+    }
     connection.await()
     const deliveries = new Set<Delivery>([connection])
     this.#deps.committer.add({ batch, link: claim, lane, run, deliveries })

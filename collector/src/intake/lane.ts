@@ -1,5 +1,7 @@
 import { TokenBucket } from '../ingest/token-bucket.ts'
+import type { BucketLimits } from '../ingest/token-bucket.ts'
 import type { Hex, Link } from '../ports.ts'
+import { Observer } from './observer.ts'
 
 /** Digests of a run that are remembered for duplicates; older ones are asked of the archive. */
 const RECENT_MAX = 256
@@ -8,6 +10,9 @@ const RUNS_MAX = 8
 
 /** An agent that changes collectors needs a few; one that sends garbage gets no more. */
 const QUESTIONS = { perSecond: 1, burst: 10 }
+/** Frames of any kind: even an empty one costs a turn. */
+const FRAMES = { perSecond: 500, burst: 5_000 }
+const UNLIMITED = { perSecond: 0, burst: 0 }
 
 /** One run of an agent as far as it has been admitted. */
 export interface Run {
@@ -24,15 +29,23 @@ export interface Run {
 /** What the collector remembers of one connected agent. Batches pass through a lane one at a time. */
 export class Lane {
   readonly agentId: Uint8Array
+  readonly name: Hex
+  /** Quotas of the agent, over all of its connections. */
+  readonly readings: TokenBucket
+  readonly frames = new TokenBucket(FRAMES)
   readonly #runs = new Map<Hex, Run>()
   #tail: Promise<unknown> = Promise.resolve()
+  readonly observer: Observer
   /** How often the archive may be asked again before a batch of this agent is refused. */
   readonly questions = new TokenBucket(QUESTIONS)
   /** Changes when everything is forgotten; what was found out before does not count any more. */
   generation = 0
 
-  constructor(agentId: Uint8Array) {
+  constructor(agentId: Uint8Array, readings: BucketLimits = UNLIMITED) {
     this.agentId = agentId
+    this.name = agentId.toHex()
+    this.readings = new TokenBucket(readings)
+    this.observer = new Observer(agentId)
   }
 
   /** Runs work alone on this lane, after all work before it. */

@@ -199,6 +199,7 @@ class HostAgent implements Agent {
       backoff: { baseMs: config.retryBaseMs, capMs: config.retryMaxMs },
       answerTimeoutMs: config.answerTimeoutMs,
       refusedPauseMs: config.refusedPauseMs,
+      wallMs: () => this.#clock.wallMs(),
       signer: () => signer,
       promoteKey: () => {
         const promoted = store.promote()

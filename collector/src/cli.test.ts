@@ -16,6 +16,8 @@ describe('the command line', () => {
     ['--fly', /--fly/],
     ['agents revoke x --reason y', /32 hexadecimal digits/],
     ['agents revoke 00112233445566778899aabbccddeeff', /--reason/],
+    ['agents show x', /32 hexadecimal digits/],
+    ['agents list --state gone', /active, revoked, quarantined/],
     ['quarantine show', /the id that/],
     ['quarantine', /quarantine is not a command/],
     ['gaps', /gaps is not a command/],
@@ -48,6 +50,7 @@ describe('the command line', () => {
     ['--help', { name: 'help' }],
     ['--version', { name: 'version' }],
     ['token create', { name: 'token create', ttlMs: 3_600_000, label: '' }],
+    ['agents list --silent', { name: 'agents list', silent: true, json: false, state: undefined }],
     [
       'agents revoke 00112233445566778899aabbccddeeff --reason sold',
       { name: 'agents revoke', reason: 'sold' },

@@ -9,6 +9,7 @@ import { parseLedgerCommand } from './cli-ledger.ts'
 import type { LedgerCommand } from './cli-ledger.ts'
 import { describeCollectorConfig, readCollectorConfig, readOperatorConfig } from './config.ts'
 import type { CollectorConfig } from './config.ts'
+import type { AgentState } from './ports.ts'
 
 /** What the command line asks for. */
 export type Command =
@@ -21,11 +22,18 @@ export type Command =
 /** A command that does one thing and ends. */
 export type OperatorCommand =
   | { readonly name: 'migrate' }
-  | { readonly name: 'agents list' }
+  | {
+      readonly name: 'agents list'
+      readonly json: boolean
+      readonly silent: boolean
+      readonly state: AgentState | undefined
+    }
+  | { readonly name: 'agents show'; readonly agentId: Uint8Array; readonly json: boolean }
   | { readonly name: 'token create'; readonly ttlMs: number; readonly label: string }
   | { readonly name: 'agents revoke'; readonly agentId: Uint8Array; readonly reason: string }
   | LedgerCommand
 
+const STATES: readonly AgentState[] = ['active', 'revoked', 'quarantined']
 const TTL_MS = 3_600_000
 const TTL_MAX_MS = 30 * 86_400_000
 
@@ -37,7 +45,10 @@ export function helpText(): string {
   vouch-collector migrate        bring both schemas to this version and stop
   vouch-collector token create [--ttl-ms N] [--label TEXT]
                                  print a single-use enrolment token, once
-  vouch-collector agents list    agents with their state
+  vouch-collector agents list [--json] [--silent] [--state active|revoked|quarantined]
+                                 agents: last seen, lag, clock offset, batches in the spool
+  vouch-collector agents show ID [--json]
+                                 everything known about one agent
   vouch-collector agents revoke ID --reason TEXT
                                  refuse an agent from now on, for good
   vouch-collector quarantine list [--agent ID] [--code C] [--state open|redriven|discarded|all] [--json]
@@ -65,7 +76,16 @@ export function parseCommand(args: readonly string[]): Result<Command> {
   if (/^(quarantine|gaps)$/.test(args[0] ?? '') && !args.includes('--help')) return parseLedgerCommand(args)
   const text = { type: 'string' } as const
   const flag = { type: 'boolean' } as const
-  const options = { help: flag, version: flag, 'ttl-ms': text, label: text, reason: text }
+  const options = {
+    help: flag,
+    version: flag,
+    'ttl-ms': text,
+    label: text,
+    reason: text,
+    state: text,
+    json: flag,
+    silent: flag,
+  }
   let parsed
   try {
     parsed = parseArgs({ args: [...args], allowPositionals: true, options })
@@ -81,8 +101,13 @@ export function parseCommand(args: readonly string[]): Result<Command> {
     case 'run':
     case 'migrate':
     case 'check-config':
-    case 'agents list':
       return ok({ name })
+    case 'agents list':
+      return listCommand(values.state, values.json === true, values.silent === true)
+    case 'agents show': {
+      const agentId = agentIdOf(argument)
+      return agentId.ok ? ok({ name, agentId: agentId.value, json: values.json === true }) : agentId
+    }
     case 'token create':
       return tokenCommand(values['ttl-ms'], values.label ?? '')
     case 'agents revoke':
@@ -100,11 +125,24 @@ function tokenCommand(ttl: string | undefined, label: string): Result<Command> {
   return ok({ name: 'token create', ttlMs, label })
 }
 
+function listCommand(state: string | undefined, json: boolean, silent: boolean): Result<Command> {
+  const known = STATES.find((each) => each === state)
+  if (state !== undefined && known === undefined)
+    return fail('FIELD_INVALID', `--state is one of ${STATES.join(', ')}`)
+  return ok({ name: 'agents list', json, silent, state: known })
+}
+
+function agentIdOf(id: string | undefined): Result<Uint8Array> {
+  if (id === undefined) return fail('FIELD_MISSING', 'the command needs an agent id')
+  if (!/^[0-9a-f]{32}$/.test(id)) return fail('FIELD_INVALID', 'an agent id is 32 hexadecimal digits')
+  return ok(Uint8Array.fromHex(id))
+}
+
 function revokeCommand(id: string | undefined, reason: string | undefined): Result<Command> {
   if (id === undefined || reason === undefined)
     return fail('FIELD_MISSING', 'agents revoke needs an agent id and --reason')
-  if (!/^[0-9a-f]{32}$/.test(id)) return fail('FIELD_INVALID', 'an agent id is 32 hexadecimal digits')
-  return ok({ name: 'agents revoke', agentId: Uint8Array.fromHex(id), reason })
+  const agentId = agentIdOf(id)
+  return agentId.ok ? ok({ name: 'agents revoke', agentId: agentId.value, reason }) : agentId
 }
 
 /** Settings from the environment and the file it names; a command that serves nobody needs less. */

@@ -1,6 +1,5 @@
 import type { ClickHouseClient } from '@clickhouse/client'
 import { FaultError, fail, ok, throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
-import { formatInstant } from '@vouch/proto/kernel/period.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import type { OperatorCommand } from './cli.ts'
 import { clickhouseFactory } from './clickhouse/connect.ts'
@@ -9,8 +8,9 @@ import { migrateClickHouse } from './clickhouse/migrate.ts'
 import { topologyOf } from './clickhouse/topology.ts'
 import { SYSTEM_CLOCK } from './clock.ts'
 import type { CollectorConfig } from './config.ts'
+import { agentDetails, agentJson, agentTable } from './fleet/table.ts'
 import { decide, look } from './ledger-commands.ts'
-import type { AgentSummary, Logger } from './ports.ts'
+import type { Logger } from './ports.ts'
 import { createFleet } from './postgres/fleet.ts'
 import { migratePostgres } from './postgres/migrate.ts'
 import { openPool } from './postgres/pool.ts'
@@ -43,11 +43,21 @@ export async function runCommand(
     case 'token create':
       return withFleet(config, logger, async (fleet) => `${unwrap(await fleet.createToken(command))}\n`)
     case 'agents list':
-      return withFleet(config, logger, async (fleet) =>
-        unwrap(await fleet.list(LIST_MAX))
-          .map((agent) => agentLine(agent))
-          .join(''),
-      )
+      return withFleet(config, logger, async (fleet) => {
+        const filter = {
+          ...(command.state === undefined ? {} : { state: command.state }),
+          ...(command.silent ? { silent: true } : {}),
+        }
+        const agents = unwrap(await fleet.list(LIST_MAX, filter))
+        return command.json ? agentJson(agents) : agentTable(agents, SYSTEM_CLOCK.now())
+      })
+    case 'agents show':
+      return withFleet(config, logger, async (fleet) => {
+        const [agent] = unwrap(await fleet.list(1, { agentId: command.agentId }))
+        if (agent === undefined)
+          return throwFault('AGENT_UNKNOWN', `no agent ${command.agentId.toHex()} is enrolled here`)
+        return command.json ? agentJson(agent) : agentDetails(agent, SYSTEM_CLOCK.now())
+      })
     case 'agents revoke':
       return withFleet(config, logger, async (fleet) => {
         unwrap(await fleet.bar(command.agentId, 'revoked', command.reason))
@@ -56,11 +66,6 @@ export async function runCommand(
     default:
       throw new Error(`not a command: ${JSON.stringify(command satisfies never)}`)
   }
-}
-
-function agentLine({ agentId, state, lastSeenMs, resource, label, reason }: AgentSummary): string {
-  const seen = lastSeenMs === undefined ? 'never seen' : `seen ${formatInstant(lastSeenMs)}`
-  return `${agentId}  ${state.padEnd(11)}  ${seen}  ${resource}  ${label}${reason === '' ? '' : `  (${reason})`}\n`
 }
 
 async function withFleet(

@@ -146,6 +146,13 @@ const SETTINGS = defineConfig({
     parse: integer({ min: 1, max: 16 }),
     fallback: 2,
   },
+  readingsPerAgentPerSMax: {
+    env: 'VOUCH_COLLECTOR_READINGS_PER_AGENT_PER_S_MAX',
+    describe:
+      'Most readings a second of one agent, after those of two seconds at once; beyond it is not read from; 0 = no limit',
+    parse: integer({ min: 0, max: 100_000_000 }),
+    fallback: 500_000,
+  },
   windowBatches: {
     env: 'VOUCH_COLLECTOR_WINDOW_BATCHES',
     describe: 'Most batches without receipt on a connection',
@@ -184,9 +191,34 @@ const SETTINGS = defineConfig({
   },
   fleetRefreshMs: {
     env: 'VOUCH_COLLECTOR_FLEET_REFRESH_MS',
-    describe: 'How often connected agents are checked for revocation',
+    describe: 'How often agents are reported to the registry and checked for revocation',
     parse: integer({ min: 100, max: 600_000 }),
     fallback: 5_000,
+  },
+  connectionAgeMaxMs: {
+    env: 'VOUCH_COLLECTOR_CONNECTION_AGE_MAX_MS',
+    describe: 'Life of a connection, 10 % more or less; then the agent dials again, perhaps elsewhere',
+    parse: integer({ min: 100, max: 30 * DAY_MS }),
+    fallback: 3_600_000,
+  },
+  drainWaitMs: {
+    env: 'VOUCH_COLLECTOR_DRAIN_WAIT_MS',
+    describe:
+      'At a stop, how long everything goes on while /readyz says UNAVAILABLE, for load balancers to notice',
+    parse: integer({ min: 0, max: 600_000 }),
+    fallback: 0,
+  },
+  drainMaxMs: {
+    env: 'VOUCH_COLLECTOR_DRAIN_MAX_MS',
+    describe: 'Longest time after that to store what was taken in and to send its receipts',
+    parse: integer({ min: 100, max: 600_000 }),
+    fallback: 20_000,
+  },
+  silentAfterMs: {
+    env: 'VOUCH_COLLECTOR_SILENT_AFTER_MS',
+    describe: 'An active agent that did not stop and is not connected for so long is silent: an alarm',
+    parse: integer({ min: 1_000, max: 366 * DAY_MS }),
+    fallback: 300_000,
   },
 })
 

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import type { Server } from '@grpc/grpc-js'
 import { fail, unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Fault } from '@vouch/proto/kernel/fault.ts'
@@ -17,6 +18,7 @@ import { collectorSigner, createFleet } from './postgres/fleet.ts'
 import { migratePostgres } from './postgres/migrate.ts'
 import { openPool, pingPool } from './postgres/pool.ts'
 import { addServices } from './service.ts'
+import { FleetWatch, barredFault } from './session/fleet-watch.ts'
 import type { Pipeline } from './pipeline.ts'
 
 export { readCollectorConfig } from './config.ts'
@@ -52,14 +54,21 @@ export interface Collector {
 }
 
 const AGENTS_MAX = 1_000
+/** An agent that does not read to the end of its stream cannot hold up the others longer than this. */
 const STOP_MS = 3_000
+const DRAIN_POLL_MS = 10
+const DRAINING = fail('UNAVAILABLE', 'the collector stops; connect again, to another one or later').fault
 
 interface Running {
   readonly server: Server
   readonly store: ClickHouseStore
   readonly pipeline: Pipeline
+  readonly watch: FleetWatch
   readonly timer: NodeJS.Timeout
   readonly stopProbes: () => Promise<void>
+  readonly drain: { draining: boolean }
+  readonly config: CollectorConfig
+  readonly logger: Logger
 }
 
 /** Creates a collector: agents enrol and deliver over gRPC, readings and batches go to ClickHouse. */
@@ -107,13 +116,16 @@ async function start(
   const embedded = config.clickhouseUrl === undefined
   const topology = topologyOf(config)
   const store = await openStore(clickhouse, { database: config.clickhouseDatabase, embedded, topology })
-  const server = createGrpcServer(config.batchBytesMax)
+  const server = createGrpcServer(config.batchBytesMax, config.connectionAgeMaxMs)
   try {
-    const { registry, telemetry } = createMetrics()
-    const obstacles = async (): Promise<Fault[]> =>
-      (await Promise.all([store.ping(), pingPool(pool)])).flatMap((result) =>
+    const { registry, telemetry, showFleet } = createMetrics()
+    const drain = { draining: false }
+    const obstacles = async (): Promise<Fault[]> => {
+      if (drain.draining) return [DRAINING]
+      return (await Promise.all([store.ping(), pingPool(pool)])).flatMap((result) =>
         result.ok ? [] : [result.fault],
       )
+    }
     const ready = async (): Promise<boolean> => (await obstacles()).length === 0
     const gaps = createGapMetrics(registry, () => store.countOpen(), clock.now)
     const archive = observeArchive(wrapArchive(store.archive), gaps, config.lateAfterMs)
@@ -124,10 +136,20 @@ async function start(
       config.httpListen === undefined
         ? undefined
         : unwrap(await serveProbes(config.httpListen, { registry, obstacles }))
-    const timer = setInterval(() => void watchFleet(fleet, pipeline, logger), config.fleetRefreshMs)
+    const watch = new FleetWatch({
+      fleet,
+      logger,
+      clock,
+      sessions: pipeline.sessions,
+      silentAfterMs: config.silentAfterMs,
+      collector: `${hostname()} ${address}`,
+      onTotals: showFleet,
+      forks: (agentIds, sinceMs) => store.forks(agentIds, sinceMs),
+    })
+    const timer = setInterval(() => void watch.round(), config.fleetRefreshMs)
     const stopProbes = probes?.stop ?? (async () => {})
     return {
-      running: { server, store, pipeline, timer, stopProbes },
+      running: { server, store, pipeline, watch, timer, stopProbes, drain, config, logger },
       addresses: { address, httpAddress: probes?.address },
     }
   } catch (error) {
@@ -137,42 +159,33 @@ async function start(
   }
 }
 
-/** Ends the connections of agents that were revoked or quarantined meanwhile, here or elsewhere. */
-async function watchFleet(
-  fleet: ReturnType<typeof createFleet>,
-  { sessions }: Pipeline,
-  logger: Logger,
-): Promise<void> {
-  const connected = sessions.agents()
-  if (connected.length === 0) return
-  const barred = await fleet.seen(connected)
-  if (!barred.ok) {
-    logger.warn({ fault: barred.fault }, 'fleet not checked')
-    return
-  }
-  for (const { agentId, state } of barred.value) sessions.end(agentId, barredFault(state))
-}
-
-function barredFault(state: string): Fault {
-  if (state === 'revoked')
-    return fail('AGENT_REVOKED', 'this agent has been revoked; enrol the host again').fault
-  return fail('AGENT_QUARANTINED', 'this agent is held apart; look for a clone or a restored snapshot').fault
-}
-
-async function stop({ server, store, pipeline, timer, stopProbes }: Running): Promise<void> {
-  clearInterval(timer)
-  // Shutting down refuses new calls; ending the open ones makes agents dial again, elsewhere or later.
+/** In order: not ready, a time for load balancers, no new work, what was taken in stored and acknowledged, then the stores. */
+async function stop({ server, store, pipeline, drain, config, logger, ...running }: Running): Promise<void> {
+  drain.draining = true
+  await SYSTEM_CLOCK.sleep(config.drainWaitMs)
+  clearInterval(running.timer)
+  const { committer, sessions } = pipeline
+  sessions.drain(DRAINING)
+  const deadlineMs = performance.now() + config.drainMaxMs
+  const leftMs = (): number => Math.max(0, deadlineMs - performance.now())
+  while (sessions.taking > 0 && leftMs() > 0)
+    await within(Promise.all([committer.drain(), SYSTEM_CLOCK.sleep(DRAIN_POLL_MS)]), leftMs())
+  await within(committer.drain(), leftMs())
+  if (sessions.taking > 0)
+    logger.error({ connections: sessions.taking }, 'drain cut short; what has no receipt is sent again')
   const closed = new Promise<void>((resolve) => {
     server.tryShutdown(() => resolve())
   })
-  await pipeline.committer.drain()
-  pipeline.sessions.endAll(fail('UNAVAILABLE', 'the collector stops; connect again later').fault)
-  // An agent that does not read to the end of its stream cannot hold up the others.
-  const late = new AbortController()
-  await Promise.race([closed, SYSTEM_CLOCK.sleep(STOP_MS, late.signal)])
-  late.abort()
+  await within(closed, STOP_MS)
   server.forceShutdown()
-  await pipeline.committer.drain()
-  await stopProbes()
-  await store.close()
+  // What was heard last, above all that an agent stopped in order.
+  await within(running.watch.round(), STOP_MS)
+  await running.stopProbes()
+  await within(store.close(), leftMs() > 0 ? config.drainMaxMs : STOP_MS)
+}
+
+async function within(work: Promise<unknown>, ms: number): Promise<void> {
+  const over = new AbortController()
+  await Promise.race([work, SYSTEM_CLOCK.sleep(ms, over.signal)])
+  over.abort()
 }

@@ -24,8 +24,15 @@ try {
         postgresUrl: config.databaseUrl,
         logger,
       })
-      for (const signal of ['SIGTERM', 'SIGINT'])
-        process.once(signal, () => void collector.stop().then(() => process.exit(0)))
+      let stopping = false
+      for (const signal of ['SIGTERM', 'SIGINT']) {
+        process.on(signal, () => {
+          // The second time is meant: nothing without a receipt counts as stored, so nothing is lost.
+          if (stopping) process.exit(1)
+          stopping = true
+          void collector.stop().then(() => process.exit(0))
+        })
+      }
       await collector.start()
     } else process.stdout.write(await runCommand(command, config, logger))
   }

@@ -6,9 +6,11 @@ import { Committer } from './intake/committer.ts'
 import { Intake } from './intake/intake.ts'
 import type { IntakeLimits } from './intake/intake.ts'
 import { receiptsOf } from './intake/receipt.ts'
+import { Room } from './intake/room.ts'
 import type { Archive, Clock, Fleet, Logger, Telemetry } from './ports.ts'
 import { converse } from './session/conversation.ts'
 import { Sessions } from './session/sessions.ts'
+import type { SessionLimits } from './session/sessions.ts'
 import type { Wire } from './session/wire.ts'
 
 /** What a pipeline is made of. */
@@ -39,15 +41,16 @@ const ORPHAN_AGE_MS = 600_000
 const COMMIT_ATTEMPTS_MAX = 4
 const COMMIT_RETRY_MS = 200
 const RETRY_AFTER_MS = 1_000
+/** One agent may take so much of what waits for the archive: a quarter. */
+const AGENT_SHARES = 4
+/** An agent may catch up at once on the readings of so long a time, seconds. */
+const QUOTA_BURST_S = 2
 
 /** Puts a pipeline together. */
 export function createPipeline(parts: PipelineParts): Pipeline {
   const { config, archive, fleet, logger, telemetry, clock, signer, random = randomBytes } = parts
   const seed = new DataView(new Uint8Array(random(4)).buffer).getUint32(0)
-  const sessions = new Sessions(
-    { streamsMax: config.connectionsMax, streamsPerAgentMax: config.connectionsPerAgentMax },
-    telemetry,
-  )
+  const sessions = new Sessions(sessionLimits(config), telemetry)
   const receipts = receiptsOf(signer)
   const committer = new Committer({
     archive,
@@ -86,10 +89,15 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     intake,
     committer,
     sessions,
+    room: new Room({
+      bytesMax: config.pendingBytesMax,
+      agentBytesMax: config.pendingBytesMax / AGENT_SHARES,
+    }),
     streamsMax: config.streamsPerAgentMax,
     windowBatches: config.windowBatches,
     retryAfterMs: RETRY_AFTER_MS,
     helloTimeoutMs: config.helloTimeoutMs,
+    connectionAgeMaxMs: config.connectionAgeMaxMs,
     batchBytesMax: config.batchBytesMax,
   }
   return { committer, sessions, converse: (wire) => converse(wire, conversation) }
@@ -109,5 +117,14 @@ export function intakeLimits(config: CollectorConfig): IntakeLimits {
     epochsMax: EPOCHS_MAX,
     orphanDeliveries: ORPHAN_DELIVERIES,
     orphanAgeMs: ORPHAN_AGE_MS,
+  }
+}
+
+function sessionLimits(config: CollectorConfig): SessionLimits {
+  const perSecond = config.readingsPerAgentPerSMax
+  return {
+    streamsMax: config.connectionsMax,
+    streamsPerAgentMax: config.connectionsPerAgentMax,
+    readings: { perSecond, burst: perSecond * QUOTA_BURST_S },
   }
 }

@@ -162,16 +162,93 @@ export interface AgentRecord {
   readonly keys: ReadonlyMap<Hex, AgentKeyState>
 }
 
+/** What a collector noticed of one agent. Nothing is billed by it. */
+export interface Observation {
+  /** 16 bytes. */
+  readonly agentId: Uint8Array
+  /** When something was heard of it last; this and other times: epoch milliseconds of the collector's clock, unless said. */
+  readonly heardMs: number
+  /** As of the last hello. */
+  readonly agentVersion: string
+  readonly address: string
+  /** 16 bytes; and the last batch of that run that came. */
+  readonly runId: Uint8Array
+  readonly lastSequence: bigint
+  /** Collector's clock less the agent's, milliseconds. */
+  readonly clockOffsetMs: number | undefined
+  readonly newestReadingMs: number | undefined
+  /** What waits at the agent, as it says; `oldestMs` is the sealing of the oldest batch, by the agent's clock. */
+  readonly spool:
+    { readonly batches: bigint; readonly bytes: bigint; readonly oldestMs: number | undefined } | undefined
+  /** The last batch was the one of an orderly stop. */
+  readonly stopped: boolean
+}
+
 /** An agent as operators see it. */
 export interface AgentSummary {
   readonly agentId: Hex
   readonly label: string
   readonly resource: string
+  /** As of the last hello, else of the enrolment. */
   readonly agentVersion: string
   readonly state: AgentState
   readonly reason: string
   readonly enrolledMs: number
   readonly lastSeenMs: number | undefined
+  /** Since when an alarm stands that it is silent. */
+  readonly silentSinceMs: number | undefined
+  /** The newest report of any collector. */
+  readonly status:
+    | (Omit<Observation, 'agentId' | 'agentVersion' | 'runId'> & {
+        readonly runId: Hex
+        /** Which collector heard of it last, by its address. */
+        readonly collector: string
+        /** Now less the newest reading that came, milliseconds. */
+        readonly lagMs: number | undefined
+      })
+    | undefined
+}
+
+/** Which agents to list; every condition that is given holds. */
+export interface AgentFilter {
+  readonly agentId?: Uint8Array
+  readonly state?: AgentState
+  readonly silent?: boolean
+}
+
+/** What one collector knows of the fleet at one moment. */
+export interface FleetReport {
+  /** Its address. */
+  readonly collector: string
+  readonly nowMs: number
+  readonly connected: readonly Uint8Array[]
+  readonly observations: readonly Observation[]
+}
+
+/** What the registry answers to a report. */
+export interface FleetNews {
+  /** Every agent reported. */
+  readonly agents: readonly { readonly agentId: Hex; readonly state: AgentState; readonly keys: number }[]
+  /** Those of which another collector has heard in the last ten minutes. */
+  readonly elsewhere: readonly Hex[]
+}
+
+/** Alarms that began or ended. */
+export interface SilenceChange {
+  readonly agentId: Hex
+  readonly resource: string
+  readonly state: AgentState
+  readonly lastSeenMs: number | undefined
+}
+
+/** The fleet in figures. */
+export interface FleetTotals {
+  readonly agents: Readonly<Record<AgentState, number>>
+  readonly silent: number
+  /** Of active agents that neither stopped nor are silent: the longest time since a reading that came, milliseconds. */
+  readonly lagMaxMs: number
+  /** And the largest clock offset of either sign, milliseconds. */
+  readonly clockOffsetMaxMs: number
 }
 
 /** What an enrolment brings. */
@@ -200,10 +277,15 @@ export interface Fleet {
   ): Promise<Result<number>>
   /** Reads an agent. Faults: AGENT_UNKNOWN. */
   agent(agentId: Uint8Array): Promise<Result<AgentRecord>>
-  /** Notes that agents are connected, and returns the states of those that may not be any more. */
-  seen(agentIds: readonly Uint8Array[]): Promise<Result<readonly { agentId: Hex; state: AgentState }[]>>
+  /** Notes what a collector knows; of two reports of an agent the one that heard of it later stays. */
+  report(report: FleetReport): Promise<Result<FleetNews>>
+  /** Raises an alarm for agents not seen for so long that did not stop, and ends those of agents that are back. Each change is told to one caller. */
+  silence(
+    afterMs: number,
+  ): Promise<Result<{ readonly begun: readonly SilenceChange[]; readonly over: readonly SilenceChange[] }>>
+  totals(): Promise<Result<FleetTotals>>
   /** Revokes or quarantines an agent for good. Faults: AGENT_UNKNOWN. */
   bar(agentId: Uint8Array, state: 'revoked' | 'quarantined', reason: string): Promise<Result<void>>
-  /** All agents by time of enrolment, at most `limit`. */
-  list(limit: number): Promise<Result<readonly AgentSummary[]>>
+  /** Agents by time of enrolment, at most `limit`. */
+  list(limit: number, filter?: AgentFilter): Promise<Result<readonly AgentSummary[]>>
 }

@@ -23,9 +23,14 @@ export interface Channel {
 }
 
 /**
- * Retries belong to the spool, so grpc's own buffer is off; channelz keeps records of every call.
+ * Retries belong to the spool, so grpc's own buffer is off; channelz keeps records of every call. Channels
+ * share no connections: after a collector handed over, the next one has to be dialled.
  */
-const OPTIONS: grpc.ClientOptions = { 'grpc.enable_retries': 0, 'grpc.enable_channelz': 0 }
+const OPTIONS: grpc.ClientOptions = {
+  'grpc.enable_retries': 0,
+  'grpc.enable_channelz': 0,
+  'grpc.use_local_subchannel_pool': 1,
+}
 
 /** A server name for TLS where the target is an address: a name is demanded, and nobody checks this one. */
 const NAMELESS = 'collector.invalid'

@@ -3,6 +3,7 @@ import {
   HelloSchema,
   PushRequestSchema,
   AgentFrameSchema,
+  StatusSchema,
   StreamDefinitionsSchema,
 } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
 import type {
@@ -23,6 +24,7 @@ import type { Signer } from '@vouch/proto/seal/seal.ts'
 import { faultOfError, isFaultCode } from '@vouch/proto/wire/grpc.ts'
 import type { ClientDuplexStream } from '@grpc/grpc-js'
 import { checkReceipt } from '../delivery/receipt.ts'
+import { STATUS_INTERVAL_MS, isStatusDue } from '../delivery/status.ts'
 import type { Identity } from '../host/identity.ts'
 import type { Logger } from '../ports.ts'
 import type { Spool } from '../spool/spool.ts'
@@ -42,6 +44,8 @@ export interface PushContext {
   readonly answerTimeoutMs: number
   /** Ends the connection once the run's batches have their receipts; the current run stays open for more. */
   readonly endsWhenDrained: boolean
+  /** Epoch milliseconds. */
+  wallMs(): number
   onReceipt(): void
   onPolicy(policy: SignedPolicy): void
 }
@@ -52,6 +56,8 @@ export interface PushOutcome {
   readonly progressed: boolean
   /** Absent after an orderly end. */
   readonly fault?: Fault
+  /** A connection that worked was ended because its collector stops: another one takes over. */
+  readonly handedOver: boolean
   /** What the collector asks to wait at least, milliseconds. */
   readonly retryAfterMs: number
 }
@@ -73,6 +79,8 @@ export class PushConnection {
   readonly #context: PushContext
   readonly #end: (outcome: PushOutcome) => void
   #timer: NodeJS.Timeout | undefined
+  #statusTimer: NodeJS.Timeout | undefined
+  #told = { batches: 0, bytes: 0, atMs: Number.POSITIVE_INFINITY }
   #progressed = false
   #welcome: Welcome | undefined
   #sent = 0n
@@ -96,6 +104,7 @@ export class PushConnection {
   pump(): void {
     const { spool, runId } = this.#context
     if (this.#welcome === undefined || this.#over) return
+    if (isStatusDue(this.#told, spool.usage(), performance.now() - this.#told.atMs)) this.#tell()
     const window = BigInt(Math.min(WINDOW_MAX, Math.max(1, this.#welcome.windowBatches)))
     const from = this.#sent > this.#acknowledged ? this.#sent : this.#acknowledged
     const room = window - (from - this.#acknowledged)
@@ -125,6 +134,7 @@ export class PushConnection {
       case 'welcome':
         this.#settle()
         this.#welcome = frame.kind.value
+        this.#tell()
         return this.pump()
       case 'receipt':
         return this.#receipt(frame.kind.value)
@@ -172,7 +182,25 @@ export class PushConnection {
   #rejected({ sequence, code, message, retryAfterMs }: Rejection): void {
     const known = isFaultCode(code) ? code : 'INTERNAL'
     const text = sequence === 0n ? message : `batch ${sequence}: ${message}`
-    this.#finish({ code: known, message: text }, retryAfterMs)
+    const handedOver = this.#welcome !== undefined && sequence === 0n && known === 'UNAVAILABLE'
+    this.#finish({ code: known, message: text }, { retryAfterMs, handedOver })
+  }
+
+  /** Tells how much waits; again after the interval, whatever happens until then. */
+  #tell(): void {
+    if (this.#welcome?.takesStatus !== true) return
+    const { spool } = this.#context
+    const { batches, bytes } = spool.usage()
+    this.#told = { batches, bytes, atMs: performance.now() }
+    const status = create(StatusSchema, {
+      spooledBatches: BigInt(batches),
+      spooledBytes: BigInt(bytes),
+      oldestSealedMs: BigInt(spool.oldestSealedMs() ?? 0),
+      wallMs: BigInt(this.#context.wallMs()),
+    })
+    this.#send({ case: 'status', value: status })
+    clearTimeout(this.#statusTimer)
+    this.#statusTimer = setTimeout(() => this.#tell(), STATUS_INTERVAL_MS).unref()
   }
 
   #define(): void {
@@ -201,11 +229,13 @@ export class PushConnection {
     clearTimeout(this.#timer)
   }
 
-  #finish(fault?: Fault, retryAfterMs = 0): void {
+  #finish(fault?: Fault, { retryAfterMs, handedOver } = { retryAfterMs: 0, handedOver: false }): void {
     if (this.#over) return
     this.#over = true
     this.#settle()
+    clearTimeout(this.#statusTimer)
     if (fault !== undefined) this.#stream.cancel()
-    this.#end({ progressed: this.#progressed, retryAfterMs, ...(fault === undefined ? {} : { fault }) })
+    const outcome = { progressed: this.#progressed, handedOver, retryAfterMs }
+    this.#end(fault === undefined ? outcome : { ...outcome, fault })
   }
 }

@@ -33,6 +33,8 @@ export interface SenderOptions {
   /** Puts the following key in force, if there is one. */
   promoteKey(): boolean
   onPolicy(policy: SignedPolicy): void
+  /** Epoch milliseconds. */
+  wallMs(): number
 }
 
 /** Delivers the spool, run by run in the order of their sealing, for as long as it is not stopped. */
@@ -51,9 +53,11 @@ export function startSender(options: SenderOptions): Result<Sender> {
   const channel = channelTo(options.target)
   if (!channel.ok) return channel
   const { address } = options.target
-  const client = makeClient(IngestService, address, channel.value.credentials, channel.value.options)
-  const loop = new DeliveryLoop(options, () => client.push())
-  const done = loop.run().finally(() => client.close())
+  const { credentials, options: channelOptions } = channel.value
+  const loop = new DeliveryLoop(options, () =>
+    makeClient(IngestService, address, credentials, channelOptions),
+  )
+  const done = loop.run()
   return ok({
     notify: () => loop.notify(),
     flush: (timeoutMs) => loop.flush(timeoutMs),
@@ -65,18 +69,20 @@ export function startSender(options: SenderOptions): Result<Sender> {
   })
 }
 
+type IngestClient = ReturnType<typeof makeClient<(typeof IngestService)['method']>>
+
 class DeliveryLoop {
   fault: Fault | undefined
   readonly #options: SenderOptions
-  readonly #connect: () => ConstructorParameters<typeof PushConnection>[0]
+  readonly #dial: () => IngestClient
   readonly #stopping = new AbortController()
   readonly #waiting = new Set<() => void>()
   #connection: PushConnection | undefined
   #attempt = 0
 
-  constructor(options: SenderOptions, connect: () => ConstructorParameters<typeof PushConnection>[0]) {
+  constructor(options: SenderOptions, dial: () => IngestClient) {
     this.#options = options
-    this.#connect = connect
+    this.#dial = dial
   }
 
   async run(): Promise<void> {
@@ -115,7 +121,9 @@ class DeliveryLoop {
     const { spool, runId: current, logger, refusedPauseMs, backoff } = this.#options
     const runId = spool.oldestRun() ?? current
     const isOld = !equalBytes(runId, current)
-    const connection = new PushConnection(this.#connect(), {
+    // Each connection is dialled anew: the name may lead to another collector by now.
+    const client = this.#dial()
+    const connection = new PushConnection(client.push(), {
       ...this.#options,
       signer: this.#options.signer(),
       runId,
@@ -123,11 +131,18 @@ class DeliveryLoop {
       onReceipt: () => this.#received(),
     })
     this.#connection = connection
-    const { fault, progressed, retryAfterMs } = await connection.ended
+    const { fault, progressed, handedOver, retryAfterMs } = await connection.ended
     this.#connection = undefined
+    client.close()
     if (progressed) this.#attempt = 0
-    if (this.#stopping.signal.aborted || (isOld && progressed && fault === undefined)) return 0
+    // An orderly end after work done is no failure: the collector hands over, or an old run is delivered.
+    if (this.#stopping.signal.aborted || (progressed && fault === undefined)) return 0
     if (fault === undefined) return backoffMs(this.#attempt++, Math.random(), backoff)
+    if (handedOver) {
+      // A little at random, so that a fleet does not fall upon the next collector in one instant.
+      this.#attempt = 1
+      return backoffMs(0, Math.random(), backoff)
+    }
     if (isRetiredKey(fault.code) && this.#options.promoteKey()) return 0
     const repeated = this.fault?.code === fault.code
     this.fault = fault

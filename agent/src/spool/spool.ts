@@ -66,6 +66,8 @@ export interface Spool {
   meta(key: string): Uint8Array | undefined
   setMeta(key: string, value: Uint8Array): void
   usage(): { readonly batches: number; readonly bytes: number }
+  /** When the oldest batch kept was sealed, epoch milliseconds. */
+  oldestSealedMs(): number | undefined
   close(): void
 }
 
@@ -197,6 +199,10 @@ class SqliteSpool implements Spool {
     return { ...this.#usage }
   }
 
+  oldestSealedMs(): number | undefined {
+    return this.#db.all('SELECT sealed_ms FROM batches ORDER BY id LIMIT 1')[0]?.integer('sealed_ms')
+  }
+
   close(): void {
     this.#db.close()
   }
@@ -227,7 +233,7 @@ class SqliteSpool implements Spool {
   #fullness(bytes: number, nowMs: number): string | undefined {
     if (this.#usage.bytes + bytes > this.#limits.bytesMax)
       return `the spool holds ${this.#usage.bytes} of ${this.#limits.bytesMax} octets`
-    const oldest = this.#db.all('SELECT sealed_ms FROM batches ORDER BY id LIMIT 1')[0]?.integer('sealed_ms')
+    const oldest = this.oldestSealedMs()
     if (oldest !== undefined && nowMs - oldest > this.#limits.ageMaxMs)
       return `the oldest batch has waited for ${nowMs - oldest} ms`
     return undefined

@@ -13,7 +13,12 @@ import {
   SignedReceiptSchema,
   WelcomeSchema,
 } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
-import type { CollectorFrame, PushRequest, PushResponse } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
+import type {
+  CollectorFrame,
+  PushRequest,
+  PushResponse,
+  Status,
+} from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
 import { SignedPolicySchema } from '@vouch/proto/gen/vouch/policy/v1/policy_pb.ts'
 import { fail, unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { FaultCode } from '@vouch/proto/kernel/fault.ts'
@@ -40,6 +45,13 @@ export interface FakeCollector {
   readonly arrived: Arrived[]
   readonly definitions: Map<string, StreamDefinition>
   connections: number
+  /** Where each connection came from. */
+  readonly peers: string[]
+  /** Takes status frames, as collectors do since there are any. */
+  takesStatus: boolean
+  readonly statuses: Status[]
+  /** Ends every connection, in order or with this code. */
+  handOver(code?: FaultCode): void
   /** Rejects whatever comes next with this code. */
   refuses: FaultCode | undefined
   /** Takes batches but gives no receipt. */
@@ -63,11 +75,18 @@ export async function startFakeCollector(port = 0, before?: FakeCollector): Prom
   const keys = before?.keys ?? signerOf(generateKeys().privateKey)
   const agents = before?.agents ?? new Map<string, Uint8Array>()
   const forger = signerOf(generateKeys().privateKey)
+  const ends = new Set<(code: FaultCode | undefined) => void>()
   const fake: FakeCollector = {
     address: '',
     arrived: [],
     definitions: new Map(),
     connections: 0,
+    peers: [],
+    takesStatus: true,
+    statuses: [],
+    handOver: (code) => {
+      for (const end of ends) end(code)
+    },
     refuses: undefined,
     silent: false,
     forges: false,
@@ -99,7 +118,7 @@ export async function startFakeCollector(port = 0, before?: FakeCollector): Prom
     },
   })
   addService(server, IngestService, {
-    push: (call: PushCall) => serve(call, fake, fake.forges ? forger : keys),
+    push: (call: PushCall) => serve(call, fake, fake.forges ? forger : keys, ends),
   })
   const bound = await new Promise<number>((resolve, reject) => {
     server.bindAsync(`127.0.0.1:${port}`, grpc.ServerCredentials.createInsecure(), (error, value) =>
@@ -109,8 +128,14 @@ export async function startFakeCollector(port = 0, before?: FakeCollector): Prom
   return Object.assign(fake, { address: `127.0.0.1:${bound}` })
 }
 
-function serve(call: PushCall, fake: FakeCollector, signer: Signer): void {
+function serve(
+  call: PushCall,
+  fake: FakeCollector,
+  signer: Signer,
+  ends: Set<(code: FaultCode | undefined) => void>,
+): void {
   fake.connections += 1
+  fake.peers.push(call.getPeer())
   const nonce = randomBytes(32)
   let publicKey: Uint8Array | undefined
   const send = (kind: CollectorFrame['kind']): void => {
@@ -121,6 +146,12 @@ function serve(call: PushCall, fake: FakeCollector, signer: Signer): void {
     send({ case: 'rejection', value: create(RejectionSchema, { code, message }) })
     call.end()
   }
+  const end = (code: FaultCode | undefined): void => {
+    if (code === undefined) call.end()
+    else reject(code, 'told to hand over')
+  }
+  ends.add(end)
+  call.on('close', () => ends.delete(end))
   call.on('error', () => undefined)
   call.on('end', () => call.end())
   call.on('data', ({ frame }: PushRequest) => {
@@ -132,13 +163,21 @@ function serve(call: PushCall, fake: FakeCollector, signer: Signer): void {
       if (!verify(TAGS.hello, helloBytes(nonce, agentId, runId), signature, key))
         return reject('KEY_RETIRED', 'not the key in force')
       publicKey = key
-      send({ case: 'welcome', value: create(WelcomeSchema, { windowBatches: 4, batchBytesMax: 1 << 20 }) })
+      const { takesStatus } = fake
+      const welcome = create(WelcomeSchema, { windowBatches: 4, batchBytesMax: 1 << 20, takesStatus })
+      send({ case: 'welcome', value: welcome })
+      // A frame that only a later version knows.
+      const later = create(CollectorFrameSchema)
+      later.$unknown = [{ no: 99, wireType: 2, data: Uint8Array.of(1, 7) }]
+      call.write(create(PushResponseSchema, { frame: later }))
       const signed = fake.policy
       if (signed !== undefined)
         send({
           case: 'policy',
           value: create(SignedPolicySchema, { policy: signed, signature: signer.sign(TAGS.policy, signed) }),
         })
+    } else if (kind?.case === 'status') {
+      fake.statuses.push(kind.value)
     } else if (kind?.case === 'definitions') {
       for (const stream of kind.value.streams) fake.definitions.set(stream.streamId.toHex(), stream)
     } else if (kind?.case === 'batch' && publicKey !== undefined) {

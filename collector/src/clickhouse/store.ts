@@ -1,11 +1,12 @@
 import type { ClickHouseClient } from '@clickhouse/client'
 import { ok, unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
-import type { Archive } from '../ports.ts'
+import type { Archive, Hex } from '../ports.ts'
 import type { Quarantine } from '../quarantine/ports.ts'
 import { createArchive } from './archive.ts'
 import type { ClickHouseFactory } from './connect.ts'
 import { storeFault } from './fault.ts'
+import { findForks } from './forks.ts'
 import { embeddedInserter, serverInserter } from './insert.ts'
 import { migrateClickHouse } from './migrate.ts'
 import { countOpen, createQuarantine } from './quarantine.ts'
@@ -19,6 +20,8 @@ export interface ClickHouseStore {
   countOpen(): Promise<Result<number>>
   /** Whether the store answers. */
   ping(): Promise<Result<void>>
+  /** As findForks. */
+  forks(agentIds: readonly Hex[], sinceMs: number): Promise<Result<readonly Hex[]>>
   close(): Promise<void>
 }
 
@@ -40,12 +43,13 @@ export async function openStore(
     const writer = embedded
       ? await embeddedInserter(inserting, database)
       : serverInserter(inserting, database, topology)
-    const [reader, prober] = [await open(), await open()]
+    const [reader, prober, auditor] = [await open(), await open(), await open()]
     return {
       archive: createArchive({ writer, reader, database, topology }),
       quarantine: createQuarantine(reader, writer, database),
       countOpen: () => countOpen(prober, database),
       ping: () => ping(prober),
+      forks: (agentIds, sinceMs) => findForks(auditor, database, agentIds, sinceMs),
       close: async () => {
         await writer.close()
         await Promise.all(clients.map((client) => client.close()))

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
-import type { GapTelemetry, Telemetry } from '../ports.ts'
+import type { FleetTotals, GapTelemetry, Telemetry } from '../ports.ts'
 
 /** Time for which a count that was asked of the store is shown again. */
 const OPEN_FRESH_MS = 60_000
@@ -58,7 +58,12 @@ export function createGapMetrics(
 }
 
 /** Telemetry that Prometheus can read. */
-export function createMetrics(): { readonly registry: Registry; readonly telemetry: Telemetry } {
+export function createMetrics(): {
+  readonly registry: Registry
+  readonly telemetry: Telemetry
+  /** Shows the figures of the fleet, which are the same at every collector. */
+  readonly showFleet: (totals: FleetTotals) => void
+} {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const registers = [registry]
@@ -82,6 +87,7 @@ export function createMetrics(): { readonly registry: Registry; readonly telemet
   })
   return {
     registry,
+    showFleet: fleetGauges(registry),
     telemetry: {
       batch: (outcome) => batches.inc({ outcome }),
       committed: (rows, tookMs) => {
@@ -90,5 +96,31 @@ export function createMetrics(): { readonly registry: Registry; readonly telemet
       },
       stream: (change) => streams.inc(change),
     },
+  }
+}
+
+function fleetGauges(registry: Registry): (totals: FleetTotals) => void {
+  const registers = [registry]
+  const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, registers })
+  const agents = new Gauge({
+    name: 'vouch_collector_agents',
+    help: 'Agents of the fleet by state',
+    labelNames: ['state'],
+    registers,
+  })
+  const silent = gauge('vouch_collector_agents_silent', 'Active agents that nobody has seen for too long')
+  const lag = gauge(
+    'vouch_collector_agent_lag_seconds_max',
+    'Longest time since the newest reading of an agent that is neither silent nor stopped',
+  )
+  const offset = gauge(
+    'vouch_collector_agent_clock_offset_seconds_max',
+    "Largest difference between an agent's clock and a collector's, of either sign",
+  )
+  return (totals) => {
+    for (const [state, count] of Object.entries(totals.agents)) agents.set({ state }, count)
+    silent.set(totals.silent)
+    lag.set(totals.lagMaxMs / 1_000)
+    offset.set(totals.clockOffsetMaxMs / 1_000)
   }
 }

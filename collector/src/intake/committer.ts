@@ -194,14 +194,14 @@ export class Committer {
       const pending = this.#pending.get(nameOf(admitted))
       if (pending === undefined) continue
       this.#pending.delete(nameOf(admitted))
-      const { batch, link, deliveries, run } = pending
+      const { batch, link, deliveries, lane, run } = pending
       this.#deps.telemetry.batch(batch.fault?.code ?? 'taken')
       if (!batch.chained && batch.fault !== undefined) {
         for (const delivery of deliveries) delivery.refuse(link.sequence, batch.fault, 1)
         this.#deps.onFork(pending)
         continue
       }
-      run.durable = link
+      lane.settle(run, link)
       const counts = settled.get(run) ?? new Map<Delivery, number>()
       for (const delivery of deliveries) counts.set(delivery, (counts.get(delivery) ?? 0) + 1)
       settled.set(run, counts)

@@ -1,24 +1,59 @@
 import { ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import type { BatchHeader } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
-import type { Claim, Facts } from '../ingest/sequence.ts'
+import { judge } from '../ingest/sequence.ts'
+import type { Claim, Facts, Verdict } from '../ingest/sequence.ts'
 import type { Archive } from '../ports.ts'
 import type { Lane, Run } from './lane.ts'
 
-/** The run of a batch, from memory or from the archive. */
-export async function loadRun(lane: Lane, runId: Uint8Array, archive: Archive): Promise<Result<Run>> {
+/** A run as the archive has it now: another collector may have taken batches since it was remembered. */
+export async function refreshRun(lane: Lane, runId: Uint8Array, archive: Archive): Promise<Result<Run>> {
   const name = runId.toHex()
-  const known = lane.run(name)
-  if (known !== undefined) return ok(known)
   const head = await archive.head(lane.agentId, runId)
   if (!head.ok) return head
-  if (head.value === undefined) return ok(lane.load(name, undefined, undefined))
+  if (head.value === undefined) return ok(lane.adopt(name, undefined, undefined))
   const around = await archive.neighbours(lane.agentId, Uint8Array.fromHex(head.value.digest))
-  return around.ok ? ok(lane.load(name, head.value, around.value.successor)) : around
+  return around.ok ? ok(lane.adopt(name, head.value, around.value.successor)) : around
+}
+
+/**
+ * Judges the place that a batch claims. Memory suffices to take a batch, never to refuse it: the batches
+ * that seem to be missing may have come through another collector, and then the agent has deleted them.
+ */
+export async function judgePlace(
+  lane: Lane,
+  header: BatchHeader,
+  claim: Claim,
+  archive: Archive,
+  nowMs: number,
+): Promise<Result<{ readonly run: Run; readonly verdict: Verdict }>> {
+  const remembered = lane.run(header.runId.toHex())
+  if (remembered !== undefined) {
+    const verdict = await judgeOn(lane, remembered, header, claim, archive)
+    if (!verdict.ok) return verdict
+    const { kind } = verdict.value
+    if (kind === 'next' || kind === 'duplicate' || !lane.questions.take(nowMs))
+      return ok({ run: remembered, verdict: verdict.value })
+  }
+  const run = await refreshRun(lane, header.runId, archive)
+  if (!run.ok) return run
+  const verdict = await judgeOn(lane, run.value, header, claim, archive)
+  return verdict.ok ? ok({ run: run.value, verdict: verdict.value }) : verdict
+}
+
+async function judgeOn(
+  lane: Lane,
+  run: Run,
+  header: BatchHeader,
+  claim: Claim,
+  archive: Archive,
+): Promise<Result<Verdict>> {
+  const facts = await gatherFacts(lane, run, header, claim, archive)
+  return facts.ok ? ok(judge(claim, facts.value)) : facts
 }
 
 /** Gathers what is known about the place that a batch claims: memory first, the archive where needed. */
-export async function gatherFacts(
+async function gatherFacts(
   lane: Lane,
   run: Run,
   header: BatchHeader,

@@ -9,7 +9,6 @@ import { LRUCache } from 'lru-cache'
 import { compareClocks } from '../ingest/clock.ts'
 import type { ClockLimits } from '../ingest/clock.ts'
 import { Epochs } from '../ingest/epochs.ts'
-import { judge } from '../ingest/sequence.ts'
 import type { Claim } from '../ingest/sequence.ts'
 import type { DeclaredStreams } from '../ingest/streams.ts'
 import { undeclaredFault } from '../ingest/undeclared.ts'
@@ -17,7 +16,7 @@ import { validateReadings } from '../ingest/validate.ts'
 import type { ReadingLimits } from '../ingest/validate.ts'
 import type { AdmittedBatch, AgentKeyState, Archive, EpochKey, Hex, Logger, Telemetry } from '../ports.ts'
 import type { Committer, Delivery } from './committer.ts'
-import { gatherFacts, loadRun } from './facts.ts'
+import { judgePlace } from './facts.ts'
 import { admitsLoss, chainFaultOf, isOrphan } from './faults.ts'
 import type { Lane, Run } from './lane.ts'
 import type { Receipts } from './receipt.ts'
@@ -141,13 +140,11 @@ export class Intake {
       previous: header.previousDigest.toHex(),
     }
     if (this.#isPending(connection, claim)) return ok(undefined)
-    const run = await loadRun(lane, header.runId, this.#deps.archive)
-    if (!run.ok) return run
-    const facts = await gatherFacts(lane, run.value, header, claim, this.#deps.archive)
-    if (!facts.ok) return facts
-    const verdict = judge(claim, facts.value)
+    const place = await judgePlace(lane, header, claim, this.#deps.archive, this.#deps.now())
+    if (!place.ok) return place
+    const { run, verdict } = place.value
     if (verdict.kind === 'duplicate') {
-      this.#acknowledgeAgain(connection, run.value, header.runId)
+      this.#acknowledgeAgain(connection, run, header.runId)
       return ok(undefined)
     }
     if (isOrphan(verdict) && !this.#isLost(connection, claim)) {
@@ -162,10 +159,14 @@ export class Intake {
       return fail('UNAVAILABLE', 'the batch before this one was not stored; send both again')
     const chained = verdict.kind !== 'fork'
     const batch = { ...this.#describe(connection, signed, opened), ...read.value, chained }
-    if (chained) lane.advance(run.value, claim, claim.previous)
+    lane.readings.spend(batch.columns?.timeMs.length ?? 0, batch.receivedMs)
+    if (chained) {
+      lane.advance(run, claim, claim.previous)
+      lane.observer.batch(batch)
+    }
     connection.await()
     const deliveries = new Set<Delivery>([connection])
-    this.#deps.committer.add({ batch, link: claim, lane, run: run.value, deliveries })
+    this.#deps.committer.add({ batch, link: claim, lane, run, deliveries })
     return ok(undefined)
   }
 

@@ -1,9 +1,18 @@
+import { TokenBucket } from '../ingest/token-bucket.ts'
+import type { BucketLimits } from '../ingest/token-bucket.ts'
 import type { Hex, Link } from '../ports.ts'
+import { Observer } from './observer.ts'
 
 /** Digests of a run that are remembered for duplicates; older ones are asked of the archive. */
 const RECENT_MAX = 256
 /** Runs of an agent that are remembered; others are asked of the archive. */
 const RUNS_MAX = 8
+
+/** An agent that changes collectors needs a few; one that sends garbage gets no more. */
+const QUESTIONS = { perSecond: 1, burst: 10 }
+/** Frames of any kind: even an empty one costs a turn. */
+const FRAMES = { perSecond: 500, burst: 5_000 }
+const UNLIMITED = { perSecond: 0, burst: 0 }
 
 /** One run of an agent as far as it has been admitted. */
 export interface Run {
@@ -20,13 +29,23 @@ export interface Run {
 /** What the collector remembers of one connected agent. Batches pass through a lane one at a time. */
 export class Lane {
   readonly agentId: Uint8Array
+  readonly name: Hex
+  /** Quotas of the agent, over all of its connections. */
+  readonly readings: TokenBucket
+  readonly frames = new TokenBucket(FRAMES)
   readonly #runs = new Map<Hex, Run>()
   #tail: Promise<unknown> = Promise.resolve()
+  readonly observer: Observer
+  /** How often the archive may be asked again before a batch of this agent is refused. */
+  readonly questions = new TokenBucket(QUESTIONS)
   /** Changes when everything is forgotten; what was found out before does not count any more. */
   generation = 0
 
-  constructor(agentId: Uint8Array) {
+  constructor(agentId: Uint8Array, readings: BucketLimits = UNLIMITED) {
     this.agentId = agentId
+    this.name = agentId.toHex()
+    this.readings = new TokenBucket(readings)
+    this.observer = new Observer(agentId)
   }
 
   /** Runs work alone on this lane, after all work before it. */
@@ -40,13 +59,27 @@ export class Lane {
     return this.#runs.get(runId)
   }
 
-  /** Remembers a run as the archive knows it. */
-  load(runId: Hex, durable: Link | undefined, successor: Hex | undefined): Run {
-    const recent = new Map(durable === undefined ? [] : [[durable.sequence, durable.digest]])
-    const run: Run = { head: durable, durable, successor, recent }
+  /** Remembers a run as the archive knows it, where that is ahead of what is remembered. */
+  adopt(runId: Hex, durable: Link | undefined, successor: Hex | undefined): Run {
+    const known = this.#runs.get(runId)
+    const run: Run = known ?? { head: undefined, durable: undefined, successor: undefined, recent: new Map() }
+    if (durable !== undefined && isAfter(durable, run.head)) {
+      // The links between are not known: what is asked about them is asked of the archive.
+      run.recent.clear()
+      run.recent.set(durable.sequence, durable.digest)
+      run.head = durable
+    }
+    if (durable?.digest === run.head?.digest) run.successor ??= successor
+    this.settle(run, durable)
+    if (known !== undefined) return run
     this.#runs.set(runId, run)
     this.#forgetSettledRuns()
     return run
+  }
+
+  /** Notes that a run is durable up to a link; never goes back. */
+  settle(run: Run, link: Link | undefined): void {
+    if (link !== undefined && isAfter(link, run.durable)) run.durable = link
   }
 
   /** The run that holds a digest, among the batches remembered. */
@@ -87,4 +120,8 @@ export class Lane {
       if (run.head?.sequence === run.durable?.sequence) this.#runs.delete(runId)
     }
   }
+}
+
+function isAfter(link: Link, other: Link | undefined): boolean {
+  return other === undefined || link.sequence > other.sequence
 }

@@ -1,6 +1,6 @@
 import { throwFault } from '@vouch/proto/kernel/fault.ts'
 import type { Pool } from 'pg'
-import type { AgentKeyState, AgentRecord, AgentState, AgentSummary } from '../ports.ts'
+import type { AgentFilter, AgentKeyState, AgentRecord, AgentState, AgentSummary } from '../ports.ts'
 
 interface KeyRow {
   readonly resource: string
@@ -42,15 +42,44 @@ interface SummaryRow {
   readonly reason: string
   readonly enrolled_ms: string
   readonly last_seen_ms: string | null
+  readonly silent_ms: string | null
+  readonly heard_ms: string | null
+  readonly collector: string
+  readonly address: string
+  readonly run_id: Buffer
+  readonly last_sequence: string
+  readonly clock_offset_ms: string | null
+  readonly newest_ms: string | null
+  readonly lag_ms: string | null
+  readonly spooled_batches: string | null
+  readonly spooled_bytes: string
+  readonly oldest_ms: string | null
+  readonly stopped: boolean
 }
 
 /** Agents by time of enrolment. */
-export async function listAgents(pool: Pool, limit: number): Promise<AgentSummary[]> {
+export async function listAgents(
+  pool: Pool,
+  limit: number,
+  filter: AgentFilter = {},
+): Promise<AgentSummary[]> {
   const { rows } = await pool.query<SummaryRow>(
-    `SELECT agent_id, label, resource, agent_version, state, reason,
-       ${MILLISECONDS('enrolled_at')} AS enrolled_ms, ${MILLISECONDS('last_seen_at')} AS last_seen_ms
-     FROM fleet.agents ORDER BY enrolled_at, agent_id LIMIT $1`,
-    [limit],
+    `SELECT agent_id, label, resource, COALESCE(NULLIF(s.agent_version, ''), a.agent_version) AS agent_version, state, reason,
+       ${MILLISECONDS('enrolled_at')} AS enrolled_ms, ${MILLISECONDS('last_seen_at')} AS last_seen_ms,
+       ${MILLISECONDS('silent_since')} AS silent_ms, ${MILLISECONDS('heard_at')} AS heard_ms,
+       ${MILLISECONDS('newest_reading_at')} AS newest_ms, ${MILLISECONDS('spool_oldest_at')} AS oldest_ms,
+       ${MILLISECONDS('(now() - newest_reading_at)')} AS lag_ms, collector, address, run_id, last_sequence,
+       clock_offset_ms, spooled_batches, spooled_bytes, stopped
+     FROM fleet.agents a LEFT JOIN fleet.agent_status s USING (agent_id)
+     WHERE ($2::bytea IS NULL OR agent_id = $2) AND ($3::text IS NULL OR state = $3)
+       AND ($4::boolean IS NULL OR (silent_since IS NOT NULL) = $4)
+     ORDER BY enrolled_at, agent_id LIMIT $1`,
+    [
+      limit,
+      filter.agentId === undefined ? null : Buffer.from(filter.agentId),
+      filter.state ?? null,
+      filter.silent ?? null,
+    ],
   )
   return rows.map((row) => ({
     agentId: row.agent_id.toString('hex'),
@@ -60,6 +89,34 @@ export async function listAgents(pool: Pool, limit: number): Promise<AgentSummar
     state: row.state,
     reason: row.reason,
     enrolledMs: Number(row.enrolled_ms),
-    lastSeenMs: row.last_seen_ms === null ? undefined : Number(row.last_seen_ms),
+    lastSeenMs: numeric(row.last_seen_ms),
+    silentSinceMs: numeric(row.silent_ms),
+    status: row.heard_ms === null ? undefined : statusOf(row, Number(row.heard_ms)),
   }))
+}
+
+function statusOf(row: SummaryRow, heardMs: number): AgentSummary['status'] {
+  return {
+    heardMs,
+    collector: row.collector,
+    address: row.address,
+    runId: row.run_id.toString('hex'),
+    lastSequence: BigInt(row.last_sequence),
+    clockOffsetMs: numeric(row.clock_offset_ms),
+    newestReadingMs: numeric(row.newest_ms),
+    lagMs: numeric(row.lag_ms),
+    spool:
+      row.spooled_batches === null
+        ? undefined
+        : {
+            batches: BigInt(row.spooled_batches),
+            bytes: BigInt(row.spooled_bytes),
+            oldestMs: numeric(row.oldest_ms),
+          },
+    stopped: row.stopped,
+  }
+}
+
+function numeric(text: string | null): number | undefined {
+  return text === null ? undefined : Number(text)
 }

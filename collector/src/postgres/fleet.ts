@@ -4,9 +4,10 @@ import type { Failure, Result } from '@vouch/proto/kernel/fault.ts'
 import { generateKeys, keyId, sha256, signerOf } from '@vouch/proto/seal/seal.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
 import type { Pool, PoolClient } from 'pg'
-import type { AgentState, EnrolmentInput, Fleet, KeyWitness } from '../ports.ts'
+import type { EnrolmentInput, Fleet, KeyWitness } from '../ports.ts'
 import { databaseFault } from './fault.ts'
 import { listAgents, readAgent } from './agents.ts'
+import { countAgents, watchSilence, writeReport } from './status.ts'
 
 const TOKEN_BYTES = 24
 const ID_BYTES = 16
@@ -27,16 +28,9 @@ export function createFleet(pool: Pool): Fleet {
     enrol: (input, witness) => transaction(pool, (client) => enrol(client, input, witness)),
     rotate: (agentId, keys, witness) => transaction(pool, (client) => rotate(client, agentId, keys, witness)),
     agent: (agentId) => guarded(() => readAgent(pool, agentId)),
-    seen: (agentIds) =>
-      guarded(async () => {
-        const { rows } = await pool.query<{ agent_id: Buffer; state: AgentState }>(
-          'UPDATE fleet.agents SET last_seen_at = now() WHERE agent_id = ANY($1) RETURNING agent_id, state',
-          [agentIds.map((id) => Buffer.from(id))],
-        )
-        return rows
-          .filter(({ state }) => state !== 'active')
-          .map(({ agent_id, state }) => ({ agentId: agent_id.toString('hex'), state }))
-      }),
+    report: (report) => guarded(() => writeReport(pool, report)),
+    silence: (afterMs) => guarded(() => watchSilence(pool, afterMs)),
+    totals: () => guarded(() => countAgents(pool)),
     bar: (agentId, state, reason) =>
       guarded(async () => {
         const { rowCount } = await pool.query(
@@ -45,7 +39,7 @@ export function createFleet(pool: Pool): Fleet {
         )
         if (rowCount === 0) throwFault('AGENT_UNKNOWN', `no agent ${agentId.toHex()} is enrolled here`)
       }),
-    list: (limit) => guarded(() => listAgents(pool, limit)),
+    list: (limit, filter) => guarded(() => listAgents(pool, limit, filter)),
   }
 }
 

@@ -9,9 +9,10 @@ import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import { helloBytes } from '@vouch/proto/seal/handshake.ts'
 import { TAGS, verify } from '@vouch/proto/seal/seal.ts'
-import { loadRun } from '../intake/facts.ts'
+import { refreshRun } from '../intake/facts.ts'
 import type { Committer } from '../intake/committer.ts'
 import type { Intake } from '../intake/intake.ts'
+import type { Room } from '../intake/room.ts'
 import type { AgentRecord, Archive, Clock, Logger } from '../ports.ts'
 import { Session } from './session.ts'
 import type { SessionDeps } from './session.ts'
@@ -24,17 +25,24 @@ export interface ConversationDeps extends SessionDeps {
   readonly committer: Committer
   readonly archive: Archive
   readonly sessions: Sessions
+  readonly room: Room
   readonly logger: Logger
   readonly clock: Clock
   /** So many random bytes. */
   readonly random: (bytes: number) => Uint8Array
   /** Time to answer the challenge, milliseconds. */
   readonly helloTimeoutMs: number
+  /** After about this time a connection is handed over, so that agents spread over the collectors there are; milliseconds. */
+  readonly connectionAgeMaxMs: number
   /** Largest signed batch, bytes. */
   readonly batchBytesMax: number
 }
 
 const NONCE_BYTES = 32
+/** What a batch takes in memory for each byte signed: its columns decoded are about twice as large. */
+const WEIGHT = 3
+/** Of the age of a connection, up or down. */
+const AGE_JITTER = 0.1
 /** The sequence of a rejection that concerns the connection itself. */
 const CONNECTION = 0n
 
@@ -55,17 +63,29 @@ export async function converse(wire: Wire, deps: ConversationDeps): Promise<void
     return
   }
   const { hello, agent } = greeting.value
-  const session = new Session(wire, deps.sessions.lane(hello.agentId), agent, deps)
+  const { runId, agentVersion } = hello
+  const lane = deps.sessions.lane(hello.agentId)
+  lane.observer.hello({ runId, agentVersion, address: wire.peer }, deps.clock.now())
+  const session = new Session(wire, lane, agent, deps)
   wire.watch({ relieved: session.moved, gone: () => session.close() })
   deps.sessions.add(session)
+  const over = new AbortController()
+  void deps.clock.sleep(ageMs(deps), over.signal).then(() => session.handOver())
   try {
-    await takeAll(session, wire, hello, deps)
+    await takeAll(session, hello, deps)
   } finally {
+    over.abort()
     // What is queued still belongs to this agent's lane, and its receipts to this connection.
     await session.settled()
     deps.sessions.remove(session)
   }
-  if (!session.ended) wire.end()
+  session.finish()
+}
+
+/** Connections made together do not end together. */
+function ageMs({ random, connectionAgeMaxMs }: ConversationDeps): number {
+  const [byte = 0] = random(1)
+  return Math.round(connectionAgeMaxMs * (1 + AGE_JITTER * (byte / 127.5 - 1)))
 }
 
 async function greet(
@@ -106,9 +126,9 @@ async function authenticate(
   return agent
 }
 
-async function takeAll(session: Session, wire: Wire, hello: Hello, deps: ConversationDeps): Promise<void> {
+async function takeAll(session: Session, hello: Hello, deps: ConversationDeps): Promise<void> {
   const { lane } = session
-  const run = await lane.alone(() => loadRun(lane, hello.runId, deps.archive))
+  const run = await lane.alone(() => refreshRun(lane, hello.runId, deps.archive))
   if (!run.ok) {
     session.refuse(CONNECTION, run.fault, 0)
     return
@@ -117,21 +137,33 @@ async function takeAll(session: Session, wire: Wire, hello: Hello, deps: Convers
     durableSequence: run.value.durable?.sequence ?? 0n,
     windowBatches: deps.windowBatches,
     batchBytesMax: deps.batchBytesMax,
+    takesStatus: true,
   })
   session.send({ case: 'welcome', value: welcome })
   while (!session.ended) {
     await session.room()
-    const frame = await wire.next()
-    if (frame === undefined || session.ended) return
+    await session.allowance()
+    const frame = await session.next()
+    if (frame === undefined) return
     await take(session, frame, deps)
   }
 }
 
 async function take(session: Session, frame: AgentFrame['kind'], deps: ConversationDeps): Promise<void> {
+  const nowMs = deps.clock.now()
+  session.lane.observer.heard(nowMs)
+  session.lane.frames.spend(1, nowMs)
   switch (frame.case) {
-    case 'batch':
-      await deps.intake.admit(session, frame.value)
+    case 'batch': {
+      const { header, body } = frame.value
+      session.hold(await deps.room.take(session.lane.name, WEIGHT * (header.length + body.length)))
+      try {
+        await deps.intake.admit(session, frame.value)
+      } finally {
+        session.drop()
+      }
       return
+    }
     case 'definitions': {
       await deps.committer.room()
       const rows = session.declare(frame.value.streams)
@@ -139,13 +171,14 @@ async function take(session: Session, frame: AgentFrame['kind'], deps: Conversat
       else if (rows.value.length > 0) deps.committer.declare(rows.value, session)
       return
     }
+    case 'status':
+      session.lane.observer.status(frame.value, deps.clock.now())
+      return
     case 'hello':
+      session.refuse(CONNECTION, fail('BATCH_MALFORMED', 'a second hello on one connection').fault, 0)
+      return
+    // A frame of a later version of the protocol: not for this collector.
     case undefined:
-      session.refuse(
-        CONNECTION,
-        fail('BATCH_MALFORMED', 'a frame is neither definitions nor a batch').fault,
-        0,
-      )
   }
 }
 

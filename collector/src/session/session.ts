@@ -1,10 +1,11 @@
 import { create } from '@bufbuild/protobuf'
 import type { StreamDefinition } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import { RejectionSchema } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
-import type { CollectorFrame, SignedReceipt } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
+import type { AgentFrame, CollectorFrame, SignedReceipt } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import { sha256 } from '@vouch/proto/seal/seal.ts'
+import { TokenBucket } from '../ingest/token-bucket.ts'
 import { declareStream } from '../ingest/declare.ts'
 import { DeclaredStreams } from '../ingest/streams.ts'
 import type { Connection } from '../intake/intake.ts'
@@ -29,6 +30,9 @@ export interface SessionDeps {
 
 /** Keys are read again for an unknown key id, but not more often than this. */
 const KEYS_AGE_MS = 2_000
+/** All streams of a connection may be declared twice at once, and again within this time, seconds. */
+const DEFINING_S = 60
+const NOTHING = (): void => {}
 const RETRY_LATER = new Set<string>([
   'STORE_UNAVAILABLE',
   'STORE_READ_ONLY',
@@ -50,6 +54,13 @@ export class Session implements Connection, Endable {
   #waiting = 0
   #moved = Promise.withResolvers<void>()
   #ended = false
+  #leaving: { readonly fault: Fault | undefined } | undefined
+  #wake = NOTHING
+  #hold = NOTHING
+  /** Room of the batches that wait for their receipts. */
+  readonly #held: (() => void)[] = []
+  readonly #definitions: TokenBucket
+  #pause = new AbortController()
 
   constructor(wire: Wire, lane: Lane, agent: AgentRecord, deps: SessionDeps) {
     this.#wire = wire
@@ -59,15 +70,50 @@ export class Session implements Connection, Endable {
     this.#deps = deps
     this.#keysReadMs = deps.clock.now()
     this.declared = new DeclaredStreams(deps.streamsMax, deps.seed)
+    this.#definitions = new TokenBucket({
+      perSecond: Math.max(1, deps.streamsMax / DEFINING_S),
+      burst: 2 * deps.streamsMax,
+    })
   }
 
   get ended(): boolean {
     return this.#ended
   }
 
+  /** The next frame; undefined where the agent or this side ends the conversation. What came too late is not taken. */
+  async next(): Promise<AgentFrame['kind'] | undefined> {
+    if (this.#ended || this.#leaving !== undefined) return undefined
+    const { promise, resolve, reject } = Promise.withResolvers<AgentFrame['kind'] | undefined>()
+    this.#wake = () => resolve(undefined)
+    this.#wire.next().then(resolve, reject)
+    return promise
+  }
+
+  /** Reads no further; the connection ends once everything taken has its answer. Without a fault, agents dial again at once. */
+  handOver(fault?: Fault): void {
+    this.#leaving ??= { fault }
+    this.moved()
+    this.#wake()
+  }
+
+  /** Ends a connection on which nothing waits any more. */
+  finish(): void {
+    if (this.#ended) return
+    const fault = this.#leaving?.fault
+    if (fault !== undefined) this.end(fault)
+    else {
+      this.close()
+      this.#wire.end()
+    }
+  }
+
   /** Waits until the window has room, and until the agent reads what it was sent. */
   async room(): Promise<void> {
-    while (!this.#ended && (this.#waiting >= this.#deps.windowBatches || this.#wire.congested)) {
+    while (
+      !this.#ended &&
+      this.#leaving === undefined &&
+      (this.#waiting >= this.#deps.windowBatches || this.#wire.congested)
+    ) {
       await this.#moved.promise
     }
   }
@@ -79,12 +125,45 @@ export class Session implements Connection, Endable {
 
   /** Something changed that `room` or `settled` may wait for. */
   readonly moved = (): void => {
+    this.#pause.abort()
     this.#moved.resolve()
     this.#moved = Promise.withResolvers()
   }
 
+  /** The batch that is taken now holds room. */
+  hold(release: () => void): void {
+    this.#hold = release
+  }
+
+  /** It is taken: where it does not wait for its receipt, its room is free again. */
+  drop(): void {
+    this.#hold()
+    this.#hold = NOTHING
+  }
+
   await(): void {
     this.#waiting++
+    this.#held.push(this.#hold)
+    this.#hold = NOTHING
+  }
+
+  #settle(settled: number): void {
+    this.#waiting -= settled
+    for (const release of this.#held.splice(0, settled)) release()
+    this.moved()
+  }
+
+  /** Waits until this agent has used no more than its quotas. */
+  async allowance(): Promise<void> {
+    const { clock } = this.#deps
+    for (;;) {
+      const nowMs = clock.now()
+      const { readings, frames } = this.lane
+      const waitMs = Math.max(...[readings, frames, this.#definitions].map((bucket) => bucket.waitMs(nowMs)))
+      if (waitMs === 0 || this.#ended || this.#leaving !== undefined) return
+      this.#pause = new AbortController()
+      await clock.sleep(waitMs, this.#pause.signal)
+    }
   }
 
   async key(keyId: Uint8Array): Promise<Result<AgentKeyState>> {
@@ -97,6 +176,10 @@ export class Session implements Connection, Endable {
       : ok(key)
   }
 
+  keysChanged(keys: number): void {
+    if (keys !== this.#agent.keys.size) void this.#readKeys()
+  }
+
   async #readKeys(): Promise<void> {
     const agent = await this.#deps.fleet.agent(this.lane.agentId)
     if (!agent.ok) return
@@ -106,6 +189,7 @@ export class Session implements Connection, Endable {
 
   /** Takes definitions; returns those that are new or changed. Faults: as declareStream, QUOTA_EXCEEDED. */
   declare(definitions: readonly StreamDefinition[]): Result<StreamRow[]> {
+    this.#definitions.spend(definitions.length, this.#deps.clock.now())
     const rows: StreamRow[] = []
     const owner = { agentId: this.lane.agentId, resource: this.#agent.resource }
     for (const definition of definitions) {
@@ -126,14 +210,13 @@ export class Session implements Connection, Endable {
   }
 
   acknowledge(receipt: SignedReceipt, settled: number): void {
-    this.#waiting -= settled
-    this.moved()
+    this.#settle(settled)
+    this.lane.observer.heard(this.#deps.clock.now())
     this.send({ case: 'receipt', value: receipt })
   }
 
   refuse(sequence: bigint, fault: Fault, settled: number): void {
-    this.#waiting -= settled
-    this.moved()
+    this.#settle(settled)
     const retryAfterMs = RETRY_LATER.has(fault.code) ? this.#deps.retryAfterMs : 0
     this.send({
       case: 'rejection',

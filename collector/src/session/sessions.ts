@@ -1,7 +1,8 @@
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
+import type { BucketLimits } from '../ingest/token-bucket.ts'
 import { Lane } from '../intake/lane.ts'
-import type { Hex, Telemetry } from '../ports.ts'
+import type { FleetReport, Hex, Observation, Telemetry } from '../ports.ts'
 
 /** Bounds of open streams. */
 export interface SessionLimits {
@@ -9,12 +10,18 @@ export interface SessionLimits {
   readonly streamsMax: number
   /** Streams of one agent: a restarted agent may dial before its old connection is noticed dead. */
   readonly streamsPerAgentMax: number
+  /** Readings of one agent. */
+  readonly readings: BucketLimits
 }
 
 /** A stream that can be ended from outside. */
 export interface Endable {
   readonly lane: Lane
   end(fault: Fault): void
+  /** Reads no further, and ends once everything taken has its answer. */
+  handOver(fault: Fault): void
+  /** The agent has so many keys by now. */
+  keysChanged(keys: number): void
 }
 
 /** The open streams, by agent. */
@@ -22,15 +29,19 @@ export class Sessions {
   readonly #limits: SessionLimits
   readonly #telemetry: Telemetry
   readonly #byAgent = new Map<Hex, { readonly lane: Lane; readonly open: Set<Endable> }>()
+  /** What was heard of agents that left since the last report. */
+  readonly #departed = new Map<Hex, Observation>()
   #streams = 0
+  #draining: Fault | undefined
 
   constructor(limits: SessionLimits, telemetry: Telemetry) {
     this.#limits = limits
     this.#telemetry = telemetry
   }
 
-  /** Counts a new stream in, known or not. Faults: QUOTA_EXCEEDED. */
+  /** Counts a new stream in, known or not. Faults: QUOTA_EXCEEDED, UNAVAILABLE while draining. */
   enter(): Result<void> {
+    if (this.#draining !== undefined) return { ok: false, fault: this.#draining }
     if (this.#streams >= this.#limits.streamsMax) {
       return fail(
         'QUOTA_EXCEEDED',
@@ -42,6 +53,16 @@ export class Sessions {
     return ok(undefined)
   }
 
+  /** Most streams at once. */
+  get streamsMax(): number {
+    return this.#limits.streamsMax
+  }
+
+  /** Streams of known agents that still wait for answers. */
+  get taking(): number {
+    return [...this.#byAgent.values()].reduce((sum, { open }) => sum + open.size, 0)
+  }
+
   /** Counts a stream out. */
   leave(): void {
     this.#streams--
@@ -50,7 +71,7 @@ export class Sessions {
 
   /** The lane of an agent, shared by its streams. */
   lane(agentId: Uint8Array): Lane {
-    return this.#byAgent.get(agentId.toHex())?.lane ?? new Lane(agentId)
+    return this.#byAgent.get(agentId.toHex())?.lane ?? new Lane(agentId, this.#limits.readings)
   }
 
   /** Adds an agent's stream; beyond the bound, the oldest makes room. */
@@ -59,6 +80,7 @@ export class Sessions {
     const entry = this.#byAgent.get(name) ?? { lane: session.lane, open: new Set() }
     this.#byAgent.set(name, entry)
     entry.open.add(session)
+    if (this.#draining !== undefined) session.handOver(this.#draining)
     const [oldest] = entry.open
     if (entry.open.size > this.#limits.streamsPerAgentMax && oldest !== undefined) {
       oldest.end(fail('QUOTA_EXCEEDED', 'a newer connection of this agent replaces this one').fault)
@@ -71,7 +93,13 @@ export class Sessions {
     const name = session.lane.agentId.toHex()
     const entry = this.#byAgent.get(name)
     entry?.open.delete(session)
-    if (entry?.open.size === 0) this.#byAgent.delete(name)
+    if (entry?.open.size !== 0) return
+    this.#byAgent.delete(name)
+    const { news } = session.lane.observer
+    if (news === undefined) return
+    this.#departed.set(name, news)
+    const [oldest] = this.#departed.keys()
+    if (this.#departed.size > this.#limits.streamsMax && oldest !== undefined) this.#departed.delete(oldest)
   }
 
   /** Ends all streams of an agent. */
@@ -79,13 +107,33 @@ export class Sessions {
     for (const session of this.#byAgent.get(agentId)?.open ?? []) session.end(fault)
   }
 
-  /** Ends every stream. */
-  endAll(fault: Fault): void {
-    for (const agentId of this.#byAgent.keys()) this.end(agentId, fault)
+  /** From now on takes no stream, and has every open one end once what it took has its answer. */
+  drain(fault: Fault): void {
+    this.#draining = fault
+    for (const { open } of this.#byAgent.values()) for (const session of open) session.handOver(fault)
   }
 
-  /** Agents connected. */
-  agents(): Uint8Array[] {
-    return [...this.#byAgent.values()].map(({ lane }) => lane.agentId)
+  /** Has the agent's connections read its keys again where their number changed. */
+  keysChanged(agentId: Hex, keys: number): void {
+    for (const session of this.#byAgent.get(agentId)?.open ?? []) session.keysChanged(keys)
+  }
+
+  /** Who is connected, and what was heard since the last report. */
+  report(): Pick<FleetReport, 'connected' | 'observations'> {
+    const lanes = [...this.#byAgent.values()].map(({ lane }) => lane)
+    const heard = lanes.flatMap(({ observer: { news } }) => (news === undefined ? [] : [news]))
+    const here = new Set(heard.map(({ agentId }) => agentId.toHex()))
+    const left = [...this.#departed.values()].filter(({ agentId }) => !here.has(agentId.toHex()))
+    return { connected: lanes.map(({ agentId }) => agentId), observations: [...heard, ...left] }
+  }
+
+  /** These have been written. */
+  reported(observations: readonly Observation[]): void {
+    for (const observation of observations) {
+      const name = observation.agentId.toHex()
+      this.#byAgent.get(name)?.lane.observer.reported(observation)
+      const departed = this.#departed.get(name)
+      if (departed !== undefined && departed.heardMs <= observation.heardMs) this.#departed.delete(name)
+    }
   }
 }

@@ -48,6 +48,7 @@ export interface SealOptions {
   readonly losses?: readonly Loss[]
   readonly body?: Uint8Array
   readonly signer?: Signer
+  readonly final?: boolean
 }
 
 /** An agent for tests: real keys, real seals, a real chain. */
@@ -94,6 +95,7 @@ export class TestAgent {
         previousDigest: options.previous ?? this.previous,
         clock: { wallMs, monotonicMs: 1n, boottimeMs: 1n, bootId: new Uint8Array(16) },
         agentVersion: 'test',
+        final: options.final ?? false,
       },
       options.body ?? bodyOf(this.stream, samples, options.losses ?? []),
       options.signer ?? this.signer,

@@ -26,10 +26,14 @@ export interface TestCollector {
   readonly hooks: { beforeCommit?: () => Promise<Fault | undefined>; skewMs?: number }
   /** Messages of warnings and errors so far. */
   readonly complaints: string[]
+  /** The same with the agents that they name. */
+  readonly said: { readonly message: string; readonly agent: unknown }[]
   query<T>(sql: string): Promise<T[]>
   enrol(): Promise<TestAgent>
   /** A connection that has been welcomed, the agent's stream declared. */
   connect(agent: TestAgent): Promise<TestConnection>
+  /** Starts one more collector on the same stores; its `dispose` leaves them open. */
+  another(env?: Readonly<Record<string, string>>): Promise<TestCollector>
   /** Stops this collector and starts another on the same stores. */
   restart(): Promise<TestCollector>
   dispose(): Promise<void>
@@ -86,8 +90,7 @@ async function startOn(stores: Stores, env: Readonly<Record<string, string>>): P
     }),
   )
   const hooks: TestCollector['hooks'] = {}
-  const complaints: string[] = []
-  const complain = (_: object, message: string): void => void complaints.push(message)
+  const said: TestCollector['said'] = []
   const clock = { ...SYSTEM_CLOCK, now: () => Date.now() + (hooks.skewMs ?? 0) }
   const wrapArchive = (real: Archive): Archive => ({
     ...real,
@@ -100,7 +103,7 @@ async function startOn(stores: Stores, env: Readonly<Record<string, string>>): P
     config,
     clickhouse: stores.clickhouse,
     postgresUrl,
-    logger: { ...SILENT, warn: complain, error: complain },
+    logger: loggerTo(said),
     wrapArchive,
     clock,
   })
@@ -113,7 +116,10 @@ async function startOn(stores: Stores, env: Readonly<Record<string, string>>): P
     postgresUrl,
     database,
     hooks,
-    complaints,
+    get complaints() {
+      return said.map(({ message }) => message)
+    },
+    said,
     query: async <T>(sql: string) => {
       const query = `${sql} SETTINGS output_format_json_quote_64bit_integers = 1`
       return (await reader.query({ query, format: 'JSONEachRow' })).json<T>()
@@ -125,6 +131,7 @@ async function startOn(stores: Stores, env: Readonly<Record<string, string>>): P
       connection.declare(agent.stream)
       return connection
     },
+    another: async (more = {}) => startOn({ ...stores, dispose: async () => {} }, { ...env, ...more }),
     restart: async () => {
       await collector.stop()
       return startOn(stores, env)
@@ -134,4 +141,10 @@ async function startOn(stores: Stores, env: Readonly<Record<string, string>>): P
       await stores.dispose()
     },
   }
+}
+
+function loggerTo(said: TestCollector['said']): Logger {
+  const complain = (context: object, message: string): void =>
+    void said.push({ message, agent: 'agent' in context ? context.agent : undefined })
+  return { ...SILENT, warn: complain, error: complain }
 }

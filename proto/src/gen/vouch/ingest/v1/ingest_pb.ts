@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file vouch/ingest/v1/ingest.proto.
  */
 export const file_vouch_ingest_v1_ingest: GenFile = /*@__PURE__*/
-  fileDesc("Chx2b3VjaC9pbmdlc3QvdjEvaW5nZXN0LnByb3RvEg92b3VjaC5pbmdlc3QudjEiOQoLUHVzaFJlcXVlc3QSKgoFZnJhbWUYASABKAsyGy52b3VjaC5pbmdlc3QudjEuQWdlbnRGcmFtZSI+CgxQdXNoUmVzcG9uc2USLgoFZnJhbWUYASABKAsyHy52b3VjaC5pbmdlc3QudjEuQ29sbGVjdG9yRnJhbWUiPQoLUHVsbFJlcXVlc3QSLgoFZnJhbWUYASABKAsyHy52b3VjaC5pbmdlc3QudjEuQ29sbGVjdG9yRnJhbWUiOgoMUHVsbFJlc3BvbnNlEioKBWZyYW1lGAEgASgLMhsudm91Y2guaW5nZXN0LnYxLkFnZW50RnJhbWUipwEKCkFnZW50RnJhbWUSJwoFaGVsbG8YASABKAsyFi52b3VjaC5pbmdlc3QudjEuSGVsbG9IABI5CgtkZWZpbml0aW9ucxgCIAEoCzIiLnZvdWNoLmluZ2VzdC52MS5TdHJlYW1EZWZpbml0aW9uc0gAEi0KBWJhdGNoGAMgASgLMhwudm91Y2guaW5nZXN0LnYxLlNpZ25lZEJhdGNoSABCBgoEa2luZCKLAgoOQ29sbGVjdG9yRnJhbWUSLwoJY2hhbGxlbmdlGAEgASgLMhoudm91Y2guaW5nZXN0LnYxLkNoYWxsZW5nZUgAEisKB3dlbGNvbWUYAiABKAsyGC52b3VjaC5pbmdlc3QudjEuV2VsY29tZUgAEjEKB3JlY2VpcHQYAyABKAsyHi52b3VjaC5pbmdlc3QudjEuU2lnbmVkUmVjZWlwdEgAEi8KCXJlamVjdGlvbhgEIAEoCzIaLnZvdWNoLmluZ2VzdC52MS5SZWplY3Rpb25IABIvCgZwb2xpY3kYBSABKAsyHS52b3VjaC5wb2xpY3kudjEuU2lnbmVkUG9saWN5SABCBgoEa2luZCIrCglDaGFsbGVuZ2USDQoFbm9uY2UYASABKAwSDwoHd2FsbF9tcxgCIAEoAyJjCgVIZWxsbxIQCghhZ2VudF9pZBgBIAEoDBIOCgZydW5faWQYAiABKAwSDgoGa2V5X2lkGAMgASgMEhEKCXNpZ25hdHVyZRgEIAEoDBIVCg1hZ2VudF92ZXJzaW9uGAUgASgJIlQKB1dlbGNvbWUSGAoQZHVyYWJsZV9zZXF1ZW5jZRgBIAEoBBIWCg53aW5kb3dfYmF0Y2hlcxgCIAEoDRIXCg9iYXRjaF9ieXRlc19tYXgYAyABKA0iRwoRU3RyZWFtRGVmaW5pdGlvbnMSMgoHc3RyZWFtcxgBIAMoCzIhLnZvdWNoLmluZ2VzdC52MS5TdHJlYW1EZWZpbml0aW9uIj4KC1F1YXJhbnRpbmVkEhAKCHNlcXVlbmNlGAEgASgEEgwKBGNvZGUYAiABKAkSDwoHbWVzc2FnZRgDIAEoCSKVAQoHUmVjZWlwdBIQCghhZ2VudF9pZBgBIAEoDBIOCgZydW5faWQYAiABKAwSEAoIc2VxdWVuY2UYAyABKAQSDgoGZGlnZXN0GAQgASgMEhMKC3JlY2VpdmVkX21zGAUgASgDEjEKC3F1YXJhbnRpbmVkGAYgAygLMhwudm91Y2guaW5nZXN0LnYxLlF1YXJhbnRpbmVkIkMKDVNpZ25lZFJlY2VpcHQSDwoHcmVjZWlwdBgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwSDgoGa2V5X2lkGAMgASgMIlQKCVJlamVjdGlvbhIQCghzZXF1ZW5jZRgBIAEoBBIMCgRjb2RlGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSFgoOcmV0cnlfYWZ0ZXJfbXMYBCABKA0yWAoNSW5nZXN0U2VydmljZRJHCgRQdXNoEhwudm91Y2guaW5nZXN0LnYxLlB1c2hSZXF1ZXN0Gh0udm91Y2guaW5nZXN0LnYxLlB1c2hSZXNwb25zZSgBMAEyVwoMQWdlbnRTZXJ2aWNlEkcKBFB1bGwSHC52b3VjaC5pbmdlc3QudjEuUHVsbFJlcXVlc3QaHS52b3VjaC5pbmdlc3QudjEuUHVsbFJlc3BvbnNlKAEwAWIGcHJvdG8z", [file_vouch_ingest_v1_batch, file_vouch_policy_v1_policy]);
+  fileDesc("Chx2b3VjaC9pbmdlc3QvdjEvaW5nZXN0LnByb3RvEg92b3VjaC5pbmdlc3QudjEiOQoLUHVzaFJlcXVlc3QSKgoFZnJhbWUYASABKAsyGy52b3VjaC5pbmdlc3QudjEuQWdlbnRGcmFtZSI+CgxQdXNoUmVzcG9uc2USLgoFZnJhbWUYASABKAsyHy52b3VjaC5pbmdlc3QudjEuQ29sbGVjdG9yRnJhbWUiPQoLUHVsbFJlcXVlc3QSLgoFZnJhbWUYASABKAsyHy52b3VjaC5pbmdlc3QudjEuQ29sbGVjdG9yRnJhbWUiOgoMUHVsbFJlc3BvbnNlEioKBWZyYW1lGAEgASgLMhsudm91Y2guaW5nZXN0LnYxLkFnZW50RnJhbWUi0gEKCkFnZW50RnJhbWUSJwoFaGVsbG8YASABKAsyFi52b3VjaC5pbmdlc3QudjEuSGVsbG9IABI5CgtkZWZpbml0aW9ucxgCIAEoCzIiLnZvdWNoLmluZ2VzdC52MS5TdHJlYW1EZWZpbml0aW9uc0gAEi0KBWJhdGNoGAMgASgLMhwudm91Y2guaW5nZXN0LnYxLlNpZ25lZEJhdGNoSAASKQoGc3RhdHVzGAQgASgLMhcudm91Y2guaW5nZXN0LnYxLlN0YXR1c0gAQgYKBGtpbmQiiwIKDkNvbGxlY3RvckZyYW1lEi8KCWNoYWxsZW5nZRgBIAEoCzIaLnZvdWNoLmluZ2VzdC52MS5DaGFsbGVuZ2VIABIrCgd3ZWxjb21lGAIgASgLMhgudm91Y2guaW5nZXN0LnYxLldlbGNvbWVIABIxCgdyZWNlaXB0GAMgASgLMh4udm91Y2guaW5nZXN0LnYxLlNpZ25lZFJlY2VpcHRIABIvCglyZWplY3Rpb24YBCABKAsyGi52b3VjaC5pbmdlc3QudjEuUmVqZWN0aW9uSAASLwoGcG9saWN5GAUgASgLMh0udm91Y2gucG9saWN5LnYxLlNpZ25lZFBvbGljeUgAQgYKBGtpbmQiKwoJQ2hhbGxlbmdlEg0KBW5vbmNlGAEgASgMEg8KB3dhbGxfbXMYAiABKAMiYwoFSGVsbG8SEAoIYWdlbnRfaWQYASABKAwSDgoGcnVuX2lkGAIgASgMEg4KBmtleV9pZBgDIAEoDBIRCglzaWduYXR1cmUYBCABKAwSFQoNYWdlbnRfdmVyc2lvbhgFIAEoCSJqCgdXZWxjb21lEhgKEGR1cmFibGVfc2VxdWVuY2UYASABKAQSFgoOd2luZG93X2JhdGNoZXMYAiABKA0SFwoPYmF0Y2hfYnl0ZXNfbWF4GAMgASgNEhQKDHRha2VzX3N0YXR1cxgEIAEoCCJjCgZTdGF0dXMSFwoPc3Bvb2xlZF9iYXRjaGVzGAEgASgEEhUKDXNwb29sZWRfYnl0ZXMYAiABKAQSGAoQb2xkZXN0X3NlYWxlZF9tcxgDIAEoAxIPCgd3YWxsX21zGAQgASgDIkcKEVN0cmVhbURlZmluaXRpb25zEjIKB3N0cmVhbXMYASADKAsyIS52b3VjaC5pbmdlc3QudjEuU3RyZWFtRGVmaW5pdGlvbiI+CgtRdWFyYW50aW5lZBIQCghzZXF1ZW5jZRgBIAEoBBIMCgRjb2RlGAIgASgJEg8KB21lc3NhZ2UYAyABKAkilQEKB1JlY2VpcHQSEAoIYWdlbnRfaWQYASABKAwSDgoGcnVuX2lkGAIgASgMEhAKCHNlcXVlbmNlGAMgASgEEg4KBmRpZ2VzdBgEIAEoDBITCgtyZWNlaXZlZF9tcxgFIAEoAxIxCgtxdWFyYW50aW5lZBgGIAMoCzIcLnZvdWNoLmluZ2VzdC52MS5RdWFyYW50aW5lZCJDCg1TaWduZWRSZWNlaXB0Eg8KB3JlY2VpcHQYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMEg4KBmtleV9pZBgDIAEoDCJUCglSZWplY3Rpb24SEAoIc2VxdWVuY2UYASABKAQSDAoEY29kZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEhYKDnJldHJ5X2FmdGVyX21zGAQgASgNMlgKDUluZ2VzdFNlcnZpY2USRwoEUHVzaBIcLnZvdWNoLmluZ2VzdC52MS5QdXNoUmVxdWVzdBodLnZvdWNoLmluZ2VzdC52MS5QdXNoUmVzcG9uc2UoATABMlcKDEFnZW50U2VydmljZRJHCgRQdWxsEhwudm91Y2guaW5nZXN0LnYxLlB1bGxSZXF1ZXN0Gh0udm91Y2guaW5nZXN0LnYxLlB1bGxSZXNwb25zZSgBMAFiBnByb3RvMw", [file_vouch_ingest_v1_batch, file_vouch_policy_v1_policy]);
 
 /**
  * Agent to collector.
@@ -104,7 +104,7 @@ export const PullResponseSchema: GenMessage<PullResponse> = /*@__PURE__*/
   messageDesc(file_vouch_ingest_v1_ingest, 3);
 
 /**
- * What an agent says.
+ * What an agent says. A frame of a kind that the collector does not know is passed over.
  *
  * @generated from message vouch.ingest.v1.AgentFrame
  */
@@ -136,6 +136,14 @@ export type AgentFrame = Message<"vouch.ingest.v1.AgentFrame"> & {
      */
     value: SignedBatch;
     case: "batch";
+  } | {
+    /**
+     * How the agent is doing; only where the welcome takes it.
+     *
+     * @generated from field: vouch.ingest.v1.Status status = 4;
+     */
+    value: Status;
+    case: "status";
   } | { case: undefined; value?: undefined };
 };
 
@@ -147,7 +155,7 @@ export const AgentFrameSchema: GenMessage<AgentFrame> = /*@__PURE__*/
   messageDesc(file_vouch_ingest_v1_ingest, 4);
 
 /**
- * What a collector says.
+ * What a collector says. A frame of a kind that the agent does not know is passed over.
  *
  * @generated from message vouch.ingest.v1.CollectorFrame
  */
@@ -309,6 +317,13 @@ export type Welcome = Message<"vouch.ingest.v1.Welcome"> & {
    * @generated from field: uint32 batch_bytes_max = 3;
    */
   batchBytesMax: number;
+
+  /**
+   * Status frames are taken. Collectors before this field end the connection on one.
+   *
+   * @generated from field: bool takes_status = 4;
+   */
+  takesStatus: boolean;
 };
 
 /**
@@ -317,6 +332,49 @@ export type Welcome = Message<"vouch.ingest.v1.Welcome"> & {
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
   messageDesc(file_vouch_ingest_v1_ingest, 8);
+
+/**
+ * How an agent is doing: after the welcome, every minute, and when its spool changed much. Unsigned, for
+ * operators only: nothing is billed by it.
+ *
+ * @generated from message vouch.ingest.v1.Status
+ */
+export type Status = Message<"vouch.ingest.v1.Status"> & {
+  /**
+   * Batches in the spool, that is without receipt.
+   *
+   * @generated from field: uint64 spooled_batches = 1;
+   */
+  spooledBatches: bigint;
+
+  /**
+   * Their bytes.
+   *
+   * @generated from field: uint64 spooled_bytes = 2;
+   */
+  spooledBytes: bigint;
+
+  /**
+   * When the oldest of them was sealed, milliseconds since 1970; 0 = none waits.
+   *
+   * @generated from field: int64 oldest_sealed_ms = 3;
+   */
+  oldestSealedMs: bigint;
+
+  /**
+   * Agent's wall clock at sending, milliseconds since 1970.
+   *
+   * @generated from field: int64 wall_ms = 4;
+   */
+  wallMs: bigint;
+};
+
+/**
+ * Describes the message vouch.ingest.v1.Status.
+ * Use `create(StatusSchema)` to create a new message.
+ */
+export const StatusSchema: GenMessage<Status> = /*@__PURE__*/
+  messageDesc(file_vouch_ingest_v1_ingest, 9);
 
 /**
  * Stream definitions.
@@ -337,7 +395,7 @@ export type StreamDefinitions = Message<"vouch.ingest.v1.StreamDefinitions"> & {
  * Use `create(StreamDefinitionsSchema)` to create a new message.
  */
 export const StreamDefinitionsSchema: GenMessage<StreamDefinitions> = /*@__PURE__*/
-  messageDesc(file_vouch_ingest_v1_ingest, 9);
+  messageDesc(file_vouch_ingest_v1_ingest, 10);
 
 /**
  * A batch of a receipt's range that is kept in quarantine instead of the readings table.
@@ -372,7 +430,7 @@ export type Quarantined = Message<"vouch.ingest.v1.Quarantined"> & {
  * Use `create(QuarantinedSchema)` to create a new message.
  */
 export const QuarantinedSchema: GenMessage<Quarantined> = /*@__PURE__*/
-  messageDesc(file_vouch_ingest_v1_ingest, 10);
+  messageDesc(file_vouch_ingest_v1_ingest, 11);
 
 /**
  * Says that every batch of the run up to `sequence` is durable, readings or quarantine.
@@ -428,7 +486,7 @@ export type Receipt = Message<"vouch.ingest.v1.Receipt"> & {
  * Use `create(ReceiptSchema)` to create a new message.
  */
 export const ReceiptSchema: GenMessage<Receipt> = /*@__PURE__*/
-  messageDesc(file_vouch_ingest_v1_ingest, 11);
+  messageDesc(file_vouch_ingest_v1_ingest, 12);
 
 /**
  * A receipt as sent: Ed25519 over the tag `vouch/receipt/v1` and the SHA-256 of the bytes.
@@ -463,7 +521,7 @@ export type SignedReceipt = Message<"vouch.ingest.v1.SignedReceipt"> & {
  * Use `create(SignedReceiptSchema)` to create a new message.
  */
 export const SignedReceiptSchema: GenMessage<SignedReceipt> = /*@__PURE__*/
-  messageDesc(file_vouch_ingest_v1_ingest, 12);
+  messageDesc(file_vouch_ingest_v1_ingest, 13);
 
 /**
  * A refusal. The agent keeps what it sent.
@@ -505,7 +563,7 @@ export type Rejection = Message<"vouch.ingest.v1.Rejection"> & {
  * Use `create(RejectionSchema)` to create a new message.
  */
 export const RejectionSchema: GenMessage<Rejection> = /*@__PURE__*/
-  messageDesc(file_vouch_ingest_v1_ingest, 13);
+  messageDesc(file_vouch_ingest_v1_ingest, 14);
 
 /**
  * Served by a collector: the agent dials. The collector speaks first, with a challenge.

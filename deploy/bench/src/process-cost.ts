@@ -47,7 +47,7 @@ const SAMPLES_MAX = 172_800
 /** Watches the resident size of a process. Linux only. */
 export class MemoryWatch {
   readonly #pid: number
-  #samples: number[] = []
+  readonly #samples: number[] = []
   #startBytes = 0
   #timer: NodeJS.Timeout | undefined
 

@@ -19,6 +19,8 @@ import { MemoryWatch, needLinux } from '../process-cost.ts'
 export interface FleetBenchOptions {
   readonly agents: number
   readonly seconds: number
+  /** Between batches of an agent, milliseconds; {@link SHAPE} says it where nothing is given. */
+  readonly spacingMs?: number
 }
 
 /** A reading of each of 200 streams every ten seconds. */
@@ -26,7 +28,7 @@ const SHAPE = { streams: 200, rows: 1, spacingMs: 10_000 }
 const MEMORY_TARGET_BYTES = 2 ** 30
 /** Files that a process has open beside its connections. */
 const FILES_SPARE = 500
-/** A fleet connects more slowly than it delivers: none is cut off for having connected all at once. */
+/** Of the moments at which the agents' batches fall due. */
 const SEED = 1
 
 /** Ten thousand agents on one collector. */
@@ -51,7 +53,7 @@ no receipt. The limit of open files must be above the number of agents: it is ch
 
 /** Connects a fleet and watches the collector's memory. Throws a FaultError. */
 export async function benchFleet(
-  { agents, seconds }: FleetBenchOptions,
+  { agents, seconds, spacingMs = SHAPE.spacingMs }: FleetBenchOptions,
   progress: Progress,
 ): Promise<Outcome> {
   needLinux()
@@ -70,7 +72,7 @@ export async function benchFleet(
       await memory.sample()
       progress(`${agents} agents enrol`)
       const identities = await collector.enrol(agents)
-      const template = new BodyTemplate(SHAPE)
+      const template = new BodyTemplate({ ...SHAPE, spacingMs })
       const { dialler } = collector
       const fleet = new Fleet({
         dialler,

@@ -15,7 +15,7 @@ import type { Tally } from './tally.ts'
 const OPTIONS = {
   collector: { describe: 'address of the gRPC service, host:port', parse: address, fallback: undefined },
   ca: { describe: 'certificates to trust, PEM file', parse: path, fallback: undefined },
-  tls: { describe: 'off on loopback only', parse: choice(['on', 'off']), fallback: 'on' },
+  tls: { describe: 'off where the collector is without', parse: choice(['on', 'off']), fallback: 'on' },
   tokens: {
     describe: 'file of enrolment tokens, one a line, one for each agent',
     parse: path,

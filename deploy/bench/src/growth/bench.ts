@@ -6,6 +6,7 @@ import { defineBench, integer } from '../bench.ts'
 import type { Progress } from '../bench.ts'
 import { engineDirectory } from '../collector-process.ts'
 import { startEngine } from '../engine.ts'
+import type { EngineProcess } from '../engine.ts'
 import { measureOurs } from '../ingest/ours.ts'
 import { BATCH_READINGS, shapeOf } from '../ingest/shape.ts'
 import type { LoadShape } from '../ingest/shape.ts'
@@ -27,6 +28,8 @@ const SHOW_MS = 10_000
 /** Parts that wait to be merged are work of the rows before, not of those measured. */
 const MERGE_WAIT_MAX_MS = 900_000
 const MERGE_POLL_MS = 1_000
+/** One merge often makes the next one due: nothing is merged any more when so many looks in a row find none. */
+const QUIET_POLLS = 5
 
 /** Cost that does not grow with what is stored. */
 export const growthBench = defineBench(
@@ -97,16 +100,7 @@ async function fill(directory: string, stored: number, progress: Progress): Prom
       )
     }
     progress('the engine merges what it has begun to merge')
-    const deadlineMs = performance.now() + MERGE_WAIT_MAX_MS
-    for (;;) {
-      const [merges] = await engine.select<{ running: number }>(
-        'SELECT toUInt32(count()) AS running FROM system.merges',
-      )
-      if (merges?.running === 0 || performance.now() > deadlineMs) break
-      await new Promise((resolve) => {
-        setTimeout(resolve, MERGE_POLL_MS)
-      })
-    }
+    await merged(engine)
     const [size] = await engine.select<{ rows: number; bytes: number; parts: number }>(
       `SELECT toFloat64(sumIf(rows, table = 'readings')) AS rows, toFloat64(sum(bytes_on_disk)) AS bytes,
          toFloat64(count()) AS parts FROM system.parts WHERE database = '${DATABASE}' AND active`,
@@ -119,6 +113,21 @@ async function fill(directory: string, stored: number, progress: Progress): Prom
     }
   } finally {
     await engine.stop()
+  }
+}
+
+/** Waits until the engine has nothing to merge, within bounds. */
+async function merged(engine: EngineProcess): Promise<void> {
+  const deadlineMs = performance.now() + MERGE_WAIT_MAX_MS
+  let quiet = 0
+  while (quiet < QUIET_POLLS && performance.now() < deadlineMs) {
+    const [merges] = await engine.select<{ running: number }>(
+      'SELECT toUInt32(count()) AS running FROM system.merges',
+    )
+    quiet = merges?.running === 0 ? quiet + 1 : 0
+    await new Promise((resolve) => {
+      setTimeout(resolve, MERGE_POLL_MS)
+    })
   }
 }
 

@@ -6,26 +6,35 @@ import { throwFault } from '@vouch/proto/kernel/fault.ts'
 /** A program of ours, run as a process of its own. */
 export interface Child {
   readonly pid: number
-  /** Sends a message and waits for one in answer, which must be `done`. Throws INTERNAL, or UNAVAILABLE where it ends. */
-  ask(message: unknown): Promise<void>
+  /** Sends a message and waits for the one in answer. Throws UNAVAILABLE where the process ends instead. */
+  ask(message: unknown): Promise<unknown>
   /** Rejects when the process ends, with the end of what it wrote; never resolves. */
   readonly failed: Promise<never>
   /** SIGTERM, then waits for the end. */
   stop(): Promise<void>
 }
 
-/** What a child answers when it has done what a message asked for. */
-export const DONE = 'done'
 const LOG_CHARACTERS = 4_000
 
 /** Starts a module with this Node. The environment holds no settings of Vouch but those given. */
 export function startChild(module: string, settings: Readonly<Record<string, string>> = {}): Child {
+  return startProgram(process.execPath, ['--disable-warning=ExperimentalWarning', module], settings)
+}
+
+/** Starts a program. The environment holds no settings of Vouch but those given. */
+export function startProgram(
+  program: string,
+  args: readonly string[],
+  settings: Readonly<Record<string, string>> = {},
+): Child {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('VOUCH_'))
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', module], {
+  const name = args.at(-1) ?? program
+  const child = spawn(program, args, {
     env: { ...Object.fromEntries(inherited), ...settings },
     // The embedded engine takes anything on standard input for rows of an insert.
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
+  child.on('error', () => undefined)
   let log = ''
   for (const output of [child.stdout, child.stderr]) {
     output?.setEncoding('utf8').on('data', (text: string) => {
@@ -34,17 +43,17 @@ export function startChild(module: string, settings: Readonly<Record<string, str
   }
   const ended = once(child, 'exit')
   const failed = ended.then(([code, signal]) =>
-    throwFault('UNAVAILABLE', `${module} ended (${String(code ?? signal)}): ${log.trim()}`),
+    throwFault('UNAVAILABLE', `${name} ended (${String(code ?? signal)}): ${log.trim()}`),
   )
   // It may end after everybody has stopped waiting for it.
   failed.catch(() => undefined)
   return {
-    pid: child.pid ?? throwFault('UNAVAILABLE', `${module} does not start`),
+    pid: child.pid ?? throwFault('UNAVAILABLE', `${name} does not start`),
     ask: async (message) => {
       const answered = once(child, 'message')
       child.send(message as Serializable)
       const [answer] = await Promise.race([answered, failed])
-      if (answer !== DONE) throwFault('INTERNAL', `${module} answered ${String(answer)}`)
+      return answer as unknown
     },
     failed,
     stop: async () => {

@@ -1,18 +1,20 @@
 #!/usr/bin/env node
 import { FaultError, unwrap } from '@vouch/proto/kernel/fault.ts'
 import { helpText, readArguments } from './arguments.ts'
-import { benchIngest } from './ingest/bench.ts'
+import { BENCHES } from './benches.ts'
 import { resultTable } from './result.ts'
 
 try {
-  const command = unwrap(readArguments(process.argv.slice(2)))
-  if (command.name === 'help') process.stdout.write(helpText())
-  else {
-    const result = await benchIngest({ readings: command.readings, progress: step })
-    process.stderr.write(resultTable(result))
-    if (command.json) process.stdout.write(`${JSON.stringify(result)}\n`)
+  const command = unwrap(readArguments(process.argv.slice(2), BENCHES))
+  if (command.name === 'help') {
+    process.stdout.write(helpText(BENCHES))
+    process.exit(0)
   }
-  process.exit(0)
+  const { result, failure } = await command.bench.run(command.values, step)
+  process.stderr.write(resultTable(result))
+  if (command.json) process.stdout.write(`${JSON.stringify(result)}\n`)
+  if (failure !== undefined) process.stderr.write(`bench: ${failure}\n`)
+  process.exit(failure === undefined ? 0 : 1)
 } catch (error) {
   if (!(error instanceof FaultError)) throw error
   process.stderr.write(`bench: ${error.message}\n`)

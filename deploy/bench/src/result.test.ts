@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ratioOf, resultTable, sideOf } from './result.ts'
+import { middle, ratioOf, resultTable, sideOf } from './result.ts'
 
 const ours = sideOf(3_000_000, { wallMs: 2000.4, cpuMs: 3000, peakBytes: 1024 })
 const reference = sideOf(3_000_000, { wallMs: 1000, cpuMs: 1500, peakBytes: 2048 })
@@ -37,4 +37,13 @@ test('the table shows every figure of both sides', () => {
   expect(table).toMatch(/readingsPerCpuSecond +1,000,000 +2,000,000\n/)
   expect(table).toMatch(/agents +32 +\n/)
   expect(table).toMatch(/insertReadings +7\n/)
+})
+
+test.each([
+  [[3], 3],
+  [[3, 1], 1],
+  [[3, 1, 2], 2],
+  [[4, 3, 1, 2], 2],
+])('the middle of %j is %i', (items, median) => {
+  expect(middle(items, (item) => item)).toBe(median)
 })

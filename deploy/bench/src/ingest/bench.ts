@@ -1,79 +1,146 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { throwFault } from '@vouch/proto/kernel/fault.ts'
-import { measure } from '../process-cost.ts'
-import type { Cost } from '../process-cost.ts'
-import { ratioOf, sideOf } from '../result.ts'
-import type { BenchResult } from '../result.ts'
-import { startCollector } from './collector.ts'
-import { Delivery } from './delivery.ts'
-import { BATCH_READINGS, loadAgent, shapeOf } from './fleet.ts'
-import type { LoadAgent, LoadShape } from './fleet.ts'
+import { defineBench, integer } from '../bench.ts'
+import type { Progress } from '../bench.ts'
+import { engineDirectory } from '../collector-process.ts'
+import { needLinux } from '../process-cost.ts'
+import { middle, ratioOf, sideOf } from '../result.ts'
+import type { BenchResult, Side } from '../result.ts'
+import { measureOurs } from './ours.ts'
 import { REFERENCE_ROWS, measureReference } from './reference.ts'
+import { BATCH_READINGS, shapeOf } from './shape.ts'
+import { hasVictoriaMetrics, measureVictoriaMetrics } from './victoria-metrics.ts'
 
 /** What to measure. */
 export interface IngestOptions {
   readonly readings: number
-  /** Told what is going on. */
-  readonly progress: (text: string) => void
+  /** Ours, the raw engine and VictoriaMetrics take turns so many times. */
+  readonly rounds: number
+  /** How long receipts are timed at half load, milliseconds. */
+  readonly halfLoadMs?: number
 }
 
-/** Measures the collector from socket to receipt, then the raw engine with the same rows. Throws a FaultError. */
-export async function benchIngest({ readings: asked, progress }: IngestOptions): Promise<BenchResult> {
-  if (process.platform !== 'linux') {
-    throwFault('UNSUPPORTED', 'processor time of other processes is read from /proc: run it on Linux')
+const READINGS = 2_400_000
+const READINGS_MAX = 100_000_000
+
+/** The collector from socket to receipt, beside the raw engine and VictoriaMetrics. */
+export const ingestBench = defineBench(
+  {
+    readings: {
+      describe: 'readings measured, rounded up to whole batches',
+      parse: integer({ min: 1, max: READINGS_MAX }),
+      fallback: READINGS,
+    },
+    rounds: {
+      describe: 'times that ours and the references take turns; the middle ratio counts',
+      parse: integer({ min: 1, max: 99 }),
+      fallback: 3,
+    },
+  },
+  {
+    name: 'ingest',
+    help: `Signed readings through the real collector program, from socket to receipt, beside the raw engine
+inserting the same rows from ready files into the same tables. ratio = readings per CPU-second of the
+collector's process ÷ readings per CPU-second of the raw engine's: 1 would mean that gRPC, TLS, signatures,
+checks and receipts cost nothing. Then the time to a receipt at half of the rate. Where victoria-metrics is
+installed, as many samples through its remote write: victoriaMetricsRatio is ours to it, likewise.`,
+    run: async (values, progress) => ({ result: await benchIngest(values, progress), failure: undefined }),
+  },
+)
+
+interface Round {
+  readonly ours: Side
+  readonly reference: Side
+  readonly victoriaMetrics: Side | undefined
+  readonly halfLoad: Record<string, number>
+}
+
+/** Measures everything in turns. Throws a FaultError. */
+export async function benchIngest(options: IngestOptions, progress: Progress): Promise<BenchResult> {
+  needLinux()
+  const shape = shapeOf(options.readings)
+  if (!(await hasVictoriaMetrics()))
+    progress('not compared with VictoriaMetrics: victoria-metrics is not installed')
+  const rounds: Round[] = []
+  for (let round = 1; round <= options.rounds; round++) {
+    if (options.rounds > 1) progress(`round ${round} of ${options.rounds}`)
+    rounds.push(await oneRound(options, progress))
   }
+  const shown = middle(rounds, ({ ours, reference }) => ratioOf(ours, reference))
+  const compared = rounds.filter(({ victoriaMetrics }) => victoriaMetrics !== undefined)
+  const ratios = rounds.map(({ ours, reference }) => ratioOf(ours, reference))
+  return {
+    name: 'ingest',
+    ratio: ratioOf(shown.ours, shown.reference),
+    figures: {
+      ...shown.ours,
+      ...shown.halfLoad,
+      ...(compared.length === 0 ? {} : victoriaFigures(compared)),
+      agents: shape.agents,
+      batchReadings: BATCH_READINGS,
+      rounds: options.rounds,
+      ratioMin: Math.min(...ratios),
+      ratioMax: Math.max(...ratios),
+    },
+    reference: { ...shown.reference, insertReadings: Math.min(shown.ours.readings, REFERENCE_ROWS) },
+  }
+}
+
+async function oneRound({ readings: asked, halfLoadMs }: IngestOptions, progress: Progress): Promise<Round> {
+  const shape = shapeOf(asked)
   const directory = await mkdtemp(join(tmpdir(), 'vouch-bench-'))
   try {
-    const shape = shapeOf(asked)
-    const { ours, agents } = await measureOurs(join(directory, 'ours'), shape, progress)
+    const home = join(directory, 'ours')
+    const { cost, halfLoad, halfLoadBatchesPerSecond, agents } = await measureOurs(
+      home,
+      shape,
+      progress,
+      halfLoadMs,
+    )
     progress('the raw engine inserts the same rows')
-    const home = join(directory, 'reference')
-    await mkdir(home)
+    const scratch = join(directory, 'reference')
+    await mkdir(scratch)
     const all = shape.warmBatches + shape.batches
-    const cost = await measureReference(home, agents, shape.warmBatches, all)
+    const raw = await measureReference(engineDirectory(home), scratch, agents, shape.warmBatches, all)
     const readings = shape.agents * shape.batches * BATCH_READINGS
-    const figures = sideOf(readings, ours)
-    const reference = sideOf(readings, cost)
-    const bodyBytes = agents[0]?.batches[0]?.body.length ?? 0
     return {
-      name: 'ingest',
-      ratio: ratioOf(figures, reference),
-      figures: { ...figures, agents: shape.agents, batchReadings: BATCH_READINGS, batchBodyBytes: bodyBytes },
-      reference: { ...reference, insertReadings: Math.min(readings, REFERENCE_ROWS) },
+      ours: sideOf(readings, cost),
+      reference: sideOf(readings, raw),
+      victoriaMetrics: await victoriaMetricsSide(join(directory, 'victoria-metrics'), asked, progress),
+      halfLoad: {
+        halfLoadReadingsPerSecond: Math.round(halfLoadBatchesPerSecond * BATCH_READINGS),
+        halfLoadBatches: halfLoad.batches,
+        halfLoadReceiptP50Ms: halfLoad.latency.quantileMs(0.5),
+        halfLoadReceiptP99Ms: halfLoad.latency.quantileMs(0.99),
+        halfLoadReceiptMaxMs: halfLoad.latency.maxMs,
+      },
     }
   } finally {
     await rm(directory, { recursive: true, force: true })
   }
 }
 
-async function measureOurs(
+async function victoriaMetricsSide(
   directory: string,
-  shape: LoadShape,
-  progress: (text: string) => void,
-): Promise<{ ours: Cost; agents: LoadAgent[] }> {
-  progress('the collector starts')
-  const collector = await startCollector(directory)
-  try {
-    progress(`${shape.agents} agents enrol and sign ${shape.warmBatches + shape.batches} batches each`)
-    const nowMs = Date.now()
-    const agents = (await collector.enrol(shape.agents)).map((identity) => loadAgent(identity, shape, nowMs))
-    const deliveries = agents.map((agent) => new Delivery(collector, agent))
-    const deliver = async (count: number): Promise<void> => {
-      await Promise.race([
-        Promise.all(deliveries.map((delivery) => delivery.deliver(count))),
-        collector.child.failed,
-      ])
-    }
-    await Promise.all(deliveries.map((delivery) => delivery.welcomed()))
-    progress('warm-up')
-    await deliver(shape.warmBatches)
-    progress('the collector takes in what is measured')
-    const ours = await measure(collector.child.pid, () => deliver(shape.warmBatches + shape.batches))
-    for (const delivery of deliveries) delivery.close()
-    return { ours, agents }
-  } finally {
-    await collector.stop()
+  asked: number,
+  progress: Progress,
+): Promise<Side | undefined> {
+  if (!(await hasVictoriaMetrics())) return undefined
+  progress('VictoriaMetrics takes in as many samples')
+  const shape = shapeOf(asked)
+  return sideOf(shape.agents * shape.batches * BATCH_READINGS, await measureVictoriaMetrics(directory, shape))
+}
+
+function victoriaFigures(rounds: readonly Round[]): Record<string, number> {
+  const ratio = ({ ours, victoriaMetrics }: Round): number =>
+    victoriaMetrics === undefined ? 0 : ratioOf(ours, victoriaMetrics)
+  const shown = middle(rounds, ratio)
+  return {
+    victoriaMetricsRatio: ratio(shown),
+    victoriaMetricsCpuMs: shown.victoriaMetrics?.cpuMs ?? 0,
+    victoriaMetricsReadingsPerSecond: shown.victoriaMetrics?.readingsPerSecond ?? 0,
+    victoriaMetricsReadingsPerCpuSecond: shown.victoriaMetrics?.readingsPerCpuSecond ?? 0,
+    victoriaMetricsPeakBytes: shown.victoriaMetrics?.peakBytes ?? 0,
   }
 }

@@ -1,0 +1,8 @@
+import type { Bench } from './bench.ts'
+import { fleetBench } from './fleet/bench.ts'
+import { growthBench } from './growth/bench.ts'
+import { ingestBench } from './ingest/bench.ts'
+import { loadBench } from './load/load.ts'
+
+/** Every bench, in the order of --help. */
+export const BENCHES: readonly Bench[] = [ingestBench, fleetBench, growthBench, loadBench]

@@ -26,6 +26,8 @@ export interface MeteringOptions {
   readonly clock: Clock
   readonly sources: readonly Source[]
   readonly logger: Logger
+  /** 16 bytes, new at every start; random by default. */
+  readonly runId?: Uint8Array
   signer(): Signer
 }
 
@@ -45,8 +47,8 @@ const FAULTS_LOGGED_MAX = 100
 
 /** One run of the agent: from looks to sealed batches in the spool. */
 export class MeteringRun {
-  /** 16 random bytes. */
-  readonly runId: Uint8Array = randomBytes(16)
+  /** 16 bytes. */
+  readonly runId: Uint8Array
   /** Time between two looks, milliseconds; a policy may change it. */
   cadenceMs: number
   /** Version of the policy in force; 0 = the agent's settings. */
@@ -66,6 +68,7 @@ export class MeteringRun {
   constructor(options: MeteringOptions, cadenceMs: number) {
     const { agentId, clock, spool } = options
     this.#options = options
+    this.runId = options.runId ?? randomBytes(16)
     this.cadenceMs = cadenceMs
     this.#book = new MeterBook({ agentId, runId: this.runId, bootId: clock.bootId }, spool.states())
     this.#losses = spool.losses

@@ -30,6 +30,15 @@ import type { Spool } from '../spool/spool.ts'
 /** The two ends of a connection's frames. */
 export type FrameStream = ClientDuplexStream<PushRequest, PushResponse>
 
+/** Calls back after so many milliseconds; what it returns calls that off. */
+export type Timer = (ms: number, act: () => void) => () => void
+
+/** The system's. */
+export const SYSTEM_TIMER: Timer = (ms, act) => {
+  const timer = setTimeout(act, ms)
+  return () => clearTimeout(timer)
+}
+
 /** What a connection works with. */
 export interface PushContext {
   readonly identity: Identity
@@ -42,6 +51,8 @@ export interface PushContext {
   readonly answerTimeoutMs: number
   /** Ends the connection once the run's batches have their receipts; the current run stays open for more. */
   readonly endsWhenDrained: boolean
+  /** The system's by default. */
+  readonly timer?: Timer
   onReceipt(): void
   onPolicy(policy: SignedPolicy): void
 }
@@ -72,7 +83,8 @@ export class PushConnection {
   readonly #stream: FrameStream
   readonly #context: PushContext
   readonly #end: (outcome: PushOutcome) => void
-  #timer: NodeJS.Timeout | undefined
+  /** Calls off the wait for an answer. */
+  #settle = (): void => undefined
   #progressed = false
   #welcome: Welcome | undefined
   #sent = 0n
@@ -191,14 +203,10 @@ export class PushConnection {
   }
 
   #expectAnswer(): void {
-    clearTimeout(this.#timer)
-    const { answerTimeoutMs } = this.#context
+    this.#settle()
+    const { answerTimeoutMs, timer = SYSTEM_TIMER } = this.#context
     const fault: Fault = { code: 'UNAVAILABLE', message: `no answer in ${answerTimeoutMs} ms` }
-    this.#timer = setTimeout(() => this.#finish(fault), answerTimeoutMs)
-  }
-
-  #settle(): void {
-    clearTimeout(this.#timer)
+    this.#settle = timer(answerTimeoutMs, () => this.#finish(fault))
   }
 
   #finish(fault?: Fault, retryAfterMs = 0): void {

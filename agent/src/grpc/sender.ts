@@ -14,7 +14,8 @@ import type { Logger } from '../ports.ts'
 import type { Spool } from '../spool/spool.ts'
 import { channelTo } from './channel.ts'
 import type { Target } from './channel.ts'
-import { PushConnection } from './push.ts'
+import { PushConnection, SYSTEM_TIMER } from './push.ts'
+import type { FrameStream, Timer } from './push.ts'
 
 /** What a sender works with. */
 export interface SenderOptions {
@@ -33,6 +34,10 @@ export interface SenderOptions {
   /** Puts the following key in force, if there is one. */
   promoteKey(): boolean
   onPolicy(policy: SignedPolicy): void
+  /** The system's by default. */
+  readonly timer?: Timer
+  /** In [0, 1); the system's by default. */
+  readonly random?: () => number
 }
 
 /** Delivers the spool, run by run in the order of their sealing, for as long as it is not stopped. */
@@ -65,16 +70,17 @@ export function startSender(options: SenderOptions): Result<Sender> {
   })
 }
 
-class DeliveryLoop {
+/** Delivers over connections that it asks for one after another. */
+export class DeliveryLoop {
   fault: Fault | undefined
   readonly #options: SenderOptions
-  readonly #connect: () => ConstructorParameters<typeof PushConnection>[0]
+  readonly #connect: () => FrameStream
   readonly #stopping = new AbortController()
   readonly #waiting = new Set<() => void>()
   #connection: PushConnection | undefined
   #attempt = 0
 
-  constructor(options: SenderOptions, connect: () => ConstructorParameters<typeof PushConnection>[0]) {
+  constructor(options: SenderOptions, connect: () => FrameStream) {
     this.#options = options
     this.#connect = connect
   }
@@ -112,7 +118,7 @@ class DeliveryLoop {
 
   /** One connection from beginning to end; returns the pause before the next one, milliseconds. */
   async #deliver(): Promise<number> {
-    const { spool, runId: current, logger, refusedPauseMs, backoff } = this.#options
+    const { spool, runId: current, logger, refusedPauseMs, backoff, random = Math.random } = this.#options
     const runId = spool.oldestRun() ?? current
     const isOld = !equalBytes(runId, current)
     const connection = new PushConnection(this.#connect(), {
@@ -127,13 +133,13 @@ class DeliveryLoop {
     this.#connection = undefined
     if (progressed) this.#attempt = 0
     if (this.#stopping.signal.aborted || (isOld && progressed && fault === undefined)) return 0
-    if (fault === undefined) return backoffMs(this.#attempt++, Math.random(), backoff)
+    if (fault === undefined) return backoffMs(this.#attempt++, random(), backoff)
     if (isRetiredKey(fault.code) && this.#options.promoteKey()) return 0
     const repeated = this.fault?.code === fault.code
     this.fault = fault
     if (!repeated) logger.warn({ code: fault.code }, `delivery stopped: ${fault.message}`)
     if (needsSomebody(fault.code)) return Math.max(refusedPauseMs, retryAfterMs)
-    return Math.max(retryAfterMs, backoffMs(this.#attempt++, Math.random(), backoff))
+    return Math.max(retryAfterMs, backoffMs(this.#attempt++, random(), backoff))
   }
 
   #received(): void {
@@ -144,6 +150,15 @@ class DeliveryLoop {
 
   /** Resolves early, not at all badly, when the sender is stopped. */
   #pause(ms: number): Promise<void> {
-    return setTimeout(ms, undefined, { signal: this.#stopping.signal }).catch(() => undefined)
+    const { timer = SYSTEM_TIMER } = this.#options
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const callOff = timer(ms, resolve)
+    const { signal } = this.#stopping
+    const stop = (): void => resolve()
+    signal.addEventListener('abort', stop)
+    return promise.finally(() => {
+      callOff()
+      signal.removeEventListener('abort', stop)
+    })
   }
 }

@@ -15,7 +15,7 @@ import type { Claim, Verdict } from '../ingest/sequence.ts'
 import type { DeclaredStreams } from '../ingest/streams.ts'
 import { validateReadings } from '../ingest/validate.ts'
 import type { ReadingLimits } from '../ingest/validate.ts'
-import type { AdmittedBatch, AgentKeyState, Archive, Hex, Logger, Telemetry } from '../ports.ts'
+import type { AdmittedBatch, AgentKeyState, Archive, Hex, Link, Logger, Telemetry } from '../ports.ts'
 import type { Committer, Delivery } from './committer.ts'
 import { gatherFacts, loadRun } from './facts.ts'
 import type { Lane, Run } from './lane.ts'
@@ -146,7 +146,7 @@ export class Intake {
     if (!facts.ok) return facts
     const verdict = judge(claim, facts.value)
     if (verdict.kind === 'duplicate') {
-      this.#acknowledgeAgain(connection, run.value, header.runId)
+      this.#acknowledgeAgain(connection, run.value, header.runId, claim)
       return ok(undefined)
     }
     if (isOrphan(verdict) && !this.#isLost(connection, claim)) {
@@ -178,10 +178,11 @@ export class Intake {
     return true
   }
 
-  #acknowledgeAgain(connection: Connection, run: Run, runId: Uint8Array): void {
+  /** Names the very batch: an agent put back to an older state does not know the last one that is durable. */
+  #acknowledgeAgain(connection: Connection, run: Run, runId: Uint8Array, upTo: Link): void {
     this.#deps.telemetry.batch('duplicate')
     if (run.durable === undefined) throw new Error('a batch is neither pending nor durable')
-    const durable = { agentId: connection.lane.agentId, runId, upTo: run.durable, quarantined: [] }
+    const durable = { agentId: connection.lane.agentId, runId, upTo, quarantined: [] }
     connection.acknowledge(this.#deps.receipts({ ...durable, receivedMs: this.#deps.now() }), 0)
   }
 

@@ -167,10 +167,11 @@ export class MeteringRun {
     if (dropped.length === 0) return
     const reason = fault.code === 'DISK_FULL' ? LossReason.DISK_FULL : LossReason.SPOOL_FULL
     const before = this.#losses.find((loss) => loss.reason === reason)
-    const times = dropped.map(({ timeMs }) => BigInt(timeMs))
+    // Where the clock was set back meanwhile, the readings do not stand in the order of their times.
+    const times = dropped.map(({ timeMs }) => timeMs)
     const loss = create(LossSchema, {
-      fromMs: before?.fromMs ?? times[0] ?? 0n,
-      toMs: (times.at(-1) ?? 0n) + 1n,
+      fromMs: BigInt(Math.min(Number(before?.fromMs ?? times[0]), ...times)),
+      toMs: BigInt(Math.max(Number(before?.toMs ?? 0n), ...times.map((timeMs) => timeMs + 1))),
       readings: (before?.readings ?? 0n) + BigInt(dropped.length),
       reason,
     })

@@ -240,7 +240,8 @@ class Life {
   #logger(): Logger {
     const note = (detail: object, message: string): void => {
       const { code } = detail as { readonly code?: string }
-      if (this.#alive) this.#world.trace.note(this.#host.name, code === undefined ? message : `${code}: ${message}`)
+      if (this.#alive)
+        this.#world.trace.note(this.#host.name, code === undefined ? message : `${code}: ${message}`)
     }
     return { debug: () => {}, info: () => {}, warn: note, error: note }
   }

@@ -44,7 +44,8 @@ function foreign({ ledger, tables }: Evidence): string[] {
   const problems: string[] = []
   for (const batch of [...tables.batches.values(), ...tables.quarantine.values()]) {
     const record = ledger.sealed.get(batch.digest.toHex())
-    if (record === undefined && batch.fault !== undefined && batch.fault.code === 'STREAM_UNDECLARED') continue
+    if (record === undefined && batch.fault !== undefined && batch.fault.code === 'STREAM_UNDECLARED')
+      continue
     const same =
       record !== undefined &&
       equalBytes(record.signed.header, batch.header) &&
@@ -56,7 +57,8 @@ function foreign({ ledger, tables }: Evidence): string[] {
     [...ledger.sealed.values()].flatMap(({ agent, readings }) => readings.map((row) => keyOf(agent, row))),
   )
   for (const row of tables.readings.values()) {
-    if (!sealed.has(keyOf(row.agent, row))) problems.push(`a reading of ${row.stream} is stored and nobody sealed it`)
+    if (!sealed.has(keyOf(row.agent, row)))
+      problems.push(`a reading of ${row.stream} is stored and nobody sealed it`)
     const stream = tables.streams.get(row.stream)
     if (stream?.agentId.toHex() !== row.agent)
       problems.push(`a reading is stored for the undeclared or foreign stream ${row.stream}`)
@@ -70,7 +72,10 @@ function lattice(tables: Tables): string[] {
   const usage = new Map<Hex, bigint>()
   for (const [key, hours] of byEpoch) {
     const states = hours.map(([, state]) => state)
-    const first = states.reduce((least, each) => (each.firstRegister < least ? each.firstRegister : least), 2n ** 64n)
+    const first = states.reduce(
+      (least, each) => (each.firstRegister < least ? each.firstRegister : least),
+      2n ** 64n,
+    )
     const last = states.reduce((most, each) => (each.lastRegister > most ? each.lastRegister : most), 0n)
     const stream = key.split(' ')[0]!
     usage.set(stream, (usage.get(stream) ?? 0n) + last - first)
@@ -96,33 +101,44 @@ function chain(name: string, batches: readonly AdmittedBatch[]): string[] {
   return problems
 }
 
-/** Two different batches follow the same one, among those taken and those set aside. */
+/** Two different batches follow the same one, among those taken and those set aside. The first of a life follows none. */
 function forked(agent: Hex, tables: Tables): boolean {
   const all = [...tables.batches.values(), ...tables.quarantine.values()]
   const own = all.filter((batch) => batch.agentId.toHex() === agent)
-  return [...Map.groupBy(own, (batch) => batch.previous.toHex()).values()].some(
-    (after) => new Set(after.map(({ digest }) => digest.toHex())).size > 1,
+  return [...Map.groupBy(own, (batch) => batch.previous.toHex())].some(
+    ([previous, after]) => previous !== '' && new Set(after.map(({ digest }) => digest.toHex())).size > 1,
   )
 }
 
 /** What was sealed is stored, once; what is used is what the device used; what is not stored is a listed loss. */
-function complete(agent: Hex, host: AgentHost, own: readonly AdmittedBatch[], { ledger, tables }: Evidence): string[] {
+function complete(
+  agent: Hex,
+  host: AgentHost,
+  own: readonly AdmittedBatch[],
+  { ledger, tables }: Evidence,
+): string[] {
   const problems: string[] = []
   const taken = new Set(own.filter(({ fault }) => fault === undefined).map(({ digest }) => digest.toHex()))
   const aside = own.filter(({ fault }) => fault !== undefined)
   const records = [...ledger.sealed].filter(([, record]) => record.agent === agent)
   const stored = [...tables.readings.values()].filter((row) => row.agent === agent)
   const due = new Set(
-    records.flatMap(([digest, { readings }]) => (taken.has(digest) ? readings.map((row) => keyOf(agent, row)) : [])),
+    records.flatMap(([digest, { readings }]) =>
+      taken.has(digest) ? readings.map((row) => keyOf(agent, row)) : [],
+    ),
   )
   const lost = records.filter(([digest]) => !own.some((batch) => batch.digest.toHex() === digest)).length
-  if (host.fate === 'honest' && lost > 0) problems.push(`${host.name}: ${lost} sealed batches are not in the archive`)
+  if (host.fate === 'honest' && lost > 0)
+    problems.push(`${host.name}: ${lost} sealed batches are not in the archive`)
   const there = new Set(stored.map((row) => keyOf(agent, row)))
   if (there.size !== stored.length) problems.push(`${host.name}: a reading is stored twice`)
-  if (!due.isSubsetOf(there)) problems.push(`${host.name}: ${due.difference(there).size} readings are missing`)
+  if (!due.isSubsetOf(there))
+    problems.push(`${host.name}: ${due.difference(there).size} readings are missing`)
   if (host.fate !== 'honest') return problems
-  if (there.size !== due.size) problems.push(`${host.name}: ${there.size - due.size} readings are in no archived batch`)
-  for (const { fault } of aside) problems.push(`${host.name}: an honest batch was set aside: ${fault?.code} ${fault?.message}`)
+  if (there.size !== due.size)
+    problems.push(`${host.name}: ${there.size - due.size} readings are in no archived batch`)
+  for (const { fault } of aside)
+    problems.push(`${host.name}: an honest batch was set aside: ${fault?.code} ${fault?.message}`)
   return [...problems, ...truth(host, stored, tables), ...gaps(agent, host, stored, tables)]
 }
 

@@ -47,7 +47,9 @@ async function one(seed: number): Promise<number> {
   for (const problem of problems) tell(`seed ${seed}: ${problem}`)
   if (problems.length > 0 && values.trace !== true) {
     const { needed, left } = await shrink(seed, without)
-    tell(`needs ${needed.join(' ')}; again: npm run simulate -w deploy/e2e -- --seed ${seed} --trace --without ${left.join(',')}`)
+    tell(
+      `needs ${needed.join(' ')}; again: npm run simulate -w deploy/e2e -- --seed ${seed} --trace --without ${left.join(',')}`,
+    )
   }
   tell(`seed ${seed}: trace ${hash.slice(0, 16)}, ${problems.length === 0 ? 'everything held' : 'FAILED'}`)
   return problems.length === 0 ? 0 : 1
@@ -62,7 +64,14 @@ async function many(): Promise<number> {
   const share = Math.ceil(seeds / processes)
   const codes = Array.from({ length: processes }, (_, index) => {
     const own = Math.min(share, seeds - index * share)
-    const set = ['--from', `${from + index * share}`, '--seeds', `${own}`, '--without', [...without].join(',')]
+    const set = [
+      '--from',
+      `${from + index * share}`,
+      '--seeds',
+      `${own}`,
+      '--without',
+      [...without].join(','),
+    ]
     const child = fork(import.meta.filename, set)
     const { promise, resolve } = Promise.withResolvers<number>()
     child.on('exit', (code) => resolve(code ?? 1))

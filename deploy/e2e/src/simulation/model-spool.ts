@@ -119,9 +119,7 @@ export class ModelSpool implements Spool {
   #define(definition: SpooledDefinition['definition']): void {
     const bytes = toBinary(StreamDefinitionSchema, definition).toHex()
     if (this.#definitions.some((known) => known.bytes === bytes)) return
-    const others = this.#definitions.filter(
-      (known) => !same(known.definition.streamId, definition.streamId),
-    )
+    const others = this.#definitions.filter((known) => !same(known.definition.streamId, definition.streamId))
     this.#definitions = [...others, { order: ++this.#order, definition, bytes }]
   }
 }

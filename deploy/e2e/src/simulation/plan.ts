@@ -55,6 +55,9 @@ export interface Plan {
   readonly spoolBytesMax: number
 }
 
+/** What only one collector finds out: a history that forks through two at once is in the archive, and nobody is barred. */
+const ONE_COLLECTOR: readonly FaultKind[] = ['clone', 'snapshot']
+
 /** Rare kinds end an agent's delivery, so most runs go without them. */
 const RARE: ReadonlySet<FaultKind> = new Set(['clone', 'snapshot', 'spool-lost', 'alter', 'rogue'])
 const MONTH_END_MS = Date.UTC(2026, 3, 1)
@@ -86,7 +89,7 @@ export function planOf(seed: number, without: ReadonlySet<FaultKind> = new Set()
   return {
     ...plan,
     faults,
-    collectors: faults.has('move') ? many : 1,
+    collectors: faults.has('move') && !ONE_COLLECTOR.some((kind) => drawn.includes(kind)) ? many : 1,
     spoolBytesMax: faults.has('spool-bound') ? plan.spoolBytesMax : 2 ** 20,
   }
 }

@@ -27,7 +27,12 @@ export function attack(link: Link, own: AgentIdentity, victim: Victim, dice: Dic
   const { agentId, signer } = own
   const runId = dice.bytes(16)
   const way = dice.pick(['undeclared', 'declared', 'named', 'forged hello'] as const)
-  const identity = { resource: victim.resource, meter: 'host.cpu.used', unit: 'ms', kind: RegisterKind.COUNTER }
+  const identity = {
+    resource: victim.resource,
+    meter: 'host.cpu.used',
+    unit: 'ms',
+    kind: RegisterKind.COUNTER,
+  }
   const owner = way === 'declared' ? agentId : victim.agentId
   const stream = create(StreamDefinitionSchema, { ...identity, streamId: streamId(owner, identity) })
   const send = (kind: AgentFrame['kind']): void =>
@@ -36,7 +41,10 @@ export function attack(link: Link, own: AgentIdentity, victim: Victim, dice: Dic
     if (frame?.kind.case === 'challenge') {
       const claimed = way === 'forged hello' ? victim.agentId : agentId
       const signature = signer.sign(TAGS.hello, helloBytes(frame.kind.value.nonce, claimed, runId))
-      send({ case: 'hello', value: create(HelloSchema, { agentId: claimed, runId, keyId: signer.keyId, signature }) })
+      send({
+        case: 'hello',
+        value: create(HelloSchema, { agentId: claimed, runId, keyId: signer.keyId, signature }),
+      })
     }
     if (frame?.kind.case !== 'welcome') return
     if (way !== 'undeclared')

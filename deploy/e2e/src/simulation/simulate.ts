@@ -35,9 +35,15 @@ const AFTERMATH_MS = 6_000
 const REST_MAX_MS = 1_800_000
 /** Connections whose other end is silent are noticed by then. */
 const NOTICE_MS = 180_000
+/** A rogue agent holds its connection for so long. */
+const ROGUE_MS = 30_000
 
 const CONFIG = unwrap(
-  readCollectorConfig({ VOUCH_TLS: 'off', VOUCH_DATA_DIR: 'none', VOUCH_DATABASE_URL: 'postgresql://none/none' }),
+  readCollectorConfig({
+    VOUCH_TLS: 'off',
+    VOUCH_DATA_DIR: 'none',
+    VOUCH_DATABASE_URL: 'postgresql://none/none',
+  }),
 )
 
 /** Runs a plan from its beginning to rest and checks what is left. */
@@ -52,11 +58,15 @@ export async function simulate(plan: Plan, sabotage: Sabotage = (archive) => arc
     await time.pass(time.nowMs + AFTERMATH_MS)
     for (const host of hosts) await host.finish()
     const isAtRest = (): boolean =>
-      hosts.every((host) => host.spooled === 0 || registry.agents.get(host.identity.agentId.toHex())?.state !== 'active')
+      hosts.every(
+        (host) =>
+          host.spooled === 0 || registry.agents.get(host.identity.agentId.toHex())?.state !== 'active',
+      )
     await time.pass(time.nowMs + REST_MAX_MS, isAtRest)
     for (const host of hosts) {
       const { state } = registry.agents.get(host.identity.agentId.toHex())!
-      if (host.spooled > 0 && state === 'active') problems.push(`${host.name} still has ${host.spooled} batches`)
+      if (host.spooled > 0 && state === 'active')
+        problems.push(`${host.name} still has ${host.spooled} batches`)
     }
     for (const host of hosts) host.stop()
     await time.pass(time.nowMs + NOTICE_MS)
@@ -96,11 +106,27 @@ function build(plan: Plan, sabotage: Sabotage, problem: (what: string) => void):
   )
   const { looksPerBatch, spoolBytesMax } = plan
   const ledger = new Ledger()
-  const agents = { time, trace, network, collectors, ledger, tables: store.tables, problem, looksPerBatch, spoolBytesMax }
+  const agents = {
+    time,
+    trace,
+    network,
+    collectors,
+    ledger,
+    tables: store.tables,
+    problem,
+    looksPerBatch,
+    spoolBytesMax,
+  }
   const world: AgentWorld = { ...agents, collectorKey: signer.publicKey }
   const hosts = Array.from(
     { length: plan.agents },
-    (_, index) => new AgentHost(`agent-${index + 1}`, enrol(`host:agent-${index + 1}`, registry, dice), world, dice.fork()),
+    (_, index) =>
+      new AgentHost(
+        `agent-${index + 1}`,
+        enrol(`host:agent-${index + 1}`, registry, dice),
+        world,
+        dice.fork(),
+      ),
   )
   const rogue = enrol('host:rogue', registry, dice)
   return {
@@ -112,7 +138,13 @@ function build(plan: Plan, sabotage: Sabotage, problem: (what: string) => void):
     hosts,
     clone: (origin) => {
       Object.assign(origin, { fate: 'copied' })
-      const clone = new AgentHost(`${origin.name}-copy${hosts.length}`, origin.identity, world, dice.fork(), origin)
+      const clone = new AgentHost(
+        `${origin.name}-copy${hosts.length}`,
+        origin.identity,
+        world,
+        dice.fork(),
+        origin,
+      )
       clone.fate = 'copied'
       hosts.push(clone)
     },
@@ -122,6 +154,7 @@ function build(plan: Plan, sabotage: Sabotage, problem: (what: string) => void):
       const link = network.open('rogue', collector.name)
       attack(link, rogue, { agentId: identity.agentId, resource: device.resource }, dice.fork(), time.nowMs)
       collector.accept(link)
+      time.after(ROGUE_MS, () => link.stream.cancel())
     },
   }
 }

@@ -90,7 +90,10 @@ export class Store {
     const count = fails || !client.alive ? this.#dice.between(0, parts.length) : parts.length
     for (const part of parts.slice(0, count)) part()
     if (fails || !client.alive)
-      this.#trace.note('store', `${table} of ${client.name}: ${count} of ${parts.length} parts, then no answer`)
+      this.#trace.note(
+        'store',
+        `${table} of ${client.name}: ${count} of ${parts.length} parts, then no answer`,
+      )
     else this.#trace.note('store', `${table} of ${client.name}: durable`)
     // The next insert of a process that is gone is never asked for.
     if (!client.alive) return this.#failed()

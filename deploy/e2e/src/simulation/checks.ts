@@ -40,8 +40,9 @@ function checkAgent(agent: Hex, hosts: readonly AgentHost[], evidence: Evidence)
 }
 
 /** Nothing is stored that its agent did not seal, byte for byte, under its own streams. */
-function foreign({ ledger, tables }: Evidence): string[] {
+function foreign({ hosts, ledger, tables }: Evidence): string[] {
   const problems: string[] = []
+  const honest = new Set(hosts.map(({ identity }) => identity.agentId.toHex()))
   for (const batch of [...tables.batches.values(), ...tables.quarantine.values()]) {
     const record = ledger.sealed.get(batch.digest.toHex())
     if (record === undefined && batch.fault !== undefined && batch.fault.code === 'STREAM_UNDECLARED')

@@ -33,6 +33,8 @@ const FAULTS: readonly FaultCode[] = ['STORE_UNAVAILABLE', 'STORE_READ_ONLY', 'D
 /** The store that all collectors share, in memory, with the order and the durability of the real one. */
 export class Store {
   readonly tables = new Tables()
+  /** A store client that does not keep to the order: the batches come before what they bring. */
+  batchesFirst = false
   /** Probability that a step fails; and what every step answers while the store is down. */
   failure = 0
   outage: FaultCode | undefined
@@ -114,13 +116,14 @@ export class Store {
       table,
       parts: rows.length === 0 ? [] : [part],
     })
-    return [
+    const ordered = [
       one('streams', streams, () => streams.forEach((row) => tables.addStream(row))),
       { table: 'readings', parts: this.#readingParts(taken) },
       one('losses', chained, () => chained.forEach((batch) => tables.addLosses(batch))),
       one('quarantine', faulty, () => faulty.forEach((batch) => tables.addQuarantined(batch))),
       { table: 'batches', parts: batchParts(tables, chained) },
     ]
+    return this.batchesFirst ? ordered.toReversed() : ordered
   }
 
   #readingParts(batches: readonly AdmittedBatch[]): (() => void)[] {

@@ -21,6 +21,8 @@ export interface Run {
 export class Lane {
   readonly agentId: Uint8Array
   readonly #runs = new Map<Hex, Run>()
+  /** First batches of runs by the batch that they name as the one before: the archive may not have them yet. */
+  readonly #firsts = new Map<Hex, Hex>()
   #tail: Promise<unknown> = Promise.resolve()
   /** Changes when everything is forgotten; what was found out before does not count any more. */
   generation = 0
@@ -43,7 +45,8 @@ export class Lane {
   /** Remembers a run as the archive knows it. */
   load(runId: Hex, durable: Link | undefined, successor: Hex | undefined): Run {
     const recent = new Map(durable === undefined ? [] : [[durable.sequence, durable.digest]])
-    const run: Run = { head: durable, durable, successor, recent }
+    const next = successor ?? this.firstAfter(durable?.digest ?? '')
+    const run: Run = { head: durable, durable, successor: next, recent }
     this.#runs.set(runId, run)
     this.#forgetSettledRuns()
     return run
@@ -60,6 +63,11 @@ export class Lane {
     return undefined
   }
 
+  /** The first batch of a run that was admitted here and names this digest as the one before. */
+  firstAfter(digest: Hex): Hex | undefined {
+    return this.#firsts.get(digest)
+  }
+
   /** True where any batch of the agent is remembered. */
   get started(): boolean {
     return this.#runs.values().some(({ head }) => head !== undefined)
@@ -69,6 +77,7 @@ export class Lane {
   advance(run: Run, link: Link, previous: Hex): void {
     const before = this.holder(previous)
     if (before !== undefined && before.run !== run) before.run.successor = link.digest
+    if (link.sequence === 1n && previous !== '') this.#rememberFirst(previous, link.digest)
     run.head = link
     run.recent.set(link.sequence, link.digest)
     const [oldest] = run.recent.keys()
@@ -78,7 +87,14 @@ export class Lane {
   /** Forgets what was admitted, because it did not become durable: the archive is asked again. */
   reset(): void {
     this.#runs.clear()
+    this.#firsts.clear()
     this.generation++
+  }
+
+  #rememberFirst(previous: Hex, digest: Hex): void {
+    this.#firsts.set(previous, digest)
+    const [oldest] = this.#firsts.keys()
+    if (this.#firsts.size > RECENT_MAX && oldest !== undefined) this.#firsts.delete(oldest)
   }
 
   #forgetSettledRuns(): void {

@@ -20,7 +20,6 @@ export function check(evidence: Evidence): string[] {
   const agents = Map.groupBy(evidence.hosts, ({ identity }) => identity.agentId.toHex())
   return [
     ...foreign(evidence),
-    ...lattice(evidence.tables),
     ...[...agents].flatMap(([agent, hosts]) => checkAgent(agent, hosts, evidence)),
   ]
 }
@@ -45,8 +44,8 @@ function foreign({ hosts, ledger, tables }: Evidence): string[] {
   const honest = new Set(hosts.map(({ identity }) => identity.agentId.toHex()))
   for (const batch of [...tables.batches.values(), ...tables.quarantine.values()]) {
     const record = ledger.sealed.get(batch.digest.toHex())
-    if (record === undefined && batch.fault !== undefined && batch.fault.code === 'STREAM_UNDECLARED')
-      continue
+    // What a rogue agent signs about others is kept under its own name, and counts for nothing.
+    if (batch.fault !== undefined && !honest.has(batch.agentId.toHex())) continue
     const same =
       record !== undefined &&
       equalBytes(record.signed.header, batch.header) &&
@@ -68,7 +67,7 @@ function foreign({ hosts, ledger, tables }: Evidence): string[] {
 }
 
 /** The hourly lattice says the same usage as the readings. */
-function lattice(tables: Tables): string[] {
+function lattice(stored: readonly StoredReading[], tables: Tables): string[] {
   const byEpoch = Map.groupBy(tables.hours, ([key]) => key.slice(0, key.lastIndexOf(' ')))
   const usage = new Map<Hex, bigint>()
   for (const [key, hours] of byEpoch) {
@@ -81,7 +80,7 @@ function lattice(tables: Tables): string[] {
     const stream = key.split(' ')[0]!
     usage.set(stream, (usage.get(stream) ?? 0n) + last - first)
   }
-  return [...usageOf(tables.readings.values())].flatMap(([stream, quantity]) =>
+  return [...usageOf(stored)].flatMap(([stream, quantity]) =>
     usage.get(stream) === quantity
       ? []
       : [`stream ${stream}: ${quantity} by readings, ${usage.get(stream)} by the lattice`],
@@ -140,7 +139,12 @@ function complete(
     problems.push(`${host.name}: ${there.size - due.size} readings are in no archived batch`)
   for (const { fault } of aside)
     problems.push(`${host.name}: an honest batch was set aside: ${fault?.code} ${fault?.message}`)
-  return [...problems, ...truth(host, stored, tables), ...gaps(agent, host, stored, tables)]
+  return [
+    ...problems,
+    ...lattice(stored, tables),
+    ...truth(host, stored, tables),
+    ...gaps(agent, host, stored, tables),
+  ]
 }
 
 function truth(host: AgentHost, stored: readonly StoredReading[], tables: Tables): string[] {

@@ -38,6 +38,8 @@ const ORPHAN_AGE_MS = 600_000
 const COMMIT_ATTEMPTS_MAX = 4
 const COMMIT_RETRY_MS = 200
 const RETRY_AFTER_MS = 1_000
+const BAR_ATTEMPTS_MAX = 8
+const BAR_RETRY_MS = 200
 
 /** Puts a pipeline together. */
 export function createPipeline(parts: PipelineParts): Pipeline {
@@ -68,8 +70,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
         batch.fault?.message ?? 'the history of this agent contradicts itself',
       ).fault
       logger.error({ agent: lane.agentId.toHex(), fault }, 'agent quarantined')
-      // Should this fail, the agent's next batch brings it here again.
-      void fleet.bar(lane.agentId, 'quarantined', fault.message)
+      void quarantine(lane.agentId, fault.message, parts)
       sessions.end(lane.agentId.toHex(), fault)
     },
   })
@@ -105,4 +106,18 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     batchBytesMax: config.batchBytesMax,
   }
   return { committer, sessions, converse: (wire) => converse(wire, conversation) }
+}
+
+/** Bars an agent, again where the registry does not answer: its other copy may never bring the fork here again. */
+async function quarantine(
+  agentId: Uint8Array,
+  reason: string,
+  { fleet, clock, logger }: PipelineParts,
+): Promise<void> {
+  for (let attempt = 0; attempt < BAR_ATTEMPTS_MAX; attempt++) {
+    const barred = await fleet.bar(agentId, 'quarantined', reason)
+    if (barred.ok) return
+    logger.warn({ agent: agentId.toHex(), fault: barred.fault }, 'agent not quarantined yet')
+    await clock.sleep(BAR_RETRY_MS * 2 ** attempt)
+  }
 }

@@ -150,7 +150,7 @@ function complete(
 function truth(host: AgentHost, stored: readonly StoredReading[], tables: Tables): string[] {
   const usage = usageOf(stored)
   return Object.entries(host.device.truth()).flatMap(([meter, quantity]) => {
-    const [stream] = [...usage.keys()].filter((id) => tables.streams.get(id)?.meter === meter)
+    const stream = [...usage.keys()].find((id) => tables.streams.get(id)?.meter === meter)
     const billed = usage.get(stream ?? '') ?? 0n
     return billed === quantity ? [] : [`${host.name}: ${meter} used ${quantity} and is billed ${billed}`]
   })

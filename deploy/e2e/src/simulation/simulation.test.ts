@@ -30,6 +30,7 @@ describe('seeds that once failed hold', () => {
     [98, 'a loss ended before it began, as the clock had been set back'],
     [139, 'a batch queued as the committer came to its end woke nobody'],
     [1226, 'two copies of an agent began at one moment, and neither was found out'],
+    [4196, 'the registry did not answer as a fork was to be barred, and nobody asked again'],
     [187, 'the same, at the bound of pending bytes: all agents waited for ever'],
   ])('%i: %s', async (seed) => {
     expect((await simulate(planOf(seed))).problems).toEqual([])

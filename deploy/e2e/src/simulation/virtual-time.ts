@@ -13,7 +13,7 @@ const EVENTS_MAX = 300_000
  */
 export class VirtualTime {
   #nowMs: number
-  #events: Event[] = []
+  readonly #events: Event[] = []
   #order = 0
 
   constructor(startMs: number) {

@@ -26,6 +26,8 @@ export interface MeteringOptions {
   readonly clock: Clock
   readonly sources: readonly Source[]
   readonly logger: Logger
+  /** 16 bytes, new at every start; random by default. */
+  readonly runId?: Uint8Array
   signer(): Signer
 }
 
@@ -45,8 +47,8 @@ const FAULTS_LOGGED_MAX = 100
 
 /** One run of the agent: from looks to sealed batches in the spool. */
 export class MeteringRun {
-  /** 16 random bytes. */
-  readonly runId: Uint8Array = randomBytes(16)
+  /** 16 bytes. */
+  readonly runId: Uint8Array
   /** Time between two looks, milliseconds; a policy may change it. */
   cadenceMs: number
   /** Version of the policy in force; 0 = the agent's settings. */
@@ -66,6 +68,7 @@ export class MeteringRun {
   constructor(options: MeteringOptions, cadenceMs: number) {
     const { agentId, clock, spool } = options
     this.#options = options
+    this.runId = options.runId ?? randomBytes(16)
     this.cadenceMs = cadenceMs
     this.#book = new MeterBook({ agentId, runId: this.runId, bootId: clock.bootId }, spool.states())
     this.#losses = spool.losses
@@ -164,10 +167,11 @@ export class MeteringRun {
     if (dropped.length === 0) return
     const reason = fault.code === 'DISK_FULL' ? LossReason.DISK_FULL : LossReason.SPOOL_FULL
     const before = this.#losses.find((loss) => loss.reason === reason)
-    const times = dropped.map(({ timeMs }) => BigInt(timeMs))
+    // Where the clock was set back meanwhile, the readings do not stand in the order of their times.
+    const times = dropped.map(({ timeMs }) => timeMs)
     const loss = create(LossSchema, {
-      fromMs: before?.fromMs ?? times[0] ?? 0n,
-      toMs: (times.at(-1) ?? 0n) + 1n,
+      fromMs: BigInt(Math.min(Number(before?.fromMs ?? times[0]), ...times)),
+      toMs: BigInt(Math.max(Number(before?.toMs ?? 0n), ...times.map((timeMs) => timeMs + 1))),
       readings: (before?.readings ?? 0n) + BigInt(dropped.length),
       reason,
     })

@@ -45,6 +45,8 @@ const RETRY_AFTER_MS = 1_000
 const AGENT_SHARES = 4
 /** An agent may catch up at once on the readings of so long a time, seconds. */
 const QUOTA_BURST_S = 2
+const BAR_ATTEMPTS_MAX = 8
+const BAR_RETRY_MS = 200
 
 /** Puts a pipeline together. */
 export function createPipeline(parts: PipelineParts): Pipeline {
@@ -72,8 +74,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
         batch.fault?.message ?? 'the history of this agent contradicts itself',
       ).fault
       logger.error({ agent: lane.agentId.toHex(), fault }, 'agent quarantined')
-      // Should this fail, the agent's next batch brings it here again.
-      void fleet.bar(lane.agentId, 'quarantined', fault.message)
+      void quarantine(lane.agentId, fault.message, parts)
       sessions.end(lane.agentId.toHex(), fault)
     },
   })
@@ -126,5 +127,19 @@ function sessionLimits(config: CollectorConfig): SessionLimits {
     streamsMax: config.connectionsMax,
     streamsPerAgentMax: config.connectionsPerAgentMax,
     readings: { perSecond, burst: perSecond * QUOTA_BURST_S },
+  }
+}
+
+/** Bars an agent, again where the registry does not answer: its other copy may never bring the fork here again. */
+async function quarantine(
+  agentId: Uint8Array,
+  reason: string,
+  { fleet, clock, logger }: PipelineParts,
+): Promise<void> {
+  for (let attempt = 0; attempt < BAR_ATTEMPTS_MAX; attempt++) {
+    const barred = await fleet.bar(agentId, 'quarantined', reason)
+    if (barred.ok) return
+    logger.warn({ agent: agentId.toHex(), fault: barred.fault }, 'agent not quarantined yet')
+    await clock.sleep(BAR_RETRY_MS * 2 ** attempt)
   }
 }

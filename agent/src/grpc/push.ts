@@ -32,6 +32,15 @@ import type { Spool } from '../spool/spool.ts'
 /** The two ends of a connection's frames. */
 export type FrameStream = ClientDuplexStream<PushRequest, PushResponse>
 
+/** Calls back after so many milliseconds; what it returns calls that off. */
+export type Timer = (ms: number, act: () => void) => () => void
+
+/** The system's. */
+export const SYSTEM_TIMER: Timer = (ms, act) => {
+  const timer = setTimeout(act, ms)
+  return () => clearTimeout(timer)
+}
+
 /** What a connection works with. */
 export interface PushContext {
   readonly identity: Identity
@@ -46,6 +55,8 @@ export interface PushContext {
   readonly endsWhenDrained: boolean
   /** Epoch milliseconds. */
   wallMs(): number
+  /** The system's by default. */
+  readonly timer?: Timer
   onReceipt(): void
   onPolicy(policy: SignedPolicy): void
 }
@@ -78,8 +89,9 @@ export class PushConnection {
   readonly #stream: FrameStream
   readonly #context: PushContext
   readonly #end: (outcome: PushOutcome) => void
-  #timer: NodeJS.Timeout | undefined
-  #statusTimer: NodeJS.Timeout | undefined
+  /** Calls off the wait for an answer, and the next status. */
+  #settle = (): void => undefined
+  #callOffStatus = (): void => undefined
   #told = { batches: 0, bytes: 0, atMs: Number.POSITIVE_INFINITY }
   #progressed = false
   #welcome: Welcome | undefined
@@ -199,8 +211,9 @@ export class PushConnection {
       wallMs: BigInt(this.#context.wallMs()),
     })
     this.#send({ case: 'status', value: status })
-    clearTimeout(this.#statusTimer)
-    this.#statusTimer = setTimeout(() => this.#tell(), STATUS_INTERVAL_MS).unref()
+    const { timer = SYSTEM_TIMER } = this.#context
+    this.#callOffStatus()
+    this.#callOffStatus = timer(STATUS_INTERVAL_MS, () => this.#tell())
   }
 
   #define(): void {
@@ -219,21 +232,17 @@ export class PushConnection {
   }
 
   #expectAnswer(): void {
-    clearTimeout(this.#timer)
-    const { answerTimeoutMs } = this.#context
+    this.#settle()
+    const { answerTimeoutMs, timer = SYSTEM_TIMER } = this.#context
     const fault: Fault = { code: 'UNAVAILABLE', message: `no answer in ${answerTimeoutMs} ms` }
-    this.#timer = setTimeout(() => this.#finish(fault), answerTimeoutMs)
-  }
-
-  #settle(): void {
-    clearTimeout(this.#timer)
+    this.#settle = timer(answerTimeoutMs, () => this.#finish(fault))
   }
 
   #finish(fault?: Fault, { retryAfterMs, handedOver } = { retryAfterMs: 0, handedOver: false }): void {
     if (this.#over) return
     this.#over = true
     this.#settle()
-    clearTimeout(this.#statusTimer)
+    this.#callOffStatus()
     if (fault !== undefined) this.#stream.cancel()
     const outcome = { progressed: this.#progressed, handedOver, retryAfterMs }
     this.#end(fault === undefined ? outcome : { ...outcome, fault })

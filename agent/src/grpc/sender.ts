@@ -14,7 +14,8 @@ import type { Logger } from '../ports.ts'
 import type { Spool } from '../spool/spool.ts'
 import { channelTo } from './channel.ts'
 import type { Target } from './channel.ts'
-import { PushConnection } from './push.ts'
+import { PushConnection, SYSTEM_TIMER } from './push.ts'
+import type { FrameStream, Timer } from './push.ts'
 
 /** What a sender works with. */
 export interface SenderOptions {
@@ -35,6 +36,10 @@ export interface SenderOptions {
   onPolicy(policy: SignedPolicy): void
   /** Epoch milliseconds. */
   wallMs(): number
+  /** The system's by default. */
+  readonly timer?: Timer
+  /** In [0, 1); the system's by default. */
+  readonly random?: () => number
 }
 
 /** Delivers the spool, run by run in the order of their sealing, for as long as it is not stopped. */
@@ -69,18 +74,23 @@ export function startSender(options: SenderOptions): Result<Sender> {
   })
 }
 
-type IngestClient = ReturnType<typeof makeClient<(typeof IngestService)['method']>>
+/** A connection that has been dialled. */
+export interface Dialled {
+  push(): FrameStream
+  close(): void
+}
 
-class DeliveryLoop {
+/** Delivers over connections that it dials one after another. */
+export class DeliveryLoop {
   fault: Fault | undefined
   readonly #options: SenderOptions
-  readonly #dial: () => IngestClient
+  readonly #dial: () => Dialled
   readonly #stopping = new AbortController()
   readonly #waiting = new Set<() => void>()
   #connection: PushConnection | undefined
   #attempt = 0
 
-  constructor(options: SenderOptions, dial: () => IngestClient) {
+  constructor(options: SenderOptions, dial: () => Dialled) {
     this.#options = options
     this.#dial = dial
   }
@@ -118,7 +128,7 @@ class DeliveryLoop {
 
   /** One connection from beginning to end; returns the pause before the next one, milliseconds. */
   async #deliver(): Promise<number> {
-    const { spool, runId: current, logger, refusedPauseMs, backoff } = this.#options
+    const { spool, runId: current, logger, refusedPauseMs, backoff, random = Math.random } = this.#options
     const runId = spool.oldestRun() ?? current
     const isOld = !equalBytes(runId, current)
     // Each connection is dialled anew: the name may lead to another collector by now.
@@ -137,18 +147,18 @@ class DeliveryLoop {
     if (progressed) this.#attempt = 0
     // An orderly end after work done is no failure: the collector hands over, or an old run is delivered.
     if (this.#stopping.signal.aborted || (progressed && fault === undefined)) return 0
-    if (fault === undefined) return backoffMs(this.#attempt++, Math.random(), backoff)
+    if (fault === undefined) return backoffMs(this.#attempt++, random(), backoff)
     if (handedOver) {
       // A little at random, so that a fleet does not fall upon the next collector in one instant.
       this.#attempt = 1
-      return backoffMs(0, Math.random(), backoff)
+      return backoffMs(0, random(), backoff)
     }
     if (isRetiredKey(fault.code) && this.#options.promoteKey()) return 0
     const repeated = this.fault?.code === fault.code
     this.fault = fault
     if (!repeated) logger.warn({ code: fault.code }, `delivery stopped: ${fault.message}`)
     if (needsSomebody(fault.code)) return Math.max(refusedPauseMs, retryAfterMs)
-    return Math.max(retryAfterMs, backoffMs(this.#attempt++, Math.random(), backoff))
+    return Math.max(retryAfterMs, backoffMs(this.#attempt++, random(), backoff))
   }
 
   #received(): void {
@@ -159,6 +169,15 @@ class DeliveryLoop {
 
   /** Resolves early, not at all badly, when the sender is stopped. */
   #pause(ms: number): Promise<void> {
-    return setTimeout(ms, undefined, { signal: this.#stopping.signal }).catch(() => undefined)
+    const { timer = SYSTEM_TIMER } = this.#options
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const callOff = timer(ms, resolve)
+    const { signal } = this.#stopping
+    const stop = (): void => resolve()
+    signal.addEventListener('abort', stop)
+    return promise.finally(() => {
+      callOff()
+      signal.removeEventListener('abort', stop)
+    })
   }
 }

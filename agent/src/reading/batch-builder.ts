@@ -51,13 +51,13 @@ export interface Thinned {
 
 /**
  * Gives up resolution in time, never quantity: keeps the first and the last reading of every stream
- * and epoch, the last one without the span that led to it. Of more than `readingsMax` ends the earliest go too.
+ * and epoch, the last one without the span that led to it where readings between are dropped. Of more than `readingsMax` ends the earliest go too.
  */
 export function thin(readings: readonly StreamReading[], readingsMax = Number.POSITIVE_INFINITY): Thinned {
   const first = new Map<string, StreamReading>()
   const last = new Map<string, StreamReading>()
   for (const reading of readings) {
-    const key = `${reading.streamId.toHex()} ${reading.epoch}`
+    const key = nameOf(reading)
     if (first.has(key)) last.set(key, reading)
     else first.set(key, reading)
   }
@@ -65,6 +65,12 @@ export function thin(readings: readonly StreamReading[], readingsMax = Number.PO
   const kept = readings.filter((reading) => ends.has(reading)).slice(-readingsMax)
   const stays = new Set(kept)
   const dropped = readings.filter((reading) => !stays.has(reading))
-  const lasts = new Set(last.values())
+  // A last reading that directly follows the first has lost nothing of its span.
+  const between = new Set(readings.filter((reading) => !ends.has(reading)).map(nameOf))
+  const lasts = new Set([...last.values()].filter((reading) => between.has(nameOf(reading))))
   return { kept: kept.map((reading) => (lasts.has(reading) ? { ...reading, spanMs: 0 } : reading)), dropped }
+}
+
+function nameOf({ streamId, epoch }: StreamReading): string {
+  return `${streamId.toHex()} ${epoch}`
 }

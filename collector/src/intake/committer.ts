@@ -113,20 +113,23 @@ export class Committer {
   }
 
   #wake(): void {
-    this.#loop ??= this.#run().finally(() => {
-      this.#loop = undefined
-    })
+    this.#loop ??= this.#run()
     if (!this.#flush.signal.aborted && this.#queue.dueInMs(this.#deps.clock.now()) === 0)
       this.#flush.abort(FLUSHED)
   }
 
   async #run(): Promise<void> {
-    let dueInMs = this.#queue.dueInMs(this.#deps.clock.now())
-    while (dueInMs !== undefined) {
-      this.#flush = new AbortController()
-      if (dueInMs > 0) await this.#deps.clock.sleep(dueInMs, this.#flush.signal)
-      await this.#commit()
-      dueInMs = this.#queue.dueInMs(this.#deps.clock.now())
+    try {
+      let dueInMs = this.#queue.dueInMs(this.#deps.clock.now())
+      while (dueInMs !== undefined) {
+        this.#flush = new AbortController()
+        if (dueInMs > 0) await this.#deps.clock.sleep(dueInMs, this.#flush.signal)
+        await this.#commit()
+        dueInMs = this.#queue.dueInMs(this.#deps.clock.now())
+      }
+    } finally {
+      // At once after the look at the queue: what is queued from here on must start a loop of its own.
+      this.#loop = undefined
     }
   }
 

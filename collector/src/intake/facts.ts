@@ -87,5 +87,5 @@ async function rootFacts(
   if (!around.ok) return around
   const { agentKnown, known, successor } = around.value
   if (previous.length === 0) return ok({ ...nothing, rooted: !agentKnown && !lane.started })
-  return ok({ ...nothing, rooted: known, successor })
+  return ok({ ...nothing, rooted: known, successor: successor ?? lane.firstAfter(claim.previous) })
 }

@@ -169,6 +169,24 @@ describe('sequences', () => {
     expect((await connection.receipt(2n))[0]!.quarantined).toMatchObject([{ code: 'CHAIN_BROKEN' }])
   })
 
+  it('SEQUENCE_FORK where an older state was put back: it gets the receipt of the batch that it still has', async () => {
+    const agent = await vouch.enrol()
+    const before = await vouch.connect(agent)
+    const kept = agent.seal([reading(0)])
+    const restored = agent.previous
+    before.batch(kept)
+    for (let index = 1; index < 4; index++) before.batch(agent.seal([reading(index)]))
+    await before.receipt(4n)
+    before.close()
+    const after = await vouch.connect(agent)
+    after.batch(kept)
+    const [again] = await after.receipt(1n)
+    expect(again!.sequence).toBe(1n)
+    agent.restart()
+    after.batch(agent.seal([reading(9)], { previous: restored }))
+    await expectFault(after.receipt(1n), 'SEQUENCE_FORK')
+  })
+
   it('a new run that comes before the end of the old one waits for it', async () => {
     const agent = await vouch.enrol()
     const first = await vouch.connect(agent)

@@ -14,7 +14,16 @@ import type { DeclaredStreams } from '../ingest/streams.ts'
 import { undeclaredFault } from '../ingest/undeclared.ts'
 import { validateReadings } from '../ingest/validate.ts'
 import type { ReadingLimits } from '../ingest/validate.ts'
-import type { AdmittedBatch, AgentKeyState, Archive, EpochKey, Hex, Logger, Telemetry } from '../ports.ts'
+import type {
+  AdmittedBatch,
+  AgentKeyState,
+  Archive,
+  EpochKey,
+  Hex,
+  Link,
+  Logger,
+  Telemetry,
+} from '../ports.ts'
 import type { Committer, Delivery } from './committer.ts'
 import { judgePlace } from './facts.ts'
 import { admitsLoss, chainFaultOf, isOrphan } from './faults.ts'
@@ -144,7 +153,7 @@ export class Intake {
     if (!place.ok) return place
     const { run, verdict } = place.value
     if (verdict.kind === 'duplicate') {
-      this.#acknowledgeAgain(connection, run, header.runId)
+      this.#acknowledgeAgain(connection, run, header.runId, claim)
       return ok(undefined)
     }
     if (isOrphan(verdict) && !this.#isLost(connection, claim)) {
@@ -180,10 +189,11 @@ export class Intake {
     return true
   }
 
-  #acknowledgeAgain(connection: Connection, run: Run, runId: Uint8Array): void {
+  /** Names the very batch: an agent put back to an older state does not know the last one that is durable. */
+  #acknowledgeAgain(connection: Connection, run: Run, runId: Uint8Array, upTo: Link): void {
     this.#deps.telemetry.batch('duplicate')
     if (run.durable === undefined) throw new Error('a batch is neither pending nor durable')
-    const durable = { agentId: connection.lane.agentId, runId, upTo: run.durable, quarantined: [] }
+    const durable = { agentId: connection.lane.agentId, runId, upTo, quarantined: [] }
     connection.acknowledge(this.#deps.receipts({ ...durable, receivedMs: this.#deps.now() }), 0)
   }
 

@@ -34,6 +34,8 @@ export class Lane {
   readonly readings: TokenBucket
   readonly frames = new TokenBucket(FRAMES)
   readonly #runs = new Map<Hex, Run>()
+  /** First batches of runs by the batch that they name as the one before: the archive may not have them yet. */
+  readonly #firsts = new Map<Hex, Hex>()
   #tail: Promise<unknown> = Promise.resolve()
   readonly observer: Observer
   /** How often the archive may be asked again before a batch of this agent is refused. */
@@ -69,7 +71,8 @@ export class Lane {
       run.recent.set(durable.sequence, durable.digest)
       run.head = durable
     }
-    if (durable?.digest === run.head?.digest) run.successor ??= successor
+    if (durable?.digest === run.head?.digest)
+      run.successor ??= successor ?? this.firstAfter(durable?.digest ?? '')
     this.settle(run, durable)
     if (known !== undefined) return run
     this.#runs.set(runId, run)
@@ -93,6 +96,11 @@ export class Lane {
     return undefined
   }
 
+  /** The first batch of a run that was admitted here and names this digest as the one before. */
+  firstAfter(digest: Hex): Hex | undefined {
+    return this.#firsts.get(digest)
+  }
+
   /** True where any batch of the agent is remembered. */
   get started(): boolean {
     return this.#runs.values().some(({ head }) => head !== undefined)
@@ -102,6 +110,7 @@ export class Lane {
   advance(run: Run, link: Link, previous: Hex): void {
     const before = this.holder(previous)
     if (before !== undefined && before.run !== run) before.run.successor = link.digest
+    if (link.sequence === 1n && previous !== '') this.#rememberFirst(previous, link.digest)
     run.head = link
     run.recent.set(link.sequence, link.digest)
     const [oldest] = run.recent.keys()
@@ -111,7 +120,14 @@ export class Lane {
   /** Forgets what was admitted, because it did not become durable: the archive is asked again. */
   reset(): void {
     this.#runs.clear()
+    this.#firsts.clear()
     this.generation++
+  }
+
+  #rememberFirst(previous: Hex, digest: Hex): void {
+    this.#firsts.set(previous, digest)
+    const [oldest] = this.#firsts.keys()
+    if (this.#firsts.size > RECENT_MAX && oldest !== undefined) this.#firsts.delete(oldest)
   }
 
   #forgetSettledRuns(): void {

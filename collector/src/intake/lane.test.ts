@@ -1,0 +1,19 @@
+import { describe, expect, it } from 'vitest'
+import { Lane } from './lane.ts'
+
+describe('a lane', () => {
+  it('knows what follows a batch before the archive does, also where the run of that batch is loaded later', () => {
+    const lane = new Lane(new Uint8Array(16))
+    const clone = lane.adopt('clone', undefined, undefined)
+    lane.advance(clone, { sequence: 1n, digest: 'c1' }, 'd4')
+    expect(lane.firstAfter('d4')).toBe('c1')
+    expect(lane.adopt('run', { sequence: 4n, digest: 'd4' }, undefined).successor).toBe('c1')
+  })
+
+  it('forgets it with everything else when an insert is given up', () => {
+    const lane = new Lane(new Uint8Array(16))
+    lane.advance(lane.adopt('clone', undefined, undefined), { sequence: 1n, digest: 'c1' }, 'd4')
+    lane.reset()
+    expect(lane.firstAfter('d4')).toBeUndefined()
+  })
+})

@@ -1,0 +1,69 @@
+import { registerHooks } from 'node:module'
+import { ok } from '@vouch/proto/kernel/fault.ts'
+import type { Sabotage } from './simulate.ts'
+
+/** A collector broken on purpose: by a changed line of its source, or by an archive that lies. */
+export type Mutant =
+  { readonly file: string; readonly line: string; readonly becomes: string } | { readonly sabotage: Sabotage }
+
+/** What the simulation must find, by name. */
+export const MUTANTS: Readonly<Record<string, Mutant>> = {
+  'receipt before the insert': {
+    sabotage: (archive, clock) => ({
+      ...archive,
+      commit: (group) => {
+        void clock.sleep(500).then(() => archive.commit(group))
+        return Promise.resolve(ok(undefined))
+      },
+    }),
+  },
+  'batches before readings': {
+    sabotage: (archive, _, store) => {
+      store.batchesFirst = true
+      return archive
+    },
+  },
+  'duplicate taken as next': {
+    file: 'collector/src/ingest/sequence.ts',
+    line: "if (taken === claim.digest) return { kind: 'duplicate' }",
+    becomes: "return { kind: 'next' }",
+  },
+  'chain not checked': {
+    file: 'collector/src/ingest/sequence.ts',
+    line: "if (successor !== undefined && successor !== claim.digest) return { kind: 'fork', other: successor }",
+    becomes: '',
+  },
+  'gap taken': {
+    file: 'collector/src/ingest/sequence.ts',
+    line: "if (claim.sequence > expected) return { kind: 'gap', expected }",
+    becomes: '',
+  },
+  'lane kept after a failed insert': {
+    file: 'collector/src/intake/committer.ts',
+    line: 'for (const { lane } of abandoned) lane.reset()',
+    becomes: '',
+  },
+  'wake-up lost': {
+    file: 'collector/src/intake/committer.ts',
+    line: '// At once after the look at the queue: what is queued from here on must start a loop of its own.',
+    becomes: 'await Promise.resolve().then(() => undefined)',
+  },
+}
+
+/** Breaks what is loaded from now on. Throws where the line to be changed is not there. */
+export function install(name: string): Sabotage | undefined {
+  const mutant = MUTANTS[name]
+  if (mutant === undefined) throw new Error(`there is no mutant ${name}`)
+  if ('sabotage' in mutant) return mutant.sabotage
+  const { file, line, becomes } = mutant
+  registerHooks({
+    load: (url, context, nextLoad) => {
+      const loaded = nextLoad(url, context)
+      if (!url.endsWith(`/${file}`)) return loaded
+      const source = Buffer.from(loaded.source as Uint8Array).toString()
+      if (!source.includes(line)) throw new Error(`${file} has no line ${line}`)
+      return { ...loaded, source: source.replace(line, becomes) }
+    },
+  })
+  return undefined
+}

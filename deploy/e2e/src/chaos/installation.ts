@@ -12,6 +12,8 @@ import { publicKeyOf } from '@vouch/proto/seal/seal.ts'
 import type { SpoolEnd } from './audit.ts'
 import { program } from './program.ts'
 import type { Program } from './program.ts'
+import { startFrameProxy } from '../proxy/frame-proxy.ts'
+import type { FrameProxy } from '../proxy/frame-proxy.ts'
 
 /** Resource of the host that the agent meters. */
 export const RESOURCE = 'host:chaos'
@@ -20,6 +22,8 @@ export const RESOURCE = 'host:chaos'
 export interface Installation {
   readonly agent: Program
   readonly collector: Program
+  /** What stands between the two, where something does. */
+  readonly proxy: FrameProxy | undefined
   /** Directory of the collector's embedded engine. */
   readonly engineDirectory: string
   /** The agent's public key, once it has run. */
@@ -34,8 +38,11 @@ const STOP_TIMEOUT_MS = '60000'
 const AGENT = fileURLToPath(import.meta.resolve('@vouch/agent/main.ts'))
 const COLLECTOR = fileURLToPath(import.meta.resolve('@vouch/collector/main.ts'))
 
-/** Prepares directories, a database, a token and a port; nothing runs yet but PostgreSQL. */
-export async function install(): Promise<Installation> {
+/**
+ * Prepares directories, a database, a token and ports; nothing runs yet but PostgreSQL, and the proxy where it has a
+ * seed.
+ */
+export async function install(proxySeed?: number): Promise<Installation> {
   const directory = await mkdtemp(join(tmpdir(), 'vouch-chaos-'))
   const postgres = await createTestDatabase()
   const address = `127.0.0.1:${await freePort()}`
@@ -49,11 +56,12 @@ export async function install(): Promise<Installation> {
   const tokenFile = join(directory, 'token')
   await writeFile(tokenFile, await createToken(collectorEnv), { mode: 0o600 })
   const stateDirectory = join(directory, 'agent')
+  const proxy = proxySeed === undefined ? undefined : await startFrameProxy(address, proxySeed)
   const agentEnv = {
     VOUCH_TLS: 'off',
     VOUCH_LOG_LEVEL: 'warn',
     VOUCH_AGENT_STATE_DIR: stateDirectory,
-    VOUCH_AGENT_COLLECTOR: address,
+    VOUCH_AGENT_COLLECTOR: proxy?.address ?? address,
     VOUCH_AGENT_TOKEN_FILE: tokenFile,
     VOUCH_AGENT_RESOURCE: RESOURCE,
     // The machine's counters are those of /proc whatever container this runs in.
@@ -67,10 +75,12 @@ export async function install(): Promise<Installation> {
   return {
     agent: program('vouch-agent', AGENT, agentEnv),
     collector: program('vouch-collector', COLLECTOR, collectorEnv),
+    proxy,
     engineDirectory: join(directory, 'collector', 'clickhouse'),
     agentKey: async () => publicKeyOf(await readFile(join(stateDirectory, 'agent.key'))),
     spoolEnd: () => readSpool(join(stateDirectory, 'spool.sqlite')),
     dispose: async () => {
+      proxy?.close()
       await postgres.dispose()
       await rm(directory, { recursive: true, force: true })
     },

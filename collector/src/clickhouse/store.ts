@@ -1,17 +1,20 @@
 import type { ClickHouseClient } from '@clickhouse/client'
-import { ok, unwrap } from '@vouch/proto/kernel/fault.ts'
-import type { Result } from '@vouch/proto/kernel/fault.ts'
+import { unwrap } from '@vouch/proto/kernel/fault.ts'
+import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import type { Archive } from '../ports.ts'
 import { createArchive } from './archive.ts'
 import type { ClickHouseFactory } from './connect.ts'
-import { storeFault } from './fault.ts'
 import { embeddedInserter, serverInserter } from './insert.ts'
 import { migrateClickHouse } from './migrate.ts'
+import { checkSchema, checkWrites, readSchema } from './probe.ts'
 
 /** The archive with its clients. */
 export interface ClickHouseStore {
   readonly archive: Archive
-  /** Whether the store answers. */
+  /**
+   * Whether the store answers, has the schema it was opened with, and takes writes, tried where the last one failed.
+   * Faults: STORE_…, DISK_FULL.
+   */
   ping(): Promise<Result<void>>
   close(): Promise<void>
 }
@@ -35,9 +38,18 @@ export async function openStore(
       ? await embeddedInserter(inserting, database)
       : serverInserter(inserting, database)
     const [reader, prober] = [await open(), await open()]
+    const schema = unwrap(await readSchema(prober, database))
+    const writes = watchWrites(createArchive({ writer, reader, database }))
     return {
-      archive: createArchive({ writer, reader, database }),
-      ping: () => ping(prober),
+      archive: writes.archive,
+      ping: async () => {
+        const checked = await checkSchema(prober, database, schema)
+        const fault = writes.fault()
+        if (!checked.ok || fault === undefined) return checked
+        // What an insert lacks, a probe does not need: only an insert that works shows that it is there again.
+        if (fault.code === 'STORE_OLDER_VERSION') return { ok: false, fault }
+        return writes.note(await checkWrites(prober, database, embedded))
+      },
       close: async () => {
         await writer.close()
         await Promise.all(clients.map((client) => client.close()))
@@ -49,11 +61,21 @@ export async function openStore(
   }
 }
 
-async function ping(client: ClickHouseClient): Promise<Result<void>> {
-  try {
-    await client.command({ query: 'SELECT 1' })
-    return ok(undefined)
-  } catch (error) {
-    return storeFault(error)
+/** The archive, with the fault of the last write remembered. */
+function watchWrites(archive: Archive): {
+  readonly archive: Archive
+  fault(): Fault | undefined
+  note(result: Result<void>): Result<void>
+} {
+  let fault: Fault | undefined
+  const note = (result: Result<void>): Result<void> => {
+    fault = result.ok ? undefined : result.fault
+    return result
   }
+  const watched = {
+    ...archive,
+    commit: async (group) => note(await archive.commit(group)),
+    addKey: async (key) => note(await archive.addKey(key)),
+  } satisfies Archive
+  return { archive: watched, fault: () => fault, note }
 }

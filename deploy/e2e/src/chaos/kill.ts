@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { openEngine } from '@vouch/clickhouse'
+import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { AgentKill } from './audit.ts'
 import { install } from './installation.ts'
 import type { Installation } from './installation.ts'
@@ -60,7 +62,9 @@ export async function killAtRandom({
     const accidents = await stopInOrder(installation)
     const looks: readonly KernelLook[] = stopWatching()
     const levels = kernelLevels()
-    const verdict = await judge(installation, { looks, levels, kills: agentKills, fromMs, toMs: Date.now() })
+    const observed = { looks, levels, kills: agentKills, fromMs, toMs: Date.now() }
+    const engine = unwrap(await openEngine(installation.engineDirectory))
+    const verdict = await judge(engine, installation, observed).finally(() => engine.close())
     return {
       ...verdict,
       problems: [...accidents, ...verdict.problems],

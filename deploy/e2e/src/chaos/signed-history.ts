@@ -37,23 +37,34 @@ export interface Stored {
 type Client = Awaited<ReturnType<Engine['connect']>>
 const QUOTED = 'SETTINGS output_format_json_quote_64bit_integers = 1'
 
-/** Reads a collector's database. Throws where an archived batch is not what the key signed. */
-export async function readStored(client: Client, database: string, publicKey: Uint8Array): Promise<Stored> {
+/**
+ * Reads what a collector's database has of the agent with a key; of everything, where the agent is alone. Throws
+ * where an archived batch is not what the key signed.
+ */
+export async function readStored(
+  client: Client,
+  database: string,
+  publicKey: Uint8Array,
+  among: 'alone' | 'several' = 'alone',
+): Promise<Stored> {
+  const own = `WHERE agent IN (SELECT agent FROM ${database}.agent_keys_v1 WHERE public_key = unhex('${publicKey.toHex()}'))`
+  const [ofAgent, ofStreams] =
+    among === 'alone' ? ['', ''] : [own, `WHERE stream IN (SELECT stream FROM ${database}.streams_v1 ${own})`]
   const rowsOf = async (sql: string): Promise<Record<string, string>[]> =>
     (await client.query({ query: `${sql} ${QUOTED}`, format: 'JSONEachRow' })).json<Record<string, string>>()
   const bytes = (names: readonly string[]): string =>
     names.map((name) => `lower(hex(${name})) AS ${name}Hex`).join(', ')
   const batches = await rowsOf(
-    `SELECT ${bytes(['header', 'body', 'signature', 'key_id'])} FROM ${database}.batches_v1`,
+    `SELECT ${bytes(['header', 'body', 'signature', 'key_id'])} FROM ${database}.batches_v1 ${ofAgent}`,
   )
   const rows = await rowsOf(
-    `SELECT lower(hex(stream)) AS id, epoch, toString(toUnixTimestamp64Milli(time)) AS at, register, toString(span_ms) AS span FROM ${database}.readings_v1`,
+    `SELECT lower(hex(stream)) AS id, epoch, toString(toUnixTimestamp64Milli(time)) AS at, register, toString(span_ms) AS span FROM ${database}.readings_v1 ${ofStreams}`,
   )
   const streams = await rowsOf(
-    `SELECT lower(hex(stream)) AS id, resource, meter, unit FROM ${database}.streams_v1`,
+    `SELECT lower(hex(stream)) AS id, resource, meter, unit FROM ${database}.streams_v1 ${ofAgent}`,
   )
-  const quarantined = await rowsOf(`SELECT code, message FROM ${database}.quarantine`)
-  const losses = await rowsOf(`SELECT 1 AS one FROM ${database}.losses_v1`)
+  const quarantined = await rowsOf(`SELECT code, message FROM ${database}.quarantine ${ofAgent}`)
+  const losses = await rowsOf(`SELECT 1 AS one FROM ${database}.losses_v1 ${ofAgent}`)
   return {
     batches: batches.map((row) => openArchived(row, publicKey)),
     rows: rows

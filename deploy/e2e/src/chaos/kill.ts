@@ -64,7 +64,8 @@ export async function killAtRandom({
     const levels = kernelLevels()
     const observed = { looks, levels, kills: agentKills, fromMs, toMs: Date.now() }
     const engine = unwrap(await openEngine(installation.engineDirectory))
-    const verdict = await judge(engine, installation, observed).finally(() => engine.close())
+    const verdict = await judge(engine, installation, observed)
+    await engine.close()
     return {
       ...verdict,
       problems: [...accidents, ...verdict.problems],

@@ -1,11 +1,10 @@
 import { renameSync, statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import type { SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite'
-import { create, toBinary } from '@bufbuild/protobuf'
-import { LossReason, LossSchema } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
-import { SPOOL_SCHEMA, SPOOL_VERSION } from './schema.ts'
+import { addLoss, takeOutDamaged } from './rows.ts'
+import { SPOOL_SCHEMA, SPOOL_SUMS, SPOOL_VERSION } from './schema.ts'
 
 /** A row whose columns are read by type; a column of another type is a broken invariant. */
 export interface Row {
@@ -34,17 +33,16 @@ const PAGE_BYTES = 4096
  */
 export function openDatabase(path: string, bytesMax: number, nowMs: number): Result<Database> {
   const pagesMax = Math.ceil((bytesMax * 1.5) / PAGE_BYTES) + 256
-  const opened = tryOpen(path, pagesMax)
+  const opened = tryOpen(path, pagesMax, nowMs)
   if (opened.ok || opened.fault.code !== 'SPOOL_CORRUPT') return opened
   const sinceMs = setAside(path, nowMs)
-  const fresh = tryOpen(path, pagesMax)
+  const fresh = tryOpen(path, pagesMax, nowMs)
   if (!fresh.ok) return fresh
-  const loss = { fromMs: BigInt(sinceMs), toMs: BigInt(nowMs), reason: LossReason.SPOOL_CORRUPT }
-  fresh.value.run('INSERT INTO losses (loss) VALUES (?)', toBinary(LossSchema, create(LossSchema, loss)))
+  addLoss(fresh.value, sinceMs, nowMs)
   return fresh
 }
 
-function tryOpen(path: string, pagesMax: number): Result<Database> {
+function tryOpen(path: string, pagesMax: number, nowMs: number): Result<Database> {
   let db: DatabaseSync | undefined
   try {
     db = new DatabaseSync(path, { timeout: 0 })
@@ -56,9 +54,19 @@ function tryOpen(path: string, pagesMax: number): Result<Database> {
       db.close()
       return fail('DATA_DIRECTORY_NEWER', `${path} has version ${version}, this agent reads ${SPOOL_VERSION}`)
     }
-    if (db.prepare('PRAGMA quick_check(1)').get()?.['quick_check'] !== 'ok') throw new Error('damaged pages')
-    if (version === 0) db.exec(`BEGIN; ${SPOOL_SCHEMA} PRAGMA user_version = ${SPOOL_VERSION}; COMMIT`)
-    return ok(wrap(db))
+    // An index that does not fit its table hides rows; the table is what was written.
+    if (db.prepare('PRAGMA integrity_check(1)').get()?.['integrity_check'] !== 'ok') db.exec('REINDEX')
+    if (db.prepare('PRAGMA integrity_check(1)').get()?.['integrity_check'] !== 'ok')
+      throw new Error('damaged pages')
+    if (version < SPOOL_VERSION) {
+      const schema = version === 0 ? SPOOL_SCHEMA : ''
+      db.exec(`BEGIN; ${schema} ${SPOOL_SUMS} PRAGMA user_version = ${SPOOL_VERSION}; COMMIT`)
+    }
+    const wrapped = wrap(db)
+    const checked = wrapped.transaction(() => takeOutDamaged(wrapped, path, nowMs))
+    if (checked.ok) return ok(wrapped)
+    db.close()
+    return checked
   } catch (error) {
     if (db?.isOpen === true) db.close()
     return openFault(path, error)

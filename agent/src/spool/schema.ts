@@ -1,5 +1,5 @@
 /** Version of the schema below, kept in `user_version`. */
-export const SPOOL_VERSION = 1
+export const SPOOL_VERSION = 2
 
 /** The spool's tables. Registers are text because SQLite's integers are signed. */
 export const SPOOL_SCHEMA = `
@@ -11,3 +11,8 @@ CREATE TABLE batches (id INTEGER PRIMARY KEY AUTOINCREMENT, run BLOB NOT NULL, s
   sealed_ms INTEGER NOT NULL, digest BLOB NOT NULL, signed BLOB NOT NULL, UNIQUE (run, sequence)) STRICT;
 CREATE TABLE losses (loss BLOB NOT NULL) STRICT;
 `
+
+/** What version 2 added, for a new spool and for one of version 1: a checksum of each row. */
+export const SPOOL_SUMS = ['meta', 'streams', 'states', 'batches', 'losses']
+  .map((table) => `ALTER TABLE ${table} ADD COLUMN sum BLOB;`)
+  .join(' ')

@@ -9,6 +9,7 @@ import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import type { StreamDeclaration, StreamState } from '../reading/meter-book.ts'
 import { openDatabase } from './database.ts'
+import { rowSum } from './rows.ts'
 import type { Database } from './database.ts'
 
 /** A batch that waits for its receipt. */
@@ -131,12 +132,13 @@ class SqliteSpool implements Spool {
     if (full !== undefined) return fail('SPOOL_FULL', full)
     const kept = this.#db.transaction(() => {
       this.#db.run(
-        'INSERT INTO batches (run, sequence, sealed_ms, digest, signed) VALUES (?, ?, ?, ?, ?)',
+        'INSERT INTO batches (run, sequence, sealed_ms, digest, signed, sum) VALUES (?, ?, ?, ?, ?, ?)',
         sealed.runId,
         sealed.sequence,
         sealed.sealedMs,
         sealed.digest,
         signed,
+        rowSum(sealed.runId, sealed.sequence, sealed.sealedMs, sealed.digest, signed),
       )
       for (const { id, state } of sealed.states) this.#putState(id, state)
       for (const declaration of sealed.declared) this.#putDefinition(declaration)
@@ -192,7 +194,12 @@ class SqliteSpool implements Spool {
   }
 
   setMeta(key: string, value: Uint8Array): void {
-    this.#db.run('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)', key, value)
+    this.#db.run(
+      'INSERT OR REPLACE INTO meta (key, value, sum) VALUES (?, ?, ?)',
+      key,
+      value,
+      rowSum(key, value),
+    )
   }
 
   usage(): { readonly batches: number; readonly bytes: number } {
@@ -208,15 +215,13 @@ class SqliteSpool implements Spool {
   }
 
   #putState(id: Uint8Array, state: StreamState['state']): void {
+    const { life, epoch, timeMs, boottimeMs } = state
+    const [register, remainder] = [state.register.toString(), state.remainder.toString()]
+    const values = [id, life, epoch, timeMs, boottimeMs, register, remainder] as const
     this.#db.run(
-      'INSERT OR REPLACE INTO states (stream, life, epoch, time_ms, boottime_ms, register, remainder) VALUES (?, ?, ?, ?, ?, ?, ?)',
-      id,
-      state.life,
-      state.epoch,
-      state.timeMs,
-      state.boottimeMs,
-      state.register.toString(),
-      state.remainder.toString(),
+      'INSERT OR REPLACE INTO states (stream, life, epoch, time_ms, boottime_ms, register, remainder, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+      ...values,
+      rowSum(...values),
     )
   }
 
@@ -227,7 +232,12 @@ class SqliteSpool implements Spool {
     const same = this.#db.all('SELECT 1 FROM streams WHERE stream = ? AND definition = ?', id, bytes)
     if (same.length > 0) return
     this.#db.run('DELETE FROM streams WHERE stream = ?', id)
-    this.#db.run('INSERT INTO streams (stream, definition) VALUES (?, ?)', id, bytes)
+    this.#db.run(
+      'INSERT INTO streams (stream, definition, sum) VALUES (?, ?, ?)',
+      id,
+      bytes,
+      rowSum(id, bytes),
+    )
   }
 
   #fullness(bytes: number, nowMs: number): string | undefined {

@@ -6,6 +6,11 @@ const CODES: Readonly<Record<string, FaultCode>> = {
   '164': 'STORE_READ_ONLY', // READONLY
   '242': 'STORE_READ_ONLY', // TABLE_IS_READ_ONLY
   '243': 'DISK_FULL', // NOT_ENOUGH_SPACE
+  // All SQL of this version fits its own schema: what it names and does not find is of an older one.
+  '16': 'STORE_OLDER_VERSION', // NO_SUCH_COLUMN_IN_TABLE
+  '47': 'STORE_OLDER_VERSION', // UNKNOWN_IDENTIFIER
+  '60': 'STORE_OLDER_VERSION', // UNKNOWN_TABLE
+  '81': 'STORE_OLDER_VERSION', // UNKNOWN_DATABASE
 }
 const MESSAGE_CHARACTERS = 300
 

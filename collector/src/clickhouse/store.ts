@@ -1,14 +1,14 @@
 import type { ClickHouseClient } from '@clickhouse/client'
-import { ok, unwrap } from '@vouch/proto/kernel/fault.ts'
-import type { Result } from '@vouch/proto/kernel/fault.ts'
+import { unwrap } from '@vouch/proto/kernel/fault.ts'
+import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import type { Archive, Hex } from '../ports.ts'
 import type { Quarantine } from '../quarantine/ports.ts'
 import { createArchive } from './archive.ts'
 import type { ClickHouseFactory } from './connect.ts'
-import { storeFault } from './fault.ts'
 import { findForks } from './forks.ts'
 import { embeddedInserter, serverInserter } from './insert.ts'
 import { migrateClickHouse } from './migrate.ts'
+import { checkSchema, checkWrites, readSchema } from './probe.ts'
 import { countOpen, createQuarantine } from './quarantine.ts'
 import type { Topology } from './topology.ts'
 
@@ -18,7 +18,10 @@ export interface ClickHouseStore {
   readonly quarantine: Quarantine
   /** How many batches in quarantine wait for a decision. */
   countOpen(): Promise<Result<number>>
-  /** Whether the store answers. */
+  /**
+   * Whether the store answers, has the schema it was opened with, and takes writes, tried where the last one failed.
+   * Faults: STORE_…, DISK_FULL.
+   */
   ping(): Promise<Result<void>>
   /** As findForks. */
   forks(agentIds: readonly Hex[], sinceMs: number): Promise<Result<readonly Hex[]>>
@@ -44,12 +47,21 @@ export async function openStore(
       ? await embeddedInserter(inserting, database)
       : serverInserter(inserting, database, topology)
     const [reader, prober, auditor] = [await open(), await open(), await open()]
+    const schema = unwrap(await readSchema(prober, database))
+    const writes = watchWrites(createArchive({ writer, reader, database, topology }))
     return {
-      archive: createArchive({ writer, reader, database, topology }),
+      archive: writes.archive,
       quarantine: createQuarantine(reader, writer, database),
       countOpen: () => countOpen(prober, database),
-      ping: () => ping(prober),
       forks: (agentIds, sinceMs) => findForks(auditor, database, agentIds, sinceMs),
+      ping: async () => {
+        const checked = await checkSchema(prober, database, schema)
+        const fault = writes.fault()
+        if (!checked.ok || fault === undefined) return checked
+        // What an insert lacks, a probe does not need: only an insert that works shows that it is there again.
+        if (fault.code === 'STORE_OLDER_VERSION') return { ok: false, fault }
+        return writes.note(await checkWrites(prober, database, embedded))
+      },
       close: async () => {
         await writer.close()
         await Promise.all(clients.map((client) => client.close()))
@@ -61,11 +73,21 @@ export async function openStore(
   }
 }
 
-async function ping(client: ClickHouseClient): Promise<Result<void>> {
-  try {
-    await client.command({ query: 'SELECT 1' })
-    return ok(undefined)
-  } catch (error) {
-    return storeFault(error)
+/** The archive, with the fault of the last write remembered. */
+function watchWrites(archive: Archive): {
+  readonly archive: Archive
+  fault(): Fault | undefined
+  note(result: Result<void>): Result<void>
+} {
+  let fault: Fault | undefined
+  const note = (result: Result<void>): Result<void> => {
+    fault = result.ok ? undefined : result.fault
+    return result
   }
+  const watched = {
+    ...archive,
+    commit: async (group) => note(await archive.commit(group)),
+    addKey: async (key) => note(await archive.addKey(key)),
+  } satisfies Archive
+  return { archive: watched, fault: () => fault, note }
 }

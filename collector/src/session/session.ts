@@ -36,6 +36,7 @@ const NOTHING = (): void => {}
 const RETRY_LATER = new Set<string>([
   'STORE_UNAVAILABLE',
   'STORE_READ_ONLY',
+  'STORE_OLDER_VERSION',
   'DISK_FULL',
   'UNAVAILABLE',
   'QUOTA_EXCEEDED',

@@ -10,7 +10,6 @@ import {
   StreamDefinitionsSchema,
 } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
 import type { AgentFrame, PushResponse } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
-import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { peekHeader } from '@vouch/proto/seal/batch.ts'
 import { helloBytes } from '@vouch/proto/seal/handshake.ts'
 import { TAGS } from '@vouch/proto/seal/seal.ts'
@@ -36,8 +35,8 @@ export async function deliver(
   const send = (kind: AgentFrame['kind']): void =>
     void stream.write(create(PushRequestSchema, { frame: create(AgentFrameSchema, { kind }) }))
   const last = batches.reduce((highest, batch) => {
-    const { sequence } = unwrap(peekHeader(batch))
-    return sequence > highest ? sequence : highest
+    const header = peekHeader(batch)
+    return header.ok && header.value.sequence > highest ? header.value.sequence : highest
   }, 0n)
   stream.on('error', (error) => resolve(faultOfError(error).code))
   stream.on('end', () => resolve('ended'))

@@ -12,30 +12,42 @@ import { publicKeyOf } from '@vouch/proto/seal/seal.ts'
 import type { SpoolEnd } from './audit.ts'
 import { program } from './program.ts'
 import type { Program } from './program.ts'
+import { startFrameProxy } from '../proxy/frame-proxy.ts'
+import type { FrameProxy } from '../proxy/frame-proxy.ts'
 
-/** Resource of the host that the agent meters. */
-export const RESOURCE = 'host:chaos'
+/** An agent as a real process on a state directory of its own. */
+export interface AgentInstallation {
+  readonly agent: Program
+  /** Resource of the host that it meters. */
+  readonly resource: string
+  readonly stateDirectory: string
+  /** The agent's public key, once it has run. */
+  readonly publicKey: () => Promise<Uint8Array>
+  /** What the agent's spool says; the agent must have ended. */
+  readonly spoolEnd: () => SpoolEnd
+}
 
 /** An agent and a collector as real processes on stores of their own. */
-export interface Installation {
-  readonly agent: Program
+export interface Installation extends AgentInstallation {
   readonly collector: Program
+  /** What stands between the two, where something does. */
+  readonly proxy: FrameProxy | undefined
   /** Directory of the collector's embedded engine. */
   readonly engineDirectory: string
-  /** The agent's public key, once it has run. */
-  agentKey(): Promise<Uint8Array>
-  /** What the agent's spool says; the agent must have ended. */
-  spoolEnd(): SpoolEnd
   dispose(): Promise<void>
 }
 
 const CADENCE_MS = '1000'
 const STOP_TIMEOUT_MS = '60000'
 const AGENT = fileURLToPath(import.meta.resolve('@vouch/agent/main.ts'))
-const COLLECTOR = fileURLToPath(import.meta.resolve('@vouch/collector/main.ts'))
+/** Program of the collector. */
+export const COLLECTOR = fileURLToPath(import.meta.resolve('@vouch/collector/main.ts'))
 
-/** Prepares directories, a database, a token and a port; nothing runs yet but PostgreSQL. */
-export async function install(): Promise<Installation> {
+/**
+ * Prepares directories, a database, a token and ports; nothing runs yet but PostgreSQL, and the proxy where it has a
+ * seed.
+ */
+export async function install(proxySeed?: number): Promise<Installation> {
   const directory = await mkdtemp(join(tmpdir(), 'vouch-chaos-'))
   const postgres = await createTestDatabase()
   const address = `127.0.0.1:${await freePort()}`
@@ -46,16 +58,39 @@ export async function install(): Promise<Installation> {
     VOUCH_DATABASE_URL: postgres.url,
     VOUCH_COLLECTOR_LISTEN: address,
   }
-  const tokenFile = join(directory, 'token')
-  await writeFile(tokenFile, await createToken(collectorEnv), { mode: 0o600 })
-  const stateDirectory = join(directory, 'agent')
-  const agentEnv = {
+  const proxy = proxySeed === undefined ? undefined : await startFrameProxy(address, proxySeed)
+  const token = await createToken(collectorEnv)
+  return {
+    ...(await installAgent(directory, 'chaos', proxy?.address ?? address, token)),
+    collector: program('vouch-collector', COLLECTOR, collectorEnv),
+    proxy,
+    engineDirectory: join(directory, 'collector', 'clickhouse'),
+    dispose: async () => {
+      proxy?.close()
+      await postgres.dispose()
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Prepares an agent that meters `host:NAME` at a cadence of a second. */
+export async function installAgent(
+  directory: string,
+  name: string,
+  address: string,
+  token: string,
+): Promise<AgentInstallation> {
+  const resource = `host:${name}`
+  const stateDirectory = join(directory, `agent-${name}`)
+  const tokenFile = join(directory, `token-${name}`)
+  await writeFile(tokenFile, token, { mode: 0o600 })
+  const env = {
     VOUCH_TLS: 'off',
     VOUCH_LOG_LEVEL: 'warn',
     VOUCH_AGENT_STATE_DIR: stateDirectory,
     VOUCH_AGENT_COLLECTOR: address,
     VOUCH_AGENT_TOKEN_FILE: tokenFile,
-    VOUCH_AGENT_RESOURCE: RESOURCE,
+    VOUCH_AGENT_RESOURCE: resource,
     // The machine's counters are those of /proc whatever container this runs in.
     VOUCH_AGENT_SCOPE: 'machine',
     VOUCH_AGENT_CADENCE_MS: CADENCE_MS,
@@ -65,19 +100,16 @@ export async function install(): Promise<Installation> {
     VOUCH_AGENT_STOP_TIMEOUT_MS: STOP_TIMEOUT_MS,
   }
   return {
-    agent: program('vouch-agent', AGENT, agentEnv),
-    collector: program('vouch-collector', COLLECTOR, collectorEnv),
-    engineDirectory: join(directory, 'collector', 'clickhouse'),
-    agentKey: async () => publicKeyOf(await readFile(join(stateDirectory, 'agent.key'))),
+    agent: program('vouch-agent', AGENT, env),
+    resource,
+    stateDirectory,
+    publicKey: async () => publicKeyOf(await readFile(join(stateDirectory, 'agent.key'))),
     spoolEnd: () => readSpool(join(stateDirectory, 'spool.sqlite')),
-    dispose: async () => {
-      await postgres.dispose()
-      await rm(directory, { recursive: true, force: true })
-    },
   }
 }
 
-async function createToken(env: Readonly<Record<string, string>>): Promise<string> {
+/** An enrolment token, printed by the collector's own command. */
+export async function createToken(env: Readonly<Record<string, string>>): Promise<string> {
   const args = ['--disable-warning=ExperimentalWarning', COLLECTOR, 'token', 'create']
   const { stdout } = await promisify(execFile)(process.execPath, args, {
     env: { PATH: process.env['PATH'], ...env },
@@ -99,7 +131,8 @@ function readSpool(file: string): SpoolEnd {
   }
 }
 
-async function freePort(): Promise<number> {
+/** A free port of loopback. */
+export async function freePort(): Promise<number> {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo

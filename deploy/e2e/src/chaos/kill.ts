@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { openEngine } from '@vouch/clickhouse'
+import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { AgentKill } from './audit.ts'
 import { install } from './installation.ts'
 import type { Installation } from './installation.ts'
@@ -6,6 +8,7 @@ import { kernelLevels, watchKernel } from './kernel.ts'
 import type { KernelLook } from './kernel.ts'
 import type { Program } from './program.ts'
 import { seededRandom } from './random.ts'
+import type { Tally } from '../proxy/disorder.ts'
 import { judge } from './verdict.ts'
 import type { Verdict } from './verdict.ts'
 
@@ -15,6 +18,8 @@ export interface KillOptions {
   readonly killForMs: number
   /** What the moments of the kills follow from. */
   readonly seed: number
+  /** Whether batches and receipts pass through a proxy that duplicates, reorders, delays, replays and drops. */
+  readonly proxy: boolean
   /** Hears of each kill. */
   readonly onKill?: (text: string) => void
 }
@@ -23,6 +28,8 @@ export interface KillOptions {
 export interface KillReport extends Verdict {
   readonly agentKills: number
   readonly collectorKills: number
+  /** What the proxy did, where there was one. */
+  readonly proxy: { readonly batches: Tally; readonly receipts: Tally } | undefined
 }
 
 /** Longest time a program lives, milliseconds: sometimes too short to start, sometimes enough to work. */
@@ -33,8 +40,13 @@ const LOOK_EVERY_MS = 200
 const SETTLE_MS = 3000
 
 /** Kills agent and collector at random moments while the agent meters, then compares what is billed with what was. */
-export async function killAtRandom({ killForMs, seed, onKill = () => {} }: KillOptions): Promise<KillReport> {
-  const installation = await install()
+export async function killAtRandom({
+  killForMs,
+  seed,
+  proxy,
+  onKill = () => {},
+}: KillOptions): Promise<KillReport> {
+  const installation = await install(proxy ? seed : undefined)
   try {
     const stopWatching = watchKernel(LOOK_EVERY_MS)
     const fromMs = Date.now()
@@ -50,12 +62,16 @@ export async function killAtRandom({ killForMs, seed, onKill = () => {} }: KillO
     const accidents = await stopInOrder(installation)
     const looks: readonly KernelLook[] = stopWatching()
     const levels = kernelLevels()
-    const verdict = await judge(installation, { looks, levels, kills: agentKills, fromMs, toMs: Date.now() })
+    const observed = { looks, levels, kills: agentKills, fromMs, toMs: Date.now() }
+    const engine = unwrap(await openEngine(installation.engineDirectory))
+    const verdict = await judge(engine, installation, observed)
+    await engine.close()
     return {
       ...verdict,
       problems: [...accidents, ...verdict.problems],
       agentKills: agentKills.length,
       collectorKills: collectorKills.length,
+      proxy: installation.proxy,
     }
   } finally {
     await Promise.all([installation.agent.kill(), installation.collector.kill()])

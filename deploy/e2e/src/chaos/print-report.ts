@@ -1,3 +1,4 @@
+import type { Tally } from '../proxy/disorder.ts'
 import type { KillReport } from './kill.ts'
 
 const HEADINGS = ['STREAM', 'BILLED', 'UNIT', 'KERNEL SAYS', 'EPOCHS', 'GAPS', 'COVERED', 'SPREAD', 'MISSING']
@@ -23,9 +24,16 @@ export function printReport(report: KillReport): string {
   )
   const { agentKills, collectorKills, batches, readings, periodMs, problems } = report
   const summary = `agent killed ${agentKills} times, collector ${collectorKills} times; ${batches} batches, ${readings} readings, period ${periodMs} ms`
+  const through = report.proxy === undefined ? '' : `\n${tallies(report.proxy)}`
   const verdict =
     problems.length === 0
       ? 'sound: usage is last − first in every epoch, every uncovered millisecond is listed, nothing sealed is missing'
       : `${problems.length} problems:\n${problems.map((problem) => `  ${problem}`).join('\n')}`
-  return `${lines.join('\n')}\n\n${summary}\n${verdict}\n`
+  return `${lines.join('\n')}\n\n${summary}${through}\n${verdict}\n`
+}
+
+function tallies({ batches, receipts }: NonNullable<KillReport['proxy']>): string {
+  const line = (name: string, { frames, duplicate, reorder, replay, delay, drop }: Tally): string =>
+    `${name} through the proxy: ${frames}, of these ${duplicate} twice, ${reorder} overtaken, ${delay} late, ${replay} followed by an old one, ${drop} lost with their connection`
+  return `${line('batches', batches)}\n${line('receipts', receipts)}`
 }

@@ -37,23 +37,34 @@ export interface Stored {
 type Client = Awaited<ReturnType<Engine['connect']>>
 const QUOTED = 'SETTINGS output_format_json_quote_64bit_integers = 1'
 
-/** Reads a collector's database. Throws where an archived batch is not what the key signed. */
-export async function readStored(client: Client, database: string, publicKey: Uint8Array): Promise<Stored> {
+/**
+ * Reads what a collector's database has of the agent with a key; of everything, where the agent is alone. Throws
+ * where an archived batch is not what the key signed, or not where.
+ */
+export async function readStored(
+  client: Client,
+  database: string,
+  publicKey: Uint8Array,
+  among: 'alone' | 'several' = 'alone',
+): Promise<Stored> {
+  const own = `WHERE agent IN (SELECT agent FROM ${database}.agent_keys_v1 WHERE public_key = unhex('${publicKey.toHex()}'))`
+  const [ofAgent, ofStreams] =
+    among === 'alone' ? ['', ''] : [own, `WHERE stream IN (SELECT stream FROM ${database}.streams_v1 ${own})`]
   const rowsOf = async (sql: string): Promise<Record<string, string>[]> =>
     (await client.query({ query: `${sql} ${QUOTED}`, format: 'JSONEachRow' })).json<Record<string, string>>()
   const bytes = (names: readonly string[]): string =>
     names.map((name) => `lower(hex(${name})) AS ${name}Hex`).join(', ')
   const batches = await rowsOf(
-    `SELECT ${bytes(['header', 'body', 'signature', 'key_id'])} FROM ${database}.batches_v1`,
+    `SELECT ${bytes(['header', 'body', 'signature', 'key_id', 'run', 'digest', 'previous'])}, toString(sequence) AS place FROM ${database}.batches_v1 ${ofAgent}`,
   )
   const rows = await rowsOf(
-    `SELECT lower(hex(stream)) AS id, epoch, toString(toUnixTimestamp64Milli(time)) AS at, register, toString(span_ms) AS span FROM ${database}.readings_v1`,
+    `SELECT lower(hex(stream)) AS id, epoch, toString(toUnixTimestamp64Milli(time)) AS at, register, toString(span_ms) AS span FROM ${database}.readings_v1 ${ofStreams}`,
   )
   const streams = await rowsOf(
-    `SELECT lower(hex(stream)) AS id, resource, meter, unit FROM ${database}.streams_v1`,
+    `SELECT lower(hex(stream)) AS id, resource, meter, unit FROM ${database}.streams_v1 ${ofAgent}`,
   )
-  const quarantined = await rowsOf(`SELECT code, message FROM ${database}.quarantine`)
-  const losses = await rowsOf(`SELECT 1 AS one FROM ${database}.losses_v1`)
+  const quarantined = await rowsOf(`SELECT code, message FROM ${database}.quarantine ${ofAgent}`)
+  const losses = await rowsOf(`SELECT 1 AS one FROM ${database}.losses_v1 ${ofAgent}`)
   return {
     batches: batches.map((row) => openArchived(row, publicKey)),
     rows: rows
@@ -84,6 +95,11 @@ function openArchived(row: Record<string, string>, publicKey: Uint8Array): Archi
     keyId: bytes('key_id'),
   })
   const { header, digest, body } = unwrap(openBatch(signed, publicKey))
+  // The first batch of an agent has none before it; the column then holds zeros.
+  const previous = header.previousDigest.toHex().padEnd(64, '0')
+  const place = [header.runId.toHex(), `${header.sequence}`, digest.toHex(), previous].join(' ')
+  const stored = [row['runHex'], row['place'], row['digestHex'], row['previousHex']].join(' ')
+  if (place !== stored) throw new Error(`a batch stands at ${stored}, and was signed for ${place}`)
   return {
     runId: header.runId.toHex(),
     sequence: header.sequence,

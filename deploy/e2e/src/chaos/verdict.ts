@@ -1,11 +1,9 @@
-import { openEngine } from '@vouch/clickhouse'
+import type { Engine } from '@vouch/clickhouse'
 import type { GetUsageResponse } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
-import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { askUsage, wholeHours } from './ask-usage.ts'
 import { auditArchive, auditKills, auditLevel, auditUsage, bracketCounter } from './audit.ts'
 import type { AgentKill, Bracket } from './audit.ts'
-import { RESOURCE } from './installation.ts'
-import type { Installation } from './installation.ts'
+import type { AgentInstallation } from './installation.ts'
 import type { KernelLevels, KernelLook } from './kernel.ts'
 import { readStored } from './signed-history.ts'
 import type { Stored } from './signed-history.ts'
@@ -49,28 +47,25 @@ export interface Verdict {
 const DATABASE = 'vouch'
 const LEVELS = new Set(['host.cpu.allocated ', 'host.memory.allocated '])
 
-/** Opens what the collector left and compares usage, coverage, archive, spool and kernel. */
-export async function judge(installation: Installation, observed: Observed): Promise<Verdict> {
-  const engine = unwrap(await openEngine(installation.engineDirectory))
-  try {
-    const stored = await readStored(await engine.connect(), DATABASE, await installation.agentKey())
-    const { fromMs, toMs } = observed
-    const period = { fromMs, toMs }
-    const [exact, hours] = await askUsage(engine, DATABASE, RESOURCE, [period, wholeHours(period)])
-    if (exact === undefined || hours === undefined) throw new Error('two periods have two answers')
-    const judged = stored.streams.map((stream) => judgeStream(stream, stored, { exact, hours }, observed))
-    return {
-      problems: [
-        ...auditArchive(stored, installation.spoolEnd()),
-        ...judged.flatMap(({ problems }) => problems),
-      ],
-      streams: judged.map(({ figures }) => figures).toSorted((a, b) => (a.key < b.key ? -1 : 1)),
-      batches: stored.batches.length,
-      readings: stored.rows.length,
-      periodMs: toMs - fromMs,
-    }
-  } finally {
-    await engine.close()
+/** Compares usage, coverage, archive, spool and kernel for one agent, that of the archive or one of several. */
+export async function judge(
+  engine: Engine,
+  { resource, publicKey, spoolEnd }: AgentInstallation,
+  observed: Observed,
+  among: 'alone' | 'several' = 'alone',
+): Promise<Verdict> {
+  const stored = await readStored(await engine.connect(), DATABASE, await publicKey(), among)
+  const { fromMs, toMs } = observed
+  const period = { fromMs, toMs }
+  const [exact, hours] = await askUsage(engine, DATABASE, resource, [period, wholeHours(period)])
+  if (exact === undefined || hours === undefined) throw new Error('two periods have two answers')
+  const judged = stored.streams.map((stream) => judgeStream(stream, stored, { exact, hours }, observed))
+  return {
+    problems: [...auditArchive(stored, spoolEnd()), ...judged.flatMap(({ problems }) => problems)],
+    streams: judged.map(({ figures }) => figures).toSorted((a, b) => (a.key < b.key ? -1 : 1)),
+    batches: stored.batches.length,
+    readings: stored.rows.length,
+    periodMs: toMs - fromMs,
   }
 }
 
@@ -85,7 +80,8 @@ function judgeStream(
   { exact, hours }: Answers,
   { looks, levels, kills, fromMs, toMs }: Observed,
 ): { readonly problems: string[]; readonly figures: StreamFigures } {
-  const key = `${meter} ${resource.slice(RESOURCE.length + 1)}`
+  const [, ...below] = resource.split('/')
+  const key = `${meter} ${below.join('/')}`
   const readings = batches.flatMap((batch) => batch.readings.filter(({ stream }) => stream === id))
   const truth: Truth = truthOf(readings, fromMs, toMs)
   const usage = usageOfStream(exact, id)

@@ -15,6 +15,14 @@ export const STORE_FAULTS = {
     meaning: 'The schema of the database was written by a newer version.',
     remedy: 'Start the newer version, or restore the backup made before the upgrade.',
   },
+  STORE_OLDER_VERSION: {
+    http: 503,
+    grpc: GRPC.FAILED_PRECONDITION,
+    meaning:
+      'The schema of the database lacks what this version needs, as after a restore from before an upgrade.',
+    remedy:
+      'Restore a newer backup, or start the service again: it brings the schema up to date as it starts.',
+  },
   STORE_READ_ONLY: {
     http: 503,
     grpc: GRPC.UNAVAILABLE,

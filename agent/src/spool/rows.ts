@@ -1,0 +1,83 @@
+import { writeFileSync } from 'node:fs'
+import { create, toBinary } from '@bufbuild/protobuf'
+import { LossReason, LossSchema } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
+import { equalBytes } from '@vouch/proto/kernel/bytes.ts'
+import { sha256 } from '@vouch/proto/seal/seal.ts'
+import type { Database } from './database.ts'
+
+/**
+ * The checksum of a row's values, in the order of its columns. SQLite keeps none: a bit that flips in a value reads as
+ * another value.
+ */
+export function rowSum(...values: readonly (Uint8Array | string | number | bigint)[]): Uint8Array {
+  const parts = values.map((value) => (value instanceof Uint8Array ? value.toHex() : String(value)))
+  return sha256(Buffer.from(parts.map((part) => `${part.length}:${part}`).join()))
+}
+
+/**
+ * Takes out what is not what was written: a batch is kept beside the spool and declared lost; registers open a new
+ * epoch; definitions are made again. Rows of a version without checksums are taken as they are.
+ */
+export function takeOutDamaged(db: Database, path: string, nowMs: number): void {
+  takeOutBatches(db, path, nowMs)
+  const isWhole = (sum: Uint8Array, own: Uint8Array): boolean => sum.length === 0 || equalBytes(sum, own)
+  for (const row of db.all("SELECT rowid AS id, loss, coalesce(sum, x'') AS sum FROM losses")) {
+    if (isWhole(row.bytes('sum'), rowSum(row.bytes('loss')))) continue
+    db.run('DELETE FROM losses WHERE rowid = ?', row.integer('id'))
+    addLoss(db, 0, nowMs)
+  }
+  for (const row of db.all(`SELECT rowid AS id, stream, life, CAST(epoch AS TEXT) AS epoch, CAST(time_ms AS TEXT) AS time,
+    CAST(boottime_ms AS TEXT) AS boottime, register, remainder, coalesce(sum, x'') AS sum FROM states`)) {
+    const texts = ['life', 'epoch', 'time', 'boottime', 'register', 'remainder'].map((name) => row.text(name))
+    if (!isWhole(row.bytes('sum'), rowSum(row.bytes('stream'), ...texts)))
+      db.run('DELETE FROM states WHERE rowid = ?', row.integer('id'))
+  }
+  for (const row of db.all("SELECT id, stream, definition, coalesce(sum, x'') AS sum FROM streams")) {
+    if (!isWhole(row.bytes('sum'), rowSum(row.bytes('stream'), row.bytes('definition'))))
+      db.run('DELETE FROM streams WHERE id = ?', row.integer('id'))
+  }
+  for (const row of db.all("SELECT rowid AS id, key, value, coalesce(sum, x'') AS sum FROM meta")) {
+    if (isWhole(row.bytes('sum'), rowSum(row.text('key'), row.bytes('value')))) continue
+    db.run('DELETE FROM meta WHERE rowid = ?', row.integer('id'))
+    // Whatever it was, the next batch may not know what it follows: an admission excuses that.
+    addLoss(db, nowMs - 1, nowMs)
+  }
+}
+
+/** A damaged row's own time cannot be believed: the loss reaches from the batch before it to the one after. */
+function takeOutBatches(db: Database, path: string, nowMs: number): void {
+  let sinceMs: number | undefined
+  let open: number | undefined
+  for (const id of db.all('SELECT id FROM batches ORDER BY id').map((row) => row.integer('id'))) {
+    const [row] = db.all(
+      `SELECT run, CAST(sequence AS TEXT) AS sequence, CAST(sealed_ms AS TEXT) AS sealed, digest, signed,
+        coalesce(sum, x'') AS sum FROM batches WHERE id = ?`,
+      id,
+    )
+    if (row === undefined) continue
+    const [run, digest, signed, sum] = ['run', 'digest', 'signed', 'sum'].map((name) => row.bytes(name)) as [
+      Uint8Array,
+      Uint8Array,
+      Uint8Array,
+      Uint8Array,
+    ]
+    const sealed = row.text('sealed')
+    if (sum.length === 0 || equalBytes(sum, rowSum(run, row.text('sequence'), sealed, digest, signed))) {
+      sinceMs = Number.parseInt(sealed, 10)
+      if (open !== undefined) addLoss(db, open, sinceMs)
+      open = undefined
+      continue
+    }
+    writeFileSync(`${path}.unreadable-${nowMs}-${id}`, signed, { mode: 0o600 })
+    db.run('DELETE FROM batches WHERE id = ?', id)
+    open ??= sinceMs ?? 0
+  }
+  if (open !== undefined) addLoss(db, open, nowMs)
+}
+
+/** Puts an admission on record, to be sent with the next batch; times are epoch milliseconds. */
+export function addLoss(db: Database, fromMs: number, toMs: number): void {
+  const loss = { fromMs: BigInt(fromMs), toMs: BigInt(toMs), reason: LossReason.SPOOL_CORRUPT }
+  const bytes = toBinary(LossSchema, create(LossSchema, loss))
+  db.run('INSERT INTO losses (loss, sum) VALUES (?, ?)', bytes, rowSum(bytes))
+}

@@ -31,6 +31,7 @@ describe('the command line', () => {
     ['run', { name: 'run' }],
     ['--help', { name: 'help' }],
     ['--version', { name: 'version' }],
+    ['retention show', { name: 'retention show' }],
     ['token create', { name: 'token create', ttlMs: 3_600_000, label: '' }],
     [
       'agents revoke 00112233445566778899aabbccddeeff --reason sold',

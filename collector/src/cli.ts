@@ -21,6 +21,8 @@ export type OperatorCommand =
   | { readonly name: 'migrate' }
   | { readonly name: 'agents list' }
   | { readonly name: 'quarantine list' }
+  | { readonly name: 'retention apply' }
+  | { readonly name: 'retention show' }
   | { readonly name: 'token create'; readonly ttlMs: number; readonly label: string }
   | { readonly name: 'agents revoke'; readonly agentId: Uint8Array; readonly reason: string }
   | { readonly name: 'quarantine show'; readonly id: string }
@@ -42,10 +44,13 @@ export function helpText(): string {
   vouch-collector quarantine list
   vouch-collector quarantine show ID
                                  batches whose readings were not taken
+  vouch-collector retention apply
+                                 bring the tables to the retention in the settings
+  vouch-collector retention show what is kept for how long, and what is stored
   vouch-collector check-config   check the settings and stop
   vouch-collector --help | --version
 
-With the embedded engine, \`quarantine\` and \`migrate\` need the collector to be stopped: one
+With the embedded engine, \`quarantine\`, \`retention\` and \`migrate\` need the collector to be stopped: one
 process at a time has the data directory. Settings, from the environment or the YAML file that
 VOUCH_CONFIG_FILE names (camelCase keys):
 ${describeCollectorConfig()}`
@@ -73,6 +78,8 @@ export function parseCommand(args: readonly string[]): Result<Command> {
     case 'check-config':
     case 'agents list':
     case 'quarantine list':
+    case 'retention apply':
+    case 'retention show':
       return ok({ name })
     case 'token create':
       return tokenCommand(values['ttl-ms'], values.label ?? '')

@@ -5,12 +5,15 @@ import type { OperatorCommand } from './cli.ts'
 import { clickhouseFactory } from './clickhouse/connect.ts'
 import { prepareDataDirectory } from './clickhouse/data-directory.ts'
 import { migrateClickHouse } from './clickhouse/migrate.ts'
+import { applyRetention, retentionStates, storedRows } from './clickhouse/retention.ts'
 import { listQuarantine, showQuarantine } from './clickhouse/quarantine.ts'
 import type { CollectorConfig } from './config.ts'
 import type { AgentSummary, Logger } from './ports.ts'
 import { createFleet } from './postgres/fleet.ts'
 import { migratePostgres } from './postgres/migrate.ts'
 import { openPool } from './postgres/pool.ts'
+import { retentionPolicy } from './retention/policy.ts'
+import { retentionReport } from './retention/report.ts'
 
 const LIST_MAX = 10_000
 
@@ -30,6 +33,14 @@ export async function runCommand(
         unwrap(await migrateClickHouse(client, config.clickhouseDatabase)),
       )
       return withFleet(config, logger, async () => 'both schemas are at this version\n')
+    case 'retention apply':
+      return withClickHouse(config, (client) => applyRetentionNow(client, config, logger))
+    case 'retention show':
+      return withClickHouse(config, async (client) => {
+        const policy = unwrap(retentionPolicy(config))
+        const states = await retentionStates(client, config.clickhouseDatabase, policy)
+        return retentionReport(policy, states, await storedRows(client, config.clickhouseDatabase))
+      })
     case 'token create':
       return withFleet(config, logger, async (fleet) => `${unwrap(await fleet.createToken(command))}\n`)
     case 'agents list':
@@ -46,6 +57,17 @@ export async function runCommand(
     default:
       throw new Error(`not a command: ${JSON.stringify(command satisfies never)}`)
   }
+}
+
+async function applyRetentionNow(
+  client: ClickHouseClient,
+  config: CollectorConfig,
+  logger: Logger,
+): Promise<string> {
+  unwrap(await migrateClickHouse(client, config.clickhouseDatabase))
+  const policy = unwrap(retentionPolicy(config))
+  const changed = unwrap(await applyRetention(client, config.clickhouseDatabase, policy, logger))
+  return changed.length === 0 ? 'nothing to change\n' : `changed: ${changed.join(', ')}\n`
 }
 
 function agentLine({ agentId, state, lastSeenMs, resource, label, reason }: AgentSummary): string {

@@ -12,6 +12,8 @@ import {
 } from '@vouch/proto/kernel/config.ts'
 import { type Result, fail } from '@vouch/proto/kernel/fault.ts'
 import type { JsonValue } from '@vouch/proto/kernel/json.ts'
+import { retentionPolicy } from './retention/policy.ts'
+import { RETENTION_SETTINGS } from './retention-settings.ts'
 
 const DAY_MS = 86_400_000
 
@@ -168,6 +170,7 @@ const SETTINGS = defineConfig({
     parse: integer({ min: 100, max: 600_000 }),
     fallback: 5_000,
   },
+  ...RETENTION_SETTINGS,
 })
 
 /** Prefixes of other programs' settings, which may stand in the same environment. */
@@ -181,7 +184,10 @@ export function readOperatorConfig(
   env: Readonly<Record<string, string | undefined>>,
   file: JsonValue = {},
 ): Result<CollectorConfig> {
-  return readConfig(SETTINGS, env, file, OTHERS)
+  const config = readConfig(SETTINGS, env, file, OTHERS)
+  if (!config.ok) return config
+  const retention = retentionPolicy(config.value)
+  return retention.ok ? config : retention
 }
 
 /** Settings for a collector that serves: stores and TLS too. Faults: as above. */

@@ -14,6 +14,7 @@ import type { AgentSummary, Archive, Clock, Logger } from './ports.ts'
 import { collectorSigner, createFleet } from './postgres/fleet.ts'
 import { migratePostgres } from './postgres/migrate.ts'
 import { openPool, pingPool } from './postgres/pool.ts'
+import { retentionPolicy } from './retention/policy.ts'
 import { addServices } from './service.ts'
 import type { Pipeline } from './pipeline.ts'
 
@@ -103,7 +104,9 @@ async function start(
 ): Promise<{ running: Running; addresses: { address: string; httpAddress: string | undefined } }> {
   const signer = unwrap(await collectorSigner(pool))
   const embedded = config.clickhouseUrl === undefined
-  const store = await openStore(clickhouse, { database: config.clickhouseDatabase, embedded })
+  const retention = unwrap(retentionPolicy(config))
+  const database = config.clickhouseDatabase
+  const store = await openStore(clickhouse, { database, embedded, retention, logger })
   const server = createGrpcServer(config.batchBytesMax)
   try {
     const { registry, telemetry } = createMetrics()

@@ -1,12 +1,14 @@
 import type { ClickHouseClient } from '@clickhouse/client'
 import { ok, unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
-import type { Archive } from '../ports.ts'
+import type { Archive, Logger } from '../ports.ts'
+import type { RetentionPolicy } from '../retention/policy.ts'
 import { createArchive } from './archive.ts'
 import type { ClickHouseFactory } from './connect.ts'
 import { storeFault } from './fault.ts'
 import { embeddedInserter, serverInserter } from './insert.ts'
 import { migrateClickHouse } from './migrate.ts'
+import { applyRetention } from './retention.ts'
 
 /** The archive with its clients. */
 export interface ClickHouseStore {
@@ -16,12 +18,17 @@ export interface ClickHouseStore {
   close(): Promise<void>
 }
 
-/** Opens clients for writing, reading and probing, and migrates. Throws a FaultError: STORE_…, DISK_FULL. */
+/** Opens clients for writing, reading and probing, migrates, and brings retention to the policy. Throws a FaultError: STORE_…, DISK_FULL. */
 export async function openStore(
   factory: ClickHouseFactory,
-  options: { readonly database: string; readonly embedded: boolean },
+  options: {
+    readonly database: string
+    readonly embedded: boolean
+    readonly retention: RetentionPolicy
+    readonly logger: Logger
+  },
 ): Promise<ClickHouseStore> {
-  const { database, embedded } = options
+  const { database, embedded, retention, logger } = options
   const clients: ClickHouseClient[] = []
   const open = async (): Promise<ClickHouseClient> => {
     const client = await factory()
@@ -31,6 +38,7 @@ export async function openStore(
   try {
     const inserting = await open()
     unwrap(await migrateClickHouse(inserting, database))
+    unwrap(await applyRetention(inserting, database, retention, logger))
     const writer = embedded
       ? await embeddedInserter(inserting, database)
       : serverInserter(inserting, database)

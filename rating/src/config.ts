@@ -85,7 +85,15 @@ const SETTINGS = defineConfig({
 })
 
 /** Prefixes of other programs' settings, which may stand in the same environment. */
-const OTHERS = ['VOUCH_AGENT_', 'VOUCH_BILLING_', 'VOUCH_COLLECTOR_', 'VOUCH_DATABASE_', 'VOUCH_RATING_URL']
+const OTHERS = [
+  'VOUCH_AGENT_',
+  'VOUCH_BILLING_',
+  'VOUCH_CLICKHOUSE_COLD_VOLUME',
+  'VOUCH_CLICKHOUSE_STORAGE_POLICY',
+  'VOUCH_COLLECTOR_',
+  'VOUCH_DATABASE_',
+  'VOUCH_RATING_URL',
+]
 
 /** Settings of the rating service. */
 export type RatingConfig = Config<typeof SETTINGS>

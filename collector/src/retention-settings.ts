@@ -20,7 +20,7 @@ export const RETENTION_SETTINGS = {
   },
   retentionBatchesDays: {
     env: 'VOUCH_COLLECTOR_RETENTION_BATCHES_DAYS',
-    describe: 'Days that signed batches are kept; without it as long as any reading',
+    describe: 'Days that signed batches are kept; without it as long as the longest readings',
     parse: days,
     fallback: undefined,
   },

@@ -4,10 +4,9 @@ import { type Reader, integerOf } from './reader.ts'
 import { type Query, ids } from './usage-query.ts'
 
 const PLACES_PER_QUERY = 500
-const COLUMNS = [
-  ...['agent', 'run', 'sequence', 'digest', 'previous', 'key_id', 'header', 'signature', 'first_time'],
-  ...['last_time', 'rows', 'received', 'clock_offset_ms', 'final', 'receipt', 'late_ms'],
-].join(', ')
+const COLUMNS =
+  'agent, run, sequence, digest, previous, key_id, header, signature, first_time, ' +
+  'last_time, rows, received, clock_offset_ms, final, receipt, late_ms'
 
 /** Pinned evidence in the collector's table `evidence`, copied from the archive inside the store. */
 export function createPins(reader: Reader): EvidencePins {

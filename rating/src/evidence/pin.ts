@@ -19,7 +19,7 @@ const RETAIN_UNTIL_MAX_MS = Date.UTC(2100, 0, 1)
  * Faults: FIELD_INVALID, OUT_OF_RANGE, EVIDENCE_MISSING, STORE_UNAVAILABLE.
  */
 export async function pinEvidence(
-  { document: id, retainUntilMs: until, batchDigests }: PinEvidenceRequest,
+  { document: id, retainUntilMs: untilMs, batchDigests }: PinEvidenceRequest,
   archive: Archive,
   pins: EvidencePins,
   limits: ChainLimits,
@@ -28,7 +28,7 @@ export async function pinEvidence(
     return fail('FIELD_INVALID', 'a document is 1 to 64 letters, digits, ".", "_" or "-"', {
       pointer: '/document',
     })
-  if (until <= 0n || until >= BigInt(RETAIN_UNTIL_MAX_MS))
+  if (untilMs <= 0n || untilMs >= BigInt(RETAIN_UNTIL_MAX_MS))
     return fail('OUT_OF_RANGE', 'evidence is kept until an instant before the year 2100', {
       pointer: '/retainUntilMs',
     })
@@ -42,7 +42,7 @@ export async function pinEvidence(
   }
   const inFull = new Set(full.value.map(({ digest }) => digest))
   const only = links.filter(({ digest }) => !inFull.has(digest))
-  const retainUntilMs = Number(until)
+  const retainUntilMs = Number(untilMs)
   const pinned = await pins.pin({ id, retainUntilMs }, full.value, only)
   if (!pinned.ok) return pinned
   return ok(create(PinEvidenceResponseSchema, { batches: full.value.length, links: only.length }))

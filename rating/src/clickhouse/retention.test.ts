@@ -133,7 +133,8 @@ describe('evidence of a document', () => {
   })
 
   test('goes when its document may go', async () => {
-    unwrap(await pin('inv-4', digests.slice(0, 1), createPins(reader), Date.UTC(2020, 0, 1)))
+    // Already over: the engine may drop the rows at the insert, which is refused, or at the next merge.
+    await pin('inv-4', digests.slice(0, 1), createPins(reader), Date.UTC(2020, 0, 1))
     await store.command(`OPTIMIZE TABLE ${store.database}.evidence FINAL`)
     expect(await count('evidence', "document = 'inv-4'")).toBe(0)
     expect(await answers(digests)).toEqual(before)

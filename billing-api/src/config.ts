@@ -51,6 +51,12 @@ const SETTINGS = defineConfig({
     parse: integer({ min: 1_000_000, max: 300_000_000 }),
     fallback: 128_000_000,
   },
+  documentRetentionDays: {
+    env: 'VOUCH_BILLING_DOCUMENT_RETENTION_DAYS',
+    describe: 'Days after the year of issue for which the evidence of an invoice is kept',
+    parse: integer({ min: 1, max: 18_262 }),
+    fallback: 3_653,
+  },
   sellerId: {
     env: 'VOUCH_BILLING_SELLER_ID',
     describe: 'Id of who asks for money',

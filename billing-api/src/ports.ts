@@ -32,6 +32,8 @@ export interface Rating {
   rate(tariff: Tariff, period: Period, assigned: readonly AssignedResource[]): Promise<readonly Charge[]>
   /** What the digests name. Faults: EVIDENCE_MISSING, OUT_OF_RANGE where it is larger than configured. */
   evidence(digests: readonly Uint8Array[]): Promise<Evidence>
+  /** Keeps what the digests name for a document until an instant; may be repeated. Faults: EVIDENCE_MISSING. */
+  pin(document: string, retainUntilMs: number, digests: readonly Uint8Array[]): Promise<void>
 }
 
 /** Instants and randomness, so that everything else is a function of its input. */

@@ -60,7 +60,8 @@ export function createBilling({ config, logger, chance = SYSTEM }: BillingOption
       })
       closers.unshift(() => rating.close())
       const seller = { id: config.sellerId, name: config.sellerName }
-      const services = { database, rating, issuer, seller, chance, logger }
+      const { documentRetentionDays } = config
+      const services = { database, rating, issuer, seller, documentRetentionDays, chance, logger }
       const ready = async () => void (await database.rows('SELECT 1'))
       const app = await createServer(services, ready, await serverTls(config))
       closers.unshift(() => app.close())

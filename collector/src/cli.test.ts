@@ -49,6 +49,7 @@ describe('the command line', () => {
     ['run', { name: 'run' }],
     ['--help', { name: 'help' }],
     ['--version', { name: 'version' }],
+    ['retention show', { name: 'retention show' }],
     ['token create', { name: 'token create', ttlMs: 3_600_000, label: '' }],
     ['agents list --silent', { name: 'agents list', silent: true, json: false, state: undefined }],
     [

@@ -29,6 +29,8 @@ export type OperatorCommand =
       readonly state: AgentState | undefined
     }
   | { readonly name: 'agents show'; readonly agentId: Uint8Array; readonly json: boolean }
+  | { readonly name: 'retention apply' }
+  | { readonly name: 'retention show' }
   | { readonly name: 'token create'; readonly ttlMs: number; readonly label: string }
   | { readonly name: 'agents revoke'; readonly agentId: Uint8Array; readonly reason: string }
   | LedgerCommand
@@ -61,10 +63,13 @@ export function helpText(): string {
                                  give the readings up; nothing is deleted
   vouch-collector gaps list [--agent ID] [--from T] [--to T] [--json]
                                  what is known to be missing
+  vouch-collector retention apply
+                                 bring the tables to the retention in the settings
+  vouch-collector retention show what is kept for how long, and what is stored
   vouch-collector check-config   check the settings and stop
   vouch-collector --help | --version
 
-With the embedded engine, \`quarantine\`, \`gaps\` and \`migrate\` need the collector to be stopped: one
+With the embedded engine, \`quarantine\`, \`gaps\`, \`retention\` and \`migrate\` need the collector to be stopped: one
 process at a time has the data directory. Settings, from the environment or the YAML file that
 VOUCH_CONFIG_FILE names (camelCase keys):
 ${describeCollectorConfig()}`
@@ -101,6 +106,8 @@ export function parseCommand(args: readonly string[]): Result<Command> {
     case 'run':
     case 'migrate':
     case 'check-config':
+    case 'retention apply':
+    case 'retention show':
       return ok({ name })
     case 'agents list':
       return listCommand(values.state, values.json === true, values.silent === true)

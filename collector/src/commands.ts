@@ -5,6 +5,8 @@ import type { OperatorCommand } from './cli.ts'
 import { clickhouseFactory } from './clickhouse/connect.ts'
 import { prepareDataDirectory } from './clickhouse/data-directory.ts'
 import { migrateClickHouse } from './clickhouse/migrate.ts'
+import { applyRetention, retentionStates, storedRows } from './clickhouse/retention.ts'
+import type { StorePlace } from './clickhouse/retention.ts'
 import { topologyOf } from './clickhouse/topology.ts'
 import { SYSTEM_CLOCK } from './clock.ts'
 import type { CollectorConfig } from './config.ts'
@@ -14,6 +16,8 @@ import type { Logger } from './ports.ts'
 import { createFleet } from './postgres/fleet.ts'
 import { migratePostgres } from './postgres/migrate.ts'
 import { openPool } from './postgres/pool.ts'
+import { retentionPolicy } from './retention/policy.ts'
+import { retentionReport } from './retention/report.ts'
 
 const LIST_MAX = 10_000
 
@@ -40,6 +44,14 @@ export async function runCommand(
         unwrap(await migrateClickHouse(client, config.clickhouseDatabase, topologyOf(config))),
       )
       return withFleet(config, logger, async () => 'both schemas are at this version\n')
+    case 'retention apply':
+      return withClickHouse(config, (client) => applyRetentionNow(client, config, logger))
+    case 'retention show':
+      return withClickHouse(config, async (client) => {
+        const policy = unwrap(retentionPolicy(config))
+        const states = await retentionStates(client, placeOf(config), policy)
+        return retentionReport(policy, states, await storedRows(client, placeOf(config)))
+      })
     case 'token create':
       return withFleet(config, logger, async (fleet) => `${unwrap(await fleet.createToken(command))}\n`)
     case 'agents list':
@@ -66,6 +78,21 @@ export async function runCommand(
     default:
       throw new Error(`not a command: ${JSON.stringify(command satisfies never)}`)
   }
+}
+
+function placeOf(config: CollectorConfig): StorePlace {
+  return { database: config.clickhouseDatabase, topology: topologyOf(config) }
+}
+
+async function applyRetentionNow(
+  client: ClickHouseClient,
+  config: CollectorConfig,
+  logger: Logger,
+): Promise<string> {
+  unwrap(await migrateClickHouse(client, config.clickhouseDatabase, topologyOf(config)))
+  const policy = unwrap(retentionPolicy(config))
+  const changed = unwrap(await applyRetention(client, placeOf(config), policy, logger))
+  return changed.length === 0 ? 'nothing to change\n' : `changed: ${changed.join(', ')}\n`
 }
 
 async function withFleet(

@@ -12,6 +12,8 @@ import {
 } from '@vouch/proto/kernel/config.ts'
 import { type Result, fail } from '@vouch/proto/kernel/fault.ts'
 import type { JsonValue } from '@vouch/proto/kernel/json.ts'
+import { retentionPolicy } from './retention/policy.ts'
+import { RETENTION_SETTINGS } from './retention-settings.ts'
 
 const DAY_MS = 86_400_000
 
@@ -220,6 +222,7 @@ const SETTINGS = defineConfig({
     parse: integer({ min: 1_000, max: 366 * DAY_MS }),
     fallback: 300_000,
   },
+  ...RETENTION_SETTINGS,
 })
 
 /** Prefixes of other programs' settings, which may stand in the same environment. */
@@ -234,12 +237,14 @@ export function readOperatorConfig(
   file: JsonValue = {},
 ): Result<CollectorConfig> {
   const config = readConfig(SETTINGS, env, file, OTHERS)
-  if (config.ok && config.value.clickhouseCluster !== undefined && config.value.clickhouseUrl === undefined) {
+  if (!config.ok) return config
+  if (config.value.clickhouseCluster !== undefined && config.value.clickhouseUrl === undefined) {
     return fail('CONFIG_MISSING', 'VOUCH_CLICKHOUSE_CLUSTER is of servers: set VOUCH_CLICKHOUSE_URL to one', {
       pointer: 'VOUCH_CLICKHOUSE_CLUSTER',
     })
   }
-  return config
+  const retention = retentionPolicy(config.value)
+  return retention.ok ? config : retention
 }
 
 /** Settings for a collector that serves: stores and TLS too. Faults: as above. */

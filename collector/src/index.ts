@@ -17,6 +17,7 @@ import type { AgentSummary, Archive, Clock, Logger } from './ports.ts'
 import { collectorSigner, createFleet } from './postgres/fleet.ts'
 import { migratePostgres } from './postgres/migrate.ts'
 import { openPool, pingPool } from './postgres/pool.ts'
+import { retentionPolicy } from './retention/policy.ts'
 import { addServices } from './service.ts'
 import { FleetWatch, barredFault } from './session/fleet-watch.ts'
 import type { Pipeline } from './pipeline.ts'
@@ -115,7 +116,9 @@ async function start(
   const signer = unwrap(await collectorSigner(pool))
   const embedded = config.clickhouseUrl === undefined
   const topology = topologyOf(config)
-  const store = await openStore(clickhouse, { database: config.clickhouseDatabase, embedded, topology })
+  const retention = { policy: unwrap(retentionPolicy(config)), logger }
+  const database = config.clickhouseDatabase
+  const store = await openStore(clickhouse, { database, embedded, topology, retention })
   const server = createGrpcServer(config.batchBytesMax, config.connectionAgeMaxMs)
   try {
     const { registry, telemetry, showFleet } = createMetrics()

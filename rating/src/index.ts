@@ -3,6 +3,7 @@ import type { ClickHouseClient } from '@clickhouse/client'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { bind, serverCredentials } from '@vouch/proto/wire/listen.ts'
 import { createArchive } from './clickhouse/archive.ts'
+import { createPins } from './clickhouse/pins.ts'
 import { createReader } from './clickhouse/reader.ts'
 import { createUsageStore } from './clickhouse/usage-store.ts'
 import type { RatingConfig } from './config.ts'
@@ -31,13 +32,14 @@ export interface Rating {
 const RUNS_MAX = 10_000
 const STOP_MS = 10_000
 
-/** Creates the rating service: stateless arithmetic over the collector's views. */
+/** Creates the rating service: arithmetic over the collector's views, and pins of evidence. */
 export function createRating({ config, clickhouse, logger }: RatingOptions): Rating {
   const reader = createReader(clickhouse, config.clickhouseDatabase, config.queriesMax)
   const server = new Server({ 'grpc.enable_channelz': 0 })
   addRatingService(server, {
     store: createUsageStore(reader),
     archive: createArchive(reader),
+    pins: createPins(reader),
     limits: { linksMax: config.chainLinksMax, runsMax: RUNS_MAX },
     logger,
   })

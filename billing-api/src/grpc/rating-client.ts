@@ -4,6 +4,7 @@ import {
   GetEvidenceRequestSchema,
   GetEvidenceResponseSchema,
   GetUsageRequestSchema,
+  PinEvidenceRequestSchema,
   RateRequestSchema,
   RatingService,
 } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
@@ -48,6 +49,14 @@ export function openRating(options: RatingClientOptions): Rating & { close(): vo
       return (await translated(client.rate(request, deadline()))).charges
     },
     evidence: (digests) => translated(collectEvidence(client, digests, options.evidenceBytesMax, deadline())),
+    pin: async (document, retainUntilMs, digests) => {
+      const request = create(PinEvidenceRequestSchema, {
+        document,
+        retainUntilMs: BigInt(retainUntilMs),
+        batchDigests: [...digests],
+      })
+      await translated(client.pinEvidence(request, deadline()))
+    },
     close: () => client.close(),
   }
 }

@@ -21,6 +21,8 @@ export interface Services {
   readonly rating: Rating
   readonly issuer: Signer
   readonly seller: Party
+  /** Days after the year of issue for which evidence is kept. */
+  readonly documentRetentionDays: number
   readonly chance: Chance
   readonly logger: Logger
 }

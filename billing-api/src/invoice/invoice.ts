@@ -59,3 +59,14 @@ export function invoiceNumber(series: string, ordinal: bigint): string {
   if (ordinal < 1n) throw new RangeError('invoice numbers count from 1')
   return `${series}-${ordinal.toString().padStart(NUMBER_DIGITS, '0')}`
 }
+
+const DAY_MS = 86_400_000
+
+/**
+ * Until when what an invoice rests on is kept, epoch milliseconds: so many days from the end of the
+ * calendar year (UTC) of its issue, as German law counts (§ 147 (4) AO).
+ */
+export function retainUntil(issuedMs: number, retentionDays: number): number {
+  const year = Temporal.Instant.fromEpochMilliseconds(issuedMs).toZonedDateTimeISO('UTC').year
+  return Date.UTC(year + 1, 0, 1) + retentionDays * DAY_MS
+}

@@ -4,7 +4,7 @@ import { proofText, sealProof } from '@vouch/proto/seal/proof.ts'
 import { sha256 } from '@vouch/proto/seal/seal.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
 import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
-import { SERIES, invoiceNumber } from '../invoice/invoice.ts'
+import { SERIES, invoiceNumber, retainUntil } from '../invoice/invoice.ts'
 import type { Invoice, Issue } from '../invoice/invoice.ts'
 import { postInvoice } from '../ledger/entry.ts'
 import type { Chance, Rating } from '../ports.ts'
@@ -20,6 +20,8 @@ export interface IssueContext {
   readonly rating: Rating
   readonly issuer: Signer
   readonly chance: Chance
+  /** Days after the year of issue for which evidence is kept. */
+  readonly documentRetentionDays: number
 }
 
 /** An issued invoice. */
@@ -28,16 +30,20 @@ export type IssuedInvoice = Invoice & { readonly issue: Issue }
 const ID_RANDOM_BYTES = 10
 
 /**
- * Issues a draft: its evidence is fetched and frozen in a sealed proof, it gets the next number, and its
+ * Issues a draft: its evidence is pinned, fetched and frozen in a sealed proof, it gets the next number, and its
  * total is posted, all in the caller's transaction. Faults: NOT_FOUND, INVOICE_ISSUED, EVIDENCE_MISSING,
  * LEDGER_UNBALANCED, and what rating answers.
  */
 export async function issueInvoice(context: IssueContext, id: string): Promise<IssuedInvoice> {
-  const { sql, rating, issuer, chance } = context
+  const { sql, rating, issuer, chance, documentRetentionDays } = context
   const draft = await findInvoice(sql, id, true)
   if (draft === undefined) return throwFault('NOT_FOUND', `there is no invoice ${id}`)
   if (draft.issue !== undefined) throwFault('INVOICE_ISSUED', `it is issued as ${draft.issue.number}`)
-  const evidence = await rating.evidence(digestsOf(draft.lines.map(({ charge }) => charge)))
+  const digests = digestsOf(draft.lines.map(({ charge }) => charge))
+  // First, so that nothing fetched below can expire. Under the id: there is no number yet, and if this
+  // transaction fails, the pin of a draft keeps a little too much and is repeated at the next try.
+  await rating.pin(id, retainUntil(chance.nowMs(), documentRetentionDays), digests)
+  const evidence = await rating.evidence(digests)
   const tariffs = await tariffsOf(sql, draft)
 
   // From here on everybody else who issues waits; the slow part, fetching evidence, is behind us.

@@ -2,10 +2,11 @@ import { create } from '@bufbuild/protobuf'
 import { Server, ServerCredentials } from '@grpc/grpc-js'
 import {
   GetUsageResponseSchema,
+  PinEvidenceResponseSchema,
   RateResponseSchema,
   RatingService,
 } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
-import type { RateRequest } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
+import type { PinEvidenceRequest, RateRequest } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
 import type { Item } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import { ChargeSchema } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import type { Charge, StreamUsage } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
@@ -32,6 +33,10 @@ export interface FakeRating {
   gate: Promise<void> | undefined
   /** Requests to Rate so far. */
   readonly requests: RateRequest[]
+  /** Pins so far. */
+  readonly pins: PinEvidenceRequest[]
+  /** When set, pins fail with it. */
+  pinFault: Fault | undefined
   /** Loses the signed batches, as a broken archive would. */
   forget(): void
   /** Finds them again. */
@@ -43,8 +48,13 @@ export interface FakeRating {
 export async function startFakeRating(): Promise<FakeRating> {
   const agent = new TestAgent()
   const requests: RateRequest[] = []
+  const pins: PinEvidenceRequest[] = []
   const server = new Server()
-  const fake = { fault: undefined as Fault | undefined, gate: undefined as Promise<void> | undefined }
+  const fake = {
+    fault: undefined as Fault | undefined,
+    pinFault: undefined as Fault | undefined,
+    gate: undefined as Promise<void> | undefined,
+  }
   const guarded = async <T>(answer: () => T, callback: (error: unknown, value?: T) => void) => {
     await fake.gate
     if (fake.fault === undefined) callback(null, answer())
@@ -64,6 +74,15 @@ export async function startFakeRating(): Promise<FakeRating> {
       const meters = [{ meter, unit: unitOf(meter), quantity: usage.quantity, streams: [usage] }]
       void guarded(() => create(GetUsageResponseSchema, { meters }), callback as never)
     },
+    pinEvidence: ({ request }, callback) => {
+      const { batchDigests, retainUntilMs } = request
+      const gone = agent.evidence(batchDigests) === undefined || retainUntilMs <= 0n
+      const fault = fake.pinFault ?? (gone ? fail('EVIDENCE_MISSING', 'a batch is gone').fault : undefined)
+      if (fault === undefined) pins.push(request)
+      if (fault === undefined)
+        callback(null, create(PinEvidenceResponseSchema, { batches: batchDigests.length }))
+      else callback(faultToStatus(fault))
+    },
     getEvidence: (call) => {
       const answers = agent.evidence(call.request.batchDigests)
       if (answers === undefined) {
@@ -82,6 +101,7 @@ export async function startFakeRating(): Promise<FakeRating> {
   return Object.assign(fake, {
     address: `127.0.0.1:${port}`,
     requests,
+    pins,
     forget: () => void (agent.archived = false),
     remember: () => void (agent.archived = true),
     close: () => server.forceShutdown(),

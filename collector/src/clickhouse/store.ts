@@ -1,8 +1,9 @@
 import type { ClickHouseClient } from '@clickhouse/client'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
-import type { Archive, Hex } from '../ports.ts'
+import type { Archive, Hex, Logger } from '../ports.ts'
 import type { Quarantine } from '../quarantine/ports.ts'
+import type { RetentionPolicy } from '../retention/policy.ts'
 import { createArchive } from './archive.ts'
 import type { ClickHouseFactory } from './connect.ts'
 import { findForks } from './forks.ts'
@@ -10,6 +11,7 @@ import { embeddedInserter, serverInserter } from './insert.ts'
 import { migrateClickHouse } from './migrate.ts'
 import { checkSchema, checkWrites, readSchema } from './probe.ts'
 import { countOpen, createQuarantine } from './quarantine.ts'
+import { applyRetention } from './retention.ts'
 import type { Topology } from './topology.ts'
 
 /** The archive with its clients. */
@@ -28,12 +30,18 @@ export interface ClickHouseStore {
   close(): Promise<void>
 }
 
-/** Opens clients for writing, reading and probing, and migrates. Throws a FaultError: STORE_…, DISK_FULL. */
+/** Opens clients for writing, reading and probing, migrates, and brings retention to the policy. Throws a FaultError: STORE_…, DISK_FULL. */
 export async function openStore(
   factory: ClickHouseFactory,
-  options: { readonly database: string; readonly embedded: boolean; readonly topology: Topology },
+  options: {
+    readonly database: string
+    readonly embedded: boolean
+    readonly topology: Topology
+    /** Undefined = it is left as it is. */
+    readonly retention?: { readonly policy: RetentionPolicy; readonly logger: Logger }
+  },
 ): Promise<ClickHouseStore> {
-  const { database, embedded, topology } = options
+  const { database, embedded, topology, retention } = options
   const clients: ClickHouseClient[] = []
   const open = async (): Promise<ClickHouseClient> => {
     const client = await factory()
@@ -43,6 +51,10 @@ export async function openStore(
   try {
     const inserting = await open()
     unwrap(await migrateClickHouse(inserting, database, topology))
+    if (retention !== undefined) {
+      const { policy, logger } = retention
+      unwrap(await applyRetention(inserting, { database, topology }, policy, logger))
+    }
     const writer = embedded
       ? await embeddedInserter(inserting, database)
       : serverInserter(inserting, database, topology)

@@ -9,6 +9,8 @@ export type Row = Readonly<Record<string, unknown>>
 export interface Reader {
   /** All rows of a query. Faults: STORE_UNAVAILABLE, RATE_LIMITED where too many wait. */
   rows(query: Query): Promise<Result<Row[]>>
+  /** Runs a statement that answers with nothing. Faults: as above. */
+  run(statement: Query): Promise<Result<void>>
   close(): Promise<void>
 }
 
@@ -24,30 +26,25 @@ export function createReader(
   const waiting: (() => void)[] = []
   const idle: ClickHouseClient[] = []
   let running = 0
-  const run = async (query: Query): Promise<Result<Row[]>> => {
+  const withClient = async <T>(work: (client: ClickHouseClient) => Promise<T>): Promise<Result<T>> => {
     let client = idle.pop()
     try {
       client ??= await connect()
       clients.add(client)
-      const answer = await client.query({
-        query: query.sql,
-        query_params: { ...query.params, database },
-        format: 'JSONEachRow',
-      })
-      return ok(await answer.json<Row>())
+      return ok(await work(client))
     } catch (error) {
       return storeFault(error)
     } finally {
       if (client !== undefined) idle.push(client)
     }
   }
-  const rows = async (query: Query): Promise<Result<Row[]>> => {
+  const inTurn = async <T>(work: (client: ClickHouseClient) => Promise<T>): Promise<Result<T>> => {
     if (waiting.length >= WAITING_MAX)
       return fail('RATE_LIMITED', `more than ${WAITING_MAX} queries wait; ask again later`)
     if (running >= concurrency) await new Promise<void>((resolve) => waiting.push(resolve))
     else running += 1
     try {
-      return await run(query)
+      return await withClient(work)
     } finally {
       // A waiting query takes over this one's place, so `running` stays as it is.
       const next = waiting.shift()
@@ -55,7 +52,13 @@ export function createReader(
       else next()
     }
   }
-  return { rows, close: async () => void (await Promise.all([...clients].map((client) => client.close()))) }
+  const asked = ({ sql, params }: Query) => ({ query: sql, query_params: { ...params, database } })
+  return {
+    rows: (query) =>
+      inTurn(async (client) => (await client.query({ ...asked(query), format: 'JSONEachRow' })).json<Row>()),
+    run: (statement) => inTurn(async (client) => void (await client.command(asked(statement)))),
+    close: async () => void (await Promise.all([...clients].map((client) => client.close()))),
+  }
 }
 
 /** Translates whatever the client throws; the text of the engine helps the operator, not a caller. */

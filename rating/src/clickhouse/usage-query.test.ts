@@ -17,9 +17,9 @@ test('all meters need no condition', () => {
   expect(streamsQuery(['host:a'], [], 10).sql).not.toContain('meters')
 })
 
-test('whole hours come from the lattice, the hours of both ends from the readings', () => {
+test('hours come from the lattice, those of both ends from the readings too', () => {
   const { sql } = epochsQuery([STREAM, OTHER], { from: HOUR_MS, to: 3 * HOUR_MS + 1 })
-  expect(sql).toContain("hour NOT IN (toDateTime(3600, 'UTC'), toDateTime(10800, 'UTC'))")
+  expect(sql).not.toContain('hour NOT IN')
   expect(sql).toContain(
     "time >= fromUnixTimestamp64Milli(3600000, 'UTC') AND time < fromUnixTimestamp64Milli(7200000, 'UTC')",
   )

@@ -42,7 +42,8 @@ export function streamsQuery(roots: readonly string[], meters: readonly string[]
 
 /**
  * Where each epoch begins and ends, and the times of its readings around both ends of the period;
- * 0 = none. Whole hours come from the lattice, the two hours that hold the ends from the readings.
+ * 0 = none. Hours come from the lattice, the two that hold the ends from the readings too: the lattice
+ * there still tells of an epoch whose readings have expired.
  */
 export function epochsQuery(streams: readonly string[], period: Interval): Query {
   const list = ids(streams)
@@ -50,7 +51,6 @@ export function epochsQuery(streams: readonly string[], period: Interval): Query
   const inEdge = edges
     .map((hour) => `(time >= ${instant(hour)} AND time < ${instant(hour + HOUR_MS)})`)
     .join(' OR ')
-  const hourList = edges.map((hour) => `toDateTime(${hour / 1000}, 'UTC')`).join(', ')
   const sql =
     'SELECT lower(hex(stream)) AS streamId, epoch, min(first) AS firstMs, max(last) AS lastMs, ' +
     around('opening', period.from) +
@@ -58,7 +58,7 @@ export function epochsQuery(streams: readonly string[], period: Interval): Query
     around('closing', period.to) +
     ' FROM (SELECT stream, epoch, toUnixTimestamp64Milli(first_time) AS first, ' +
     'toUnixTimestamp64Milli(last_time) AS last FROM {database:Identifier}.usage_hours_v1 ' +
-    `WHERE stream IN (${list}) AND hour NOT IN (${hourList}) AND first_time <= last_time ` +
+    `WHERE stream IN (${list}) AND first_time <= last_time ` +
     'UNION ALL SELECT stream, epoch, toUnixTimestamp64Milli(time) AS first, first AS last FROM {database:Identifier}.readings_v1 ' +
     `WHERE stream IN (${list}) AND (${inEdge})) ` +
     `GROUP BY stream, epoch HAVING firstMs < ${period.to} ORDER BY stream, epoch ${SETTINGS}`
@@ -100,5 +100,14 @@ export function digestsQuery(batches: readonly { agent: string; run: string; seq
   const sql =
     'SELECT lower(hex(run)) AS runId, sequence, lower(hex(digest)) AS digest FROM {database:Identifier}.batches_v1 ' +
     `WHERE (agent, run, sequence) IN (${tuples.join(', ')}) ORDER BY run, sequence, digest ${SETTINGS}`
+  return { sql, params: {} }
+}
+
+/** Which retention came into force when, and the store's own clock. */
+export function retentionQuery(limit: number): Query {
+  const sql =
+    'SELECT toUnixTimestamp64Milli(at) AS atMs, applied, readings_days, hours_days, ' +
+    'toUnixTimestamp64Milli(now64(3)) AS nowMs ' +
+    `FROM {database:Identifier}.retention_log_v1 ORDER BY at DESC LIMIT ${limit} ${SETTINGS}`
   return { sql, params: {} }
 }

@@ -1,11 +1,13 @@
 import { fromHex } from '@vouch/proto/kernel/bytes.ts'
 import { type Result, fail, ok, unwrap } from '@vouch/proto/kernel/fault.ts'
+import { formatInstant } from '@vouch/proto/kernel/period.ts'
 import type { UsageStore } from '../rate/ports.ts'
 import type { Reading } from '../usage/boundary.ts'
 import { type EpochRecord, measuredPart } from '../usage/epoch-usage.ts'
 import { type Interval, clip } from '../usage/interval.ts'
 import { selfAndAncestors } from '../usage/resource.ts'
 import type { Stream, StreamRecord } from '../usage/stream-usage.ts'
+import { type Expiry, readExpiry } from './expiry.ts'
 import { type Reader, type Row, bigintOf, integerOf, textOf } from './reader.ts'
 import {
   type ReadingKey,
@@ -44,9 +46,11 @@ export function createUsageStore(reader: Reader): UsageStore {
   return {
     streams: async (resources, meters) => readStreams(reader, resources, meters),
     records: async (streams, period) => {
+      const expiry = await readExpiry(reader)
+      if (!expiry.ok) return expiry
       const records: StreamRecord[] = []
       for (let i = 0; i < streams.length; i += STREAMS_PER_QUERY) {
-        const part = await readRecords(reader, streams.slice(i, i + STREAMS_PER_QUERY), period)
+        const part = await readRecords(reader, streams.slice(i, i + STREAMS_PER_QUERY), period, expiry.value)
         if (!part.ok) return part
         records.push(...part.value)
       }
@@ -84,7 +88,12 @@ async function readRecords(
   reader: Reader,
   streams: readonly Stream[],
   period: Interval,
+  expiry: Expiry,
 ): Promise<Result<StreamRecord[]>> {
+  for (const stream of streams) {
+    const whole = expiry.hoursAt(stream, period.from)
+    if (!whole.ok) return whole
+  }
   const rows = await reader.rows(
     epochsQuery(
       streams.map(({ streamId }) => streamId),
@@ -94,6 +103,8 @@ async function readRecords(
   if (!rows.ok) return rows
   const epochs = rows.value.map(epochRow)
   const measured = epochs.filter((epoch) => measuredPart(epoch, period) !== undefined)
+  const whole = checkReadings(streams, measured, period, expiry)
+  if (!whole.ok) return whole
   const holes = await readHoles(reader, measured, period)
   if (!holes.ok) return holes
   const readings = await readReadings(reader, streams, measured, period)
@@ -114,6 +125,24 @@ async function readRecords(
       ]
     }),
   )
+}
+
+/**
+ * Whether all readings of the epochs in the period are there. Of an hour that has expired only some may be
+ * gone, so a boundary from what is left could be wrong: the oldest reading in use decides.
+ */
+function checkReadings(
+  streams: readonly Stream[],
+  epochs: readonly EpochRow[],
+  period: Interval,
+  expiry: Expiry,
+): Result<void> {
+  const byId = new Map(streams.map((stream) => [stream.streamId, stream]))
+  for (const epoch of epochs) {
+    const whole = expiry.readingsAt(byId.get(epoch.streamId)!, boundaryTimes(epoch, period).opening.beforeMs)
+    if (!whole.ok) return whole
+  }
+  return ok(undefined)
 }
 
 function epochRow(row: Row): EpochRow {
@@ -224,6 +253,12 @@ async function readReadings(
       found.set(key, { low: found.get(key)?.low ?? reading, high: reading })
     }
   }
+  const gone = keys.find(({ stream, epoch, timeMs }) => !found.has(readingKey(stream, epoch, timeMs)))
+  if (gone !== undefined)
+    return fail(
+      'EVIDENCE_MISSING',
+      `the reading of stream ${gone.stream} at ${formatInstant(gone.timeMs)} has gone`,
+    )
   return ok(found)
 }
 

@@ -25,7 +25,7 @@ export async function* evidence(
   archive: Archive,
   limits: ChainLimits,
 ): AsyncGenerator<GetEvidenceResponse> {
-  const places = unwrap(await findAll(request, archive))
+  const places = unwrap(await findAll(request.batchDigests, archive))
   const streamIds = new Set<string>()
   for await (const batch of read(places, true, archive)) {
     for (const id of streamsOf(batch)) streamIds.add(id)
@@ -51,11 +51,15 @@ function item(kind: Exclude<GetEvidenceResponse['kind'], { case: undefined }>): 
   return create(GetEvidenceResponseSchema, { kind })
 }
 
-async function findAll(request: GetEvidenceRequest, archive: Archive): Promise<Result<BatchPlace[]>> {
-  const digests = [...new Set(request.batchDigests.map(toHex))].toSorted()
+/** The places of all batches asked for. Faults: OUT_OF_RANGE, FIELD_INVALID, EVIDENCE_MISSING, STORE_UNAVAILABLE. */
+export async function findAll(
+  batchDigests: readonly Uint8Array[],
+  archive: Archive,
+): Promise<Result<BatchPlace[]>> {
+  const digests = [...new Set(batchDigests.map(toHex))].toSorted()
   if (digests.length > DIGESTS_MAX)
     return fail('OUT_OF_RANGE', `more than ${DIGESTS_MAX} batches; ask in parts`)
-  if (request.batchDigests.some(({ length }) => length !== DIGEST_BYTES)) {
+  if (batchDigests.some(({ length }) => length !== DIGEST_BYTES)) {
     return fail('FIELD_INVALID', `a digest has ${DIGEST_BYTES} bytes`, { pointer: '/batchDigests' })
   }
   const places = await archive.find(digests)

@@ -3,6 +3,7 @@ import { Server, ServerCredentials, credentials } from '@grpc/grpc-js'
 import {
   GetEvidenceRequestSchema,
   GetUsageRequestSchema,
+  PinEvidenceRequestSchema,
   RateRequestSchema,
   RatingService,
 } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
@@ -28,7 +29,13 @@ let server: Server
 let client: Client<(typeof RatingService)['method']>
 beforeAll(async () => {
   server = new Server()
-  addRatingService(server, { store, archive, limits: { linksMax: 1, runsMax: 1 }, logger })
+  addRatingService(server, {
+    store,
+    archive,
+    pins: { pin: fails },
+    limits: { linksMax: 1, runsMax: 1 },
+    logger,
+  })
   const address = unwrap(await bind(server, '127.0.0.1:0', ServerCredentials.createInsecure(), 'none'))
   client = makeClient(RatingService, address, credentials.createInsecure())
 })
@@ -47,6 +54,17 @@ test.each([
     async () =>
       client.rate(
         create(RateRequestSchema, { period, tariff: TARIFF, assignments: [{ resource: 'host:a', period }] }),
+      ),
+  ],
+  [
+    'PinEvidence',
+    async () =>
+      client.pinEvidence(
+        create(PinEvidenceRequestSchema, {
+          document: 'd',
+          retainUntilMs: 1n,
+          batchDigests: [new Uint8Array(32)],
+        }),
       ),
   ],
   [

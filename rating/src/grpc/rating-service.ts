@@ -8,7 +8,8 @@ import { FaultError, type Result, fail } from '@vouch/proto/kernel/fault.ts'
 import { addService, faultToStatus } from '@vouch/proto/wire/grpc.ts'
 import type { ChainLimits } from '../evidence/chain.ts'
 import { evidence } from '../evidence/evidence.ts'
-import type { Archive, Logger, UsageStore } from '../rate/ports.ts'
+import { pinEvidence } from '../evidence/pin.ts'
+import type { Archive, EvidencePins, Logger, UsageStore } from '../rate/ports.ts'
 import { rate } from '../rate/rate.ts'
 import { usageReport } from '../rate/usage-report.ts'
 
@@ -16,6 +17,7 @@ import { usageReport } from '../rate/usage-report.ts'
 export interface RatingParts {
   readonly store: UsageStore
   readonly archive: Archive
+  readonly pins: EvidencePins
   readonly limits: ChainLimits
   readonly logger: Logger
 }
@@ -26,6 +28,13 @@ export function addRatingService(server: Server, parts: RatingParts): void {
     getUsage: (call, answer) =>
       unary('GetUsage', () => usageReport(call.request, parts.store), answer, parts.logger),
     rate: (call, answer) => unary('Rate', () => rate(call.request, parts.store), answer, parts.logger),
+    pinEvidence: (call, answer) =>
+      unary(
+        'PinEvidence',
+        () => pinEvidence(call.request, parts.archive, parts.pins, parts.limits),
+        answer,
+        parts.logger,
+      ),
     getEvidence: (call) => void streamEvidence(call, parts),
   })
 }

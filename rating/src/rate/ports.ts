@@ -45,6 +45,27 @@ export interface Archive {
   keys(keys: readonly { agentId: string; keyId: string }[]): Promise<Result<AgentKey[]>>
 }
 
+/** Keeps batches of documents beyond the retention of the archive. */
+export interface EvidencePins {
+  /**
+   * Copies batches, and links without their bodies, for a document; durable when it answers, and the
+   * same when it is repeated. Faults: EVIDENCE_MISSING where a batch has gone, STORE_UNAVAILABLE.
+   */
+  pin(
+    document: PinnedDocument,
+    full: readonly BatchPlace[],
+    links: readonly BatchPlace[],
+  ): Promise<Result<void>>
+}
+
+/** A document that rests on evidence. */
+export interface PinnedDocument {
+  /** Letters, digits, `.`, `_`, `-`. */
+  readonly id: string
+  /** Milliseconds since 1970. */
+  readonly retainUntilMs: number
+}
+
 /** What the logs need of a logger. */
 export interface Logger {
   info(fields: object, message: string): void

@@ -3,8 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createTestEngine } from '@vouch/clickhouse'
 import { createTestDatabase } from '@vouch/postgres'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
+import { proofText } from '@vouch/proto/seal/proof.ts'
 import { verifyProof } from '@vouch/rating/verify/verify.ts'
 import { FOREVER_FROM, createCatalogue, createCustomer } from './customers.ts'
+import { drawAgain, expireEverything } from './evidence.ts'
 import { meter } from './metering.ts'
 import { startServices } from './services.ts'
 import type { Services, Stores } from './services.ts'
@@ -31,10 +33,12 @@ interface Invoice {
 }
 
 let services: Services
+let stores: Stores
 const invoices = new Map<string, Invoice>()
 
 beforeAll(async () => {
-  services = await startServices(await embeddedStores())
+  stores = await embeddedStores()
+  services = await startServices(stores)
   await meter(services, ALPHA, START_MS, END_MS)
   await meter(services, BETA, START_MS, DOWN.from)
   await meter(services, BETA, DOWN.to, REBOOT.from)
@@ -150,4 +154,15 @@ describe('a month of two customers', () => {
       skipped: [{ code: 'INVOICE_ISSUED' }, { code: 'INVOICE_ISSUED' }],
     })
   })
+
+  it('proves both invoices again from the store when every reading and batch has expired', async () => {
+    expect(await expireEverything(stores)).toEqual({ readings: 0, batches: 0 })
+    for (const { id } of invoices.values()) {
+      const text = Buffer.from(await services.rest.bytes(`/v1/invoices/${id}/proof`)).toString('utf8')
+      const { proof } = unwrap(verifyProof(text, { issuer: services.issuerPublicKey }))
+      const again = proofText(await drawAgain(stores, proof))
+      expect(again).toBe(text)
+      unwrap(verifyProof(again, { issuer: services.issuerPublicKey }))
+    }
+  }, 60_000)
 })

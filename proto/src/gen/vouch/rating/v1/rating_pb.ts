@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file vouch/rating/v1/rating.proto.
  */
 export const file_vouch_rating_v1_rating: GenFile = /*@__PURE__*/
-  fileDesc("Chx2b3VjaC9yYXRpbmcvdjEvcmF0aW5nLnByb3RvEg92b3VjaC5yYXRpbmcudjEiWwoPR2V0VXNhZ2VSZXF1ZXN0EhAKCHJlc291cmNlGAEgASgJEg0KBW1ldGVyGAIgASgJEicKBnBlcmlvZBgDIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QiagoKTWV0ZXJVc2FnZRINCgVtZXRlchgBIAEoCRIMCgR1bml0GAIgASgJEhAKCHF1YW50aXR5GAMgASgJEi0KB3N0cmVhbXMYBCADKAsyHC52b3VjaC5yYXRpbmcudjEuU3RyZWFtVXNhZ2UiPwoQR2V0VXNhZ2VSZXNwb25zZRIrCgZtZXRlcnMYASADKAsyGy52b3VjaC5yYXRpbmcudjEuTWV0ZXJVc2FnZSJHCgpBc3NpZ25tZW50EhAKCHJlc291cmNlGAEgASgJEicKBnBlcmlvZBgCIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QikQEKC1JhdGVSZXF1ZXN0EicKBnBlcmlvZBgBIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSJwoGdGFyaWZmGAIgASgLMhcudm91Y2gucmF0aW5nLnYxLlRhcmlmZhIwCgthc3NpZ25tZW50cxgDIAMoCzIbLnZvdWNoLnJhdGluZy52MS5Bc3NpZ25tZW50IjgKDFJhdGVSZXNwb25zZRIoCgdjaGFyZ2VzGAEgAygLMhcudm91Y2gucmF0aW5nLnYxLkNoYXJnZSIrChJHZXRFdmlkZW5jZVJlcXVlc3QSFQoNYmF0Y2hfZGlnZXN0cxgBIAMoDCKrAQoTR2V0RXZpZGVuY2VSZXNwb25zZRItCgViYXRjaBgBIAEoCzIcLnZvdWNoLmluZ2VzdC52MS5TaWduZWRCYXRjaEgAEjMKBnN0cmVhbRgCIAEoCzIhLnZvdWNoLmluZ2VzdC52MS5TdHJlYW1EZWZpbml0aW9uSAASKAoDa2V5GAMgASgLMhkudm91Y2guaW5nZXN0LnYxLkFnZW50S2V5SABCBgoEa2luZDKBAgoNUmF0aW5nU2VydmljZRJPCghHZXRVc2FnZRIgLnZvdWNoLnJhdGluZy52MS5HZXRVc2FnZVJlcXVlc3QaIS52b3VjaC5yYXRpbmcudjEuR2V0VXNhZ2VSZXNwb25zZRJDCgRSYXRlEhwudm91Y2gucmF0aW5nLnYxLlJhdGVSZXF1ZXN0Gh0udm91Y2gucmF0aW5nLnYxLlJhdGVSZXNwb25zZRJaCgtHZXRFdmlkZW5jZRIjLnZvdWNoLnJhdGluZy52MS5HZXRFdmlkZW5jZVJlcXVlc3QaJC52b3VjaC5yYXRpbmcudjEuR2V0RXZpZGVuY2VSZXNwb25zZTABYgZwcm90bzM", [file_vouch_ingest_v1_batch, file_vouch_rating_v1_tariff, file_vouch_rating_v1_usage]);
+  fileDesc("Chx2b3VjaC9yYXRpbmcvdjEvcmF0aW5nLnByb3RvEg92b3VjaC5yYXRpbmcudjEiWwoPR2V0VXNhZ2VSZXF1ZXN0EhAKCHJlc291cmNlGAEgASgJEg0KBW1ldGVyGAIgASgJEicKBnBlcmlvZBgDIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QiagoKTWV0ZXJVc2FnZRINCgVtZXRlchgBIAEoCRIMCgR1bml0GAIgASgJEhAKCHF1YW50aXR5GAMgASgJEi0KB3N0cmVhbXMYBCADKAsyHC52b3VjaC5yYXRpbmcudjEuU3RyZWFtVXNhZ2UiPwoQR2V0VXNhZ2VSZXNwb25zZRIrCgZtZXRlcnMYASADKAsyGy52b3VjaC5yYXRpbmcudjEuTWV0ZXJVc2FnZSJHCgpBc3NpZ25tZW50EhAKCHJlc291cmNlGAEgASgJEicKBnBlcmlvZBgCIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QikQEKC1JhdGVSZXF1ZXN0EicKBnBlcmlvZBgBIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSJwoGdGFyaWZmGAIgASgLMhcudm91Y2gucmF0aW5nLnYxLlRhcmlmZhIwCgthc3NpZ25tZW50cxgDIAMoCzIbLnZvdWNoLnJhdGluZy52MS5Bc3NpZ25tZW50IjgKDFJhdGVSZXNwb25zZRIoCgdjaGFyZ2VzGAEgAygLMhcudm91Y2gucmF0aW5nLnYxLkNoYXJnZSIrChJHZXRFdmlkZW5jZVJlcXVlc3QSFQoNYmF0Y2hfZGlnZXN0cxgBIAMoDCKrAQoTR2V0RXZpZGVuY2VSZXNwb25zZRItCgViYXRjaBgBIAEoCzIcLnZvdWNoLmluZ2VzdC52MS5TaWduZWRCYXRjaEgAEjMKBnN0cmVhbRgCIAEoCzIhLnZvdWNoLmluZ2VzdC52MS5TdHJlYW1EZWZpbml0aW9uSAASKAoDa2V5GAMgASgLMhkudm91Y2guaW5nZXN0LnYxLkFnZW50S2V5SABCBgoEa2luZCJWChJQaW5FdmlkZW5jZVJlcXVlc3QSEAoIZG9jdW1lbnQYASABKAkSFwoPcmV0YWluX3VudGlsX21zGAIgASgDEhUKDWJhdGNoX2RpZ2VzdHMYAyADKAwiNQoTUGluRXZpZGVuY2VSZXNwb25zZRIPCgdiYXRjaGVzGAEgASgNEg0KBWxpbmtzGAIgASgNMtsCCg1SYXRpbmdTZXJ2aWNlEk8KCEdldFVzYWdlEiAudm91Y2gucmF0aW5nLnYxLkdldFVzYWdlUmVxdWVzdBohLnZvdWNoLnJhdGluZy52MS5HZXRVc2FnZVJlc3BvbnNlEkMKBFJhdGUSHC52b3VjaC5yYXRpbmcudjEuUmF0ZVJlcXVlc3QaHS52b3VjaC5yYXRpbmcudjEuUmF0ZVJlc3BvbnNlEloKC0dldEV2aWRlbmNlEiMudm91Y2gucmF0aW5nLnYxLkdldEV2aWRlbmNlUmVxdWVzdBokLnZvdWNoLnJhdGluZy52MS5HZXRFdmlkZW5jZVJlc3BvbnNlMAESWAoLUGluRXZpZGVuY2USIy52b3VjaC5yYXRpbmcudjEuUGluRXZpZGVuY2VSZXF1ZXN0GiQudm91Y2gucmF0aW5nLnYxLlBpbkV2aWRlbmNlUmVzcG9uc2ViBnByb3RvMw", [file_vouch_ingest_v1_batch, file_vouch_rating_v1_tariff, file_vouch_rating_v1_usage]);
 
 /**
  * What to look at.
@@ -268,6 +268,69 @@ export const GetEvidenceResponseSchema: GenMessage<GetEvidenceResponse> = /*@__P
   messageDesc(file_vouch_rating_v1_rating, 7);
 
 /**
+ * What to keep, and for how long.
+ *
+ * @generated from message vouch.rating.v1.PinEvidenceRequest
+ */
+export type PinEvidenceRequest = Message<"vouch.rating.v1.PinEvidenceRequest"> & {
+  /**
+   * Id of the document in the issuer's books: 1 to 64 letters, digits, `.`, `_`, `-`.
+   *
+   * @generated from field: string document = 1;
+   */
+  document: string;
+
+  /**
+   * Milliseconds since 1970; before the year 2100. The latest one of a document holds.
+   *
+   * @generated from field: int64 retain_until_ms = 2;
+   */
+  retainUntilMs: bigint;
+
+  /**
+   * Digests of batches that hold readings of the document.
+   *
+   * @generated from field: repeated bytes batch_digests = 3;
+   */
+  batchDigests: Uint8Array[];
+};
+
+/**
+ * Describes the message vouch.rating.v1.PinEvidenceRequest.
+ * Use `create(PinEvidenceRequestSchema)` to create a new message.
+ */
+export const PinEvidenceRequestSchema: GenMessage<PinEvidenceRequest> = /*@__PURE__*/
+  messageDesc(file_vouch_rating_v1_rating, 8);
+
+/**
+ * What is kept.
+ *
+ * @generated from message vouch.rating.v1.PinEvidenceResponse
+ */
+export type PinEvidenceResponse = Message<"vouch.rating.v1.PinEvidenceResponse"> & {
+  /**
+   * Batches in full.
+   *
+   * @generated from field: uint32 batches = 1;
+   */
+  batches: number;
+
+  /**
+   * Headers that link them.
+   *
+   * @generated from field: uint32 links = 2;
+   */
+  links: number;
+};
+
+/**
+ * Describes the message vouch.rating.v1.PinEvidenceResponse.
+ * Use `create(PinEvidenceResponseSchema)` to create a new message.
+ */
+export const PinEvidenceResponseSchema: GenMessage<PinEvidenceResponse> = /*@__PURE__*/
+  messageDesc(file_vouch_rating_v1_rating, 9);
+
+/**
  * Stateless arithmetic over the usage store.
  *
  * @generated from service vouch.rating.v1.RatingService
@@ -302,6 +365,17 @@ export const RatingService: GenService<{
     methodKind: "server_streaming";
     input: typeof GetEvidenceRequestSchema;
     output: typeof GetEvidenceResponseSchema;
+  },
+  /**
+   * Keeps the batches behind a document, and the headers that link them, until an instant, whatever
+   * the retention of batches is. Answers when they are durable; may be repeated.
+   *
+   * @generated from rpc vouch.rating.v1.RatingService.PinEvidence
+   */
+  pinEvidence: {
+    methodKind: "unary";
+    input: typeof PinEvidenceRequestSchema;
+    output: typeof PinEvidenceResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_vouch_rating_v1_rating, 0);

@@ -23,6 +23,7 @@ export const TAGS = {
   receipt: 'vouch/receipt/v1',
   policy: 'vouch/policy/v1',
   proof: 'vouch/proof/v1',
+  day: 'vouch/day/v1',
   stream: 'vouch/stream/v1',
 } as const
 

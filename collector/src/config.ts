@@ -168,6 +168,12 @@ const SETTINGS = defineConfig({
     parse: integer({ min: 100, max: 600_000 }),
     fallback: 5_000,
   },
+  auditGraceMs: {
+    env: 'VOUCH_COLLECTOR_AUDIT_GRACE_MS',
+    describe: 'Time after the end of a UTC day before its root is signed',
+    parse: integer({ min: 0, max: 7 * DAY_MS }),
+    fallback: 3_600_000,
+  },
 })
 
 /** Prefixes of other programs' settings, which may stand in the same environment. */

@@ -2,6 +2,7 @@ import type { Server } from '@grpc/grpc-js'
 import { fail, unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Fault } from '@vouch/proto/kernel/fault.ts'
 import { bind, serverCredentials } from '@vouch/proto/wire/listen.ts'
+import { startAuditTask } from './audit-task.ts'
 import type { ClickHouseFactory } from './clickhouse/connect.ts'
 import { openStore } from './clickhouse/store.ts'
 import type { ClickHouseStore } from './clickhouse/store.ts'
@@ -57,6 +58,7 @@ interface Running {
   readonly store: ClickHouseStore
   readonly pipeline: Pipeline
   readonly timer: NodeJS.Timeout
+  readonly auditTask: ReturnType<typeof startAuditTask>
   readonly stopProbes: () => Promise<void>
 }
 
@@ -106,7 +108,7 @@ async function start(
   const store = await openStore(clickhouse, { database: config.clickhouseDatabase, embedded })
   const server = createGrpcServer(config.batchBytesMax)
   try {
-    const { registry, telemetry } = createMetrics()
+    const { registry, telemetry, dayClosed } = createMetrics()
     const obstacles = async (): Promise<Fault[]> =>
       (await Promise.all([store.ping(), pingPool(pool)])).flatMap((result) =>
         result.ok ? [] : [result.fault],
@@ -121,9 +123,18 @@ async function start(
         ? undefined
         : unwrap(await serveProbes(config.httpListen, { registry, obstacles }))
     const timer = setInterval(() => void watchFleet(fleet, pipeline, logger), config.fleetRefreshMs)
+    const auditTask = startAuditTask({
+      store: store.days,
+      signer,
+      pool,
+      clock,
+      logger,
+      graceMs: config.auditGraceMs,
+      closed: dayClosed,
+    })
     const stopProbes = probes?.stop ?? (async () => {})
     return {
-      running: { server, store, pipeline, timer, stopProbes },
+      running: { server, store, pipeline, timer, auditTask, stopProbes },
       addresses: { address, httpAddress: probes?.address },
     }
   } catch (error) {
@@ -155,7 +166,7 @@ function barredFault(state: string): Fault {
   return fail('AGENT_QUARANTINED', 'this agent is held apart; look for a clone or a restored snapshot').fault
 }
 
-async function stop({ server, store, pipeline, timer, stopProbes }: Running): Promise<void> {
+async function stop({ server, store, pipeline, timer, auditTask, stopProbes }: Running): Promise<void> {
   clearInterval(timer)
   // Shutting down refuses new calls; ending the open ones makes agents dial again, elsewhere or later.
   const closed = new Promise<void>((resolve) => {
@@ -169,6 +180,7 @@ async function stop({ server, store, pipeline, timer, stopProbes }: Running): Pr
   late.abort()
   server.forceShutdown()
   await pipeline.committer.drain()
+  await auditTask.stop()
   await stopProbes()
   await store.close()
 }

@@ -1,9 +1,11 @@
 import type { ClickHouseClient } from '@clickhouse/client'
 import { ok, unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
+import type { DayStore } from '../audit/day-store.ts'
 import type { Archive } from '../ports.ts'
 import { createArchive } from './archive.ts'
 import type { ClickHouseFactory } from './connect.ts'
+import { createDayStore } from './day-store.ts'
 import { storeFault } from './fault.ts'
 import { embeddedInserter, serverInserter } from './insert.ts'
 import { migrateClickHouse } from './migrate.ts'
@@ -11,6 +13,7 @@ import { migrateClickHouse } from './migrate.ts'
 /** The archive with its clients. */
 export interface ClickHouseStore {
   readonly archive: Archive
+  readonly days: DayStore
   /** Whether the store answers. */
   ping(): Promise<Result<void>>
   close(): Promise<void>
@@ -37,6 +40,7 @@ export async function openStore(
     const [reader, prober] = [await open(), await open()]
     return {
       archive: createArchive({ writer, reader, database }),
+      days: createDayStore(await open(), database),
       ping: () => ping(prober),
       close: async () => {
         await writer.close()

@@ -2,7 +2,12 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom
 import type { Telemetry } from '../ports.ts'
 
 /** Telemetry that Prometheus can read. */
-export function createMetrics(): { readonly registry: Registry; readonly telemetry: Telemetry } {
+export function createMetrics(): {
+  readonly registry: Registry
+  readonly telemetry: Telemetry
+  /** Notes the last UTC day with a signed root, by its start in epoch milliseconds. */
+  readonly dayClosed: (startMs: number) => void
+} {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const registers = [registry]
@@ -24,8 +29,14 @@ export function createMetrics(): { readonly registry: Registry; readonly telemet
     help: 'Open connections of agents',
     registers,
   })
+  const lastDay = new Gauge({
+    name: 'vouch_collector_audit_last_day_timestamp_seconds',
+    help: 'Start of the last UTC day whose root is signed',
+    registers,
+  })
   return {
     registry,
+    dayClosed: (startMs) => lastDay.set(startMs / 1000),
     telemetry: {
       batch: (outcome) => batches.inc({ outcome }),
       committed: (rows, tookMs) => {

@@ -4,7 +4,7 @@ import { MerkleHasher, inclusionHolds, inclusionPath, merkleRoot, siblingRanges 
 import { sha256 } from './seal.ts'
 
 const bytes = (hex: string): Uint8Array => Uint8Array.fromHex(hex)
-const concat = (...parts: Uint8Array[]): Uint8Array => Buffer.concat(parts)
+const concat = (...parts: Uint8Array[]): Uint8Array<ArrayBuffer> => new Uint8Array(Buffer.concat(parts))
 
 /** The published definition, word for word: MTH of RFC 9162, 2.1.1. */
 function definition(leaves: readonly Uint8Array[]): Uint8Array {

@@ -5,6 +5,8 @@ import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import type { JsonValue } from '@vouch/proto/kernel/json.ts'
 import { parse } from 'yaml'
+import { AUDIT_HELP, AUDIT_OPTIONS, isAuditName, parseAudit } from './audit-command.ts'
+import type { AuditCommand } from './audit-command.ts'
 import { describeCollectorConfig, readCollectorConfig, readOperatorConfig } from './config.ts'
 import type { CollectorConfig } from './config.ts'
 
@@ -24,6 +26,7 @@ export type OperatorCommand =
   | { readonly name: 'token create'; readonly ttlMs: number; readonly label: string }
   | { readonly name: 'agents revoke'; readonly agentId: Uint8Array; readonly reason: string }
   | { readonly name: 'quarantine show'; readonly id: string }
+  | AuditCommand
 
 const TTL_MS = 3_600_000
 const TTL_MAX_MS = 30 * 86_400_000
@@ -42,10 +45,10 @@ export function helpText(): string {
   vouch-collector quarantine list
   vouch-collector quarantine show ID
                                  batches whose readings were not taken
-  vouch-collector check-config   check the settings and stop
+${AUDIT_HELP}  vouch-collector check-config   check the settings and stop
   vouch-collector --help | --version
 
-With the embedded engine, \`quarantine\` and \`migrate\` need the collector to be stopped: one
+With the embedded engine, \`quarantine\`, \`audit\` and \`migrate\` need the collector to be stopped: one
 process at a time has the data directory. Settings, from the environment or the YAML file that
 VOUCH_CONFIG_FILE names (camelCase keys):
 ${describeCollectorConfig()}`
@@ -55,7 +58,7 @@ ${describeCollectorConfig()}`
 export function parseCommand(args: readonly string[]): Result<Command> {
   const text = { type: 'string' } as const
   const flag = { type: 'boolean' } as const
-  const options = { help: flag, version: flag, 'ttl-ms': text, label: text, reason: text }
+  const options = { ...AUDIT_OPTIONS, help: flag, version: flag, 'ttl-ms': text, label: text, reason: text }
   let parsed
   try {
     parsed = parseArgs({ args: [...args], allowPositionals: true, options })
@@ -67,6 +70,7 @@ export function parseCommand(args: readonly string[]): Result<Command> {
   if (values.version === true) return ok({ name: 'version' })
   const name = positionals.slice(0, 2).join(' ') || 'run'
   const argument = positionals[2]
+  if (isAuditName(name)) return parseAudit(name, values)
   switch (name) {
     case 'run':
     case 'migrate':

@@ -1,6 +1,7 @@
 import type { ClickHouseClient } from '@clickhouse/client'
 import { FaultError, throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
+import { runAudit } from './audit-run.ts'
 import type { OperatorCommand } from './cli.ts'
 import { clickhouseFactory } from './clickhouse/connect.ts'
 import { prepareDataDirectory } from './clickhouse/data-directory.ts'
@@ -21,6 +22,12 @@ export async function runCommand(
   logger: Logger,
 ): Promise<string> {
   switch (command.name) {
+    case 'audit close':
+    case 'audit days':
+    case 'audit export':
+    case 'audit check':
+    case 'audit trail':
+      return withClickHouse(config, (client) => runAudit(command, client, config, logger))
     case 'quarantine list':
       return withClickHouse(config, (client) => listQuarantine(client, config.clickhouseDatabase))
     case 'quarantine show':

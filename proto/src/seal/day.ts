@@ -14,9 +14,6 @@ import type { Signer } from './seal.ts'
 /** The value of `DayExport.format`. */
 export const DAYS_FORMAT = 'vouch.audit.days.v1'
 
-/** The value of `Trail.format`. */
-export const TRAIL_FORMAT = 'vouch.audit.trail.v1'
-
 /** Length of a UTC day, milliseconds: it has no leap seconds and no daylight saving time. */
 export const DAY_MS = 86_400_000
 

@@ -1,6 +1,13 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { MerkleHasher, inclusionHolds, inclusionPath, merkleRoot, siblingRanges } from './merkle.ts'
+import {
+  MerkleHasher,
+  PathCollector,
+  inclusionHolds,
+  inclusionPath,
+  merkleRoot,
+  siblingRanges,
+} from './merkle.ts'
 import { sha256 } from './seal.ts'
 
 const bytes = (hex: string): Uint8Array => Uint8Array.fromHex(hex)
@@ -130,6 +137,19 @@ describe('law: a path shows one leaf at one place under one root', () => {
     expect(() => siblingRanges(index, size)).toThrow(RangeError)
     expect(inclusionHolds(bytes(''), { index, size }, [], merkleRoot([bytes('')]))).toBe(false)
   })
+})
+
+it('law: paths collected in one pass are those of the definition', () => {
+  fc.assert(
+    fc.property(leavesArbitrary, fc.array(fc.nat(), { maxLength: 5 }), (leaves, picks) => {
+      const indexes = picks.map((pick) => pick % leaves.length)
+      const collector = new PathCollector(leaves.length, indexes)
+      for (const leaf of leaves) collector.add(leaf)
+      for (const index of indexes) expect(collector.path(index)).toEqual(inclusionPath(leaves, index))
+    }),
+  )
+  expect(() => new PathCollector(2, [2])).toThrow(RangeError)
+  expect(() => new PathCollector(2, [0]).path(0)).toThrow('not complete')
 })
 
 describe('the published vectors', () => {

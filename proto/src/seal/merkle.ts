@@ -94,6 +94,69 @@ export function inclusionHolds(
   return equalBytes(hash, root)
 }
 
+/**
+ * Collects the inclusion paths of some leaves while all leaves pass by, in order: one hash a leaf, and
+ * in memory only the hashes on the paths. Throws a RangeError for a leaf that the tree has not.
+ */
+export class PathCollector {
+  readonly #size: number
+  /** Hashes on a path by level and place; undefined until they are known. */
+  readonly #wanted = new Map<string, Uint8Array | undefined>()
+  readonly #left: (Uint8Array | undefined)[] = []
+  #next = 0
+
+  constructor(size: number, indexes: Iterable<number>) {
+    this.#size = size
+    for (const index of indexes) {
+      if (!Number.isInteger(index) || index < 0 || index >= size)
+        throw new RangeError(`a tree of ${size} leaves has no leaf ${index}`)
+      for (const name of siblingNames(index, size)) this.#wanted.set(name, undefined)
+    }
+  }
+
+  /** Takes the next leaf. */
+  add(leaf: Uint8Array): void {
+    this.#node(0, this.#next, sha256(LEAF, leaf))
+    this.#next += 1
+  }
+
+  /** The path of a leaf that was asked for, after all leaves have passed. */
+  path(index: number): Uint8Array[] {
+    return siblingNames(index, this.#size).map((name) => {
+      const hash = this.#wanted.get(name)
+      if (hash === undefined) throw new RangeError(`the path of leaf ${index} is not complete`)
+      return hash
+    })
+  }
+
+  #node(level: number, place: number, hash: Uint8Array): void {
+    const name = `${level} ${place}`
+    if (this.#wanted.has(name)) this.#wanted.set(name, hash)
+    const width = widthOf(this.#size, level)
+    if (width <= 1) return
+    if (place % 2 === 1) this.#node(level + 1, (place - 1) / 2, sha256(NODE, this.#left[level]!, hash))
+    // The last of an odd number has no neighbour: it stands in the level above as it is.
+    else if (place === width - 1) this.#node(level + 1, place / 2, hash)
+    else this.#left[level] = hash
+  }
+}
+
+/** Nodes of a level: 0 = the leaves. */
+function widthOf(size: number, level: number): number {
+  return Math.ceil(size / 2 ** level)
+}
+
+function siblingNames(index: number, size: number): string[] {
+  const names: string[] = []
+  let place = index
+  for (let level = 0; widthOf(size, level) > 1; level += 1) {
+    const sibling = place % 2 === 0 ? place + 1 : place - 1
+    if (sibling < widthOf(size, level)) names.push(`${level} ${sibling}`)
+    place = Math.floor(place / 2)
+  }
+  return names
+}
+
 function largestPowerBelow(size: number): number {
   let power = 1
   while (power * 2 < size) power *= 2

@@ -13,13 +13,15 @@ import type { AgentKey, SignedBatch, StreamDefinition } from "../../ingest/v1/ba
 import { file_vouch_ingest_v1_batch } from "../../ingest/v1/batch_pb.ts";
 import type { SignedReceipt } from "../../ingest/v1/ingest_pb.ts";
 import { file_vouch_ingest_v1_ingest } from "../../ingest/v1/ingest_pb.ts";
+import type { Seal } from "../../proof/v1/proof_pb.ts";
+import { file_vouch_proof_v1_proof } from "../../proof/v1/proof_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file vouch/audit/v1/audit.proto.
  */
 export const file_vouch_audit_v1_audit: GenFile = /*@__PURE__*/
-  fileDesc("Chp2b3VjaC9hdWRpdC92MS9hdWRpdC5wcm90bxIOdm91Y2guYXVkaXQudjEiTgoHRGF5Um9vdBILCgNkYXkYASABKAkSDwoHYmF0Y2hlcxgCIAEoBBIMCgRyb290GAMgASgMEhcKD3ByZXZpb3VzX2RpZ2VzdBgEIAEoDCJECg1TaWduZWREYXlSb290EhAKCGRheV9yb290GAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDBIOCgZrZXlfaWQYAyABKAwiMgoMQ29sbGVjdG9yS2V5Eg4KBmtleV9pZBgBIAEoDBISCgpwdWJsaWNfa2V5GAIgASgMIkwKC0V4cG9ydGVkRGF5Ei0KBnNpZ25lZBgBIAEoCzIdLnZvdWNoLmF1ZGl0LnYxLlNpZ25lZERheVJvb3QSDgoGbGVhdmVzGAIgAygMIpEBCglEYXlFeHBvcnQSDgoGZm9ybWF0GAEgASgJEhMKC3dpdGhfbGVhdmVzGAIgASgIEjQKDmNvbGxlY3Rvcl9rZXlzGAMgAygLMhwudm91Y2guYXVkaXQudjEuQ29sbGVjdG9yS2V5EikKBGRheXMYBCADKAsyGy52b3VjaC5hdWRpdC52MS5FeHBvcnRlZERheSKlAQoMVHJhaWxSZWFkaW5nEhEKCXN0cmVhbV9pZBgBIAEoDBIQCghhZ2VudF9pZBgCIAEoDBIOCgZydW5faWQYAyABKAwSEAoIc2VxdWVuY2UYBCABKAQSCwoDcm93GAUgASgNEg0KBWVwb2NoGAYgASgEEg8KB3RpbWVfbXMYByABKAQSEAoIcmVnaXN0ZXIYCCABKAQSDwoHc3Bhbl9tcxgJIAEoDSJQCglJbmNsdXNpb24SFAoMYmF0Y2hfZGlnZXN0GAEgASgMEgsKA2RheRgCIAEoCRISCgpsZWFmX2luZGV4GAMgASgEEgwKBHBhdGgYBCADKAwitwMKBVRyYWlsEg4KBmZvcm1hdBgBIAEoCRIPCgdmcm9tX21zGAIgASgEEg0KBXRvX21zGAMgASgEEjIKB3N0cmVhbXMYBCADKAsyIS52b3VjaC5pbmdlc3QudjEuU3RyZWFtRGVmaW5pdGlvbhIuCghyZWFkaW5ncxgFIAMoCzIcLnZvdWNoLmF1ZGl0LnYxLlRyYWlsUmVhZGluZxItCgdiYXRjaGVzGAYgAygLMhwudm91Y2guaW5nZXN0LnYxLlNpZ25lZEJhdGNoEicKBGtleXMYByADKAsyGS52b3VjaC5pbmdlc3QudjEuQWdlbnRLZXkSMAoIcmVjZWlwdHMYCCADKAsyHi52b3VjaC5pbmdlc3QudjEuU2lnbmVkUmVjZWlwdBI0Cg5jb2xsZWN0b3Jfa2V5cxgJIAMoCzIcLnZvdWNoLmF1ZGl0LnYxLkNvbGxlY3RvcktleRItCgppbmNsdXNpb25zGAogAygLMhkudm91Y2guYXVkaXQudjEuSW5jbHVzaW9uEisKBGRheXMYCyADKAsyHS52b3VjaC5hdWRpdC52MS5TaWduZWREYXlSb290YgZwcm90bzM", [file_vouch_ingest_v1_batch, file_vouch_ingest_v1_ingest]);
+  fileDesc("Chp2b3VjaC9hdWRpdC92MS9hdWRpdC5wcm90bxIOdm91Y2guYXVkaXQudjEiTgoHRGF5Um9vdBILCgNkYXkYASABKAkSDwoHYmF0Y2hlcxgCIAEoBBIMCgRyb290GAMgASgMEhcKD3ByZXZpb3VzX2RpZ2VzdBgEIAEoDCJECg1TaWduZWREYXlSb290EhAKCGRheV9yb290GAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDBIOCgZrZXlfaWQYAyABKAwiMgoMQ29sbGVjdG9yS2V5Eg4KBmtleV9pZBgBIAEoDBISCgpwdWJsaWNfa2V5GAIgASgMIkwKC0V4cG9ydGVkRGF5Ei0KBnNpZ25lZBgBIAEoCzIdLnZvdWNoLmF1ZGl0LnYxLlNpZ25lZERheVJvb3QSDgoGbGVhdmVzGAIgAygMIpEBCglEYXlFeHBvcnQSDgoGZm9ybWF0GAEgASgJEhMKC3dpdGhfbGVhdmVzGAIgASgIEjQKDmNvbGxlY3Rvcl9rZXlzGAMgAygLMhwudm91Y2guYXVkaXQudjEuQ29sbGVjdG9yS2V5EikKBGRheXMYBCADKAsyGy52b3VjaC5hdWRpdC52MS5FeHBvcnRlZERheSKlAQoMVHJhaWxSZWFkaW5nEhEKCXN0cmVhbV9pZBgBIAEoDBIQCghhZ2VudF9pZBgCIAEoDBIOCgZydW5faWQYAyABKAwSEAoIc2VxdWVuY2UYBCABKAQSCwoDcm93GAUgASgNEg0KBWVwb2NoGAYgASgEEg8KB3RpbWVfbXMYByABKAQSEAoIcmVnaXN0ZXIYCCABKAQSDwoHc3Bhbl9tcxgJIAEoDSJQCglJbmNsdXNpb24SFAoMYmF0Y2hfZGlnZXN0GAEgASgMEgsKA2RheRgCIAEoCRISCgpsZWFmX2luZGV4GAMgASgEEgwKBHBhdGgYBCADKAwi2wMKBVRyYWlsEg4KBmZvcm1hdBgBIAEoCRIPCgdmcm9tX21zGAIgASgEEg0KBXRvX21zGAMgASgEEjIKB3N0cmVhbXMYBCADKAsyIS52b3VjaC5pbmdlc3QudjEuU3RyZWFtRGVmaW5pdGlvbhIuCghyZWFkaW5ncxgFIAMoCzIcLnZvdWNoLmF1ZGl0LnYxLlRyYWlsUmVhZGluZxItCgdiYXRjaGVzGAYgAygLMhwudm91Y2guaW5nZXN0LnYxLlNpZ25lZEJhdGNoEicKBGtleXMYByADKAsyGS52b3VjaC5pbmdlc3QudjEuQWdlbnRLZXkSMAoIcmVjZWlwdHMYCCADKAsyHi52b3VjaC5pbmdlc3QudjEuU2lnbmVkUmVjZWlwdBI0Cg5jb2xsZWN0b3Jfa2V5cxgJIAMoCzIcLnZvdWNoLmF1ZGl0LnYxLkNvbGxlY3RvcktleRItCgppbmNsdXNpb25zGAogAygLMhkudm91Y2guYXVkaXQudjEuSW5jbHVzaW9uEisKBGRheXMYCyADKAsyHS52b3VjaC5hdWRpdC52MS5TaWduZWREYXlSb290EiIKBHNlYWwYDCABKAsyFC52b3VjaC5wcm9vZi52MS5TZWFsYgZwcm90bzM", [file_vouch_ingest_v1_batch, file_vouch_ingest_v1_ingest, file_vouch_proof_v1_proof]);
 
 /**
  * The batches that came under the root of one day. The signature is Ed25519 over the tag
@@ -345,7 +347,8 @@ export type Trail = Message<"vouch.audit.v1.Trail"> & {
   toMs: bigint;
 
   /**
-   * The streams asked for: one for each agent that metered the resource.
+   * The streams asked for: one for each agent that metered the resource. Without attributes,
+   * which nobody has signed.
    *
    * @generated from field: repeated vouch.ingest.v1.StreamDefinition streams = 4;
    */
@@ -399,6 +402,14 @@ export type Trail = Message<"vouch.audit.v1.Trail"> & {
    * @generated from field: repeated vouch.audit.v1.SignedDayRoot days = 11;
    */
   days: SignedDayRoot[];
+
+  /**
+   * The collector's signature: Ed25519 over the tag `vouch/trail/v1` and the SHA-256 of the
+   * document's text with an empty seal.
+   *
+   * @generated from field: vouch.proof.v1.Seal seal = 12;
+   */
+  seal?: Seal | undefined;
 };
 
 /**

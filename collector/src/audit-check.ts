@@ -1,5 +1,5 @@
 import { throwFault } from '@vouch/proto/kernel/fault.ts'
-import { DAY_MS } from '@vouch/proto/seal/day.ts'
+import { DAY_MS, formatDay } from '@vouch/proto/seal/day.ts'
 import { DayChecker } from './audit/check-days.ts'
 import type { DaySources } from './audit/check-days.ts'
 import { compareWithExport, readExport } from './audit/day-export.ts'
@@ -8,7 +8,7 @@ import { checkAllBatches } from './clickhouse/audit-batches.ts'
 import { checkCovered, checkLeaves } from './clickhouse/audit-leaves.ts'
 import { checkReadings } from './clickhouse/audit-readings.ts'
 import type { Queries } from './clickhouse/rows.ts'
-import { storedDays } from './clickhouse/stored-days.ts'
+import { leafDays, storedDays } from './clickhouse/stored-days.ts'
 
 /** What is checked. */
 export interface CheckOptions extends DaySources {
@@ -31,11 +31,16 @@ export async function checkArchive(options: CheckOptions): Promise<string> {
   const batches = await checkAllBatches(queries, database, findings)
   const days = await storedDays(queries, database)
   const checker = new DayChecker(options, findings)
-  for (const day of days) {
-    await checker.check(day)
+  for (const day of days) await checker.check(day)
+  const last = days.at(-1)
+  const closed = new Set(days.map(({ startMs }) => startMs))
+  for (const day of await leafDays(queries, database)) {
+    // Leaves after the last root are those of a day that is being closed.
+    if (last === undefined || day.startMs > last.startMs) continue
+    if (!closed.has(day.startMs))
+      findings.add(`day ${formatDay(day.startMs)}`, `has ${day.batches} leaves, and no root any more`)
     await checkLeaves(queries, database, day, findings)
   }
-  const last = days.at(-1)
   if (last !== undefined) await checkCovered(queries, database, last.startMs + DAY_MS, findings)
   if (kept !== undefined) await compareWithExport(days, kept, options, findings)
   const rows = readings ? await checkReadings(queries, database, findings) : undefined

@@ -3,7 +3,7 @@ import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { storeFault } from './fault.ts'
 
 /** Values for the `{name:Type}` places of a query. */
-export type Params = Readonly<Record<string, string | number | readonly string[] | readonly number[]>>
+export type Params = Readonly<Record<string, string | number | readonly string[] | readonly bigint[]>>
 
 /** Reads and writes with one client, one query at a time. Both throw a FaultError: STORE_…, DISK_FULL. */
 export interface Queries {

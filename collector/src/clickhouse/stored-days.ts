@@ -1,4 +1,4 @@
-import { formatDay } from '@vouch/proto/seal/day.ts'
+import { DAY_MS, formatDay } from '@vouch/proto/seal/day.ts'
 import type { StoredDay } from '../audit/day-store.ts'
 import { DAY_COLUMNS, storedDay } from './day-store.ts'
 import type { DayRow } from './day-store.ts'
@@ -32,4 +32,16 @@ export async function storedDays(
     },
   )
   return rows.map((row) => storedDay(row))
+}
+
+/** Days that have leaves, by their starts, with the number of their rows. */
+export async function leafDays(
+  queries: Queries,
+  database: string,
+): Promise<{ readonly startMs: number; readonly batches: number }[]> {
+  const rows = await queries.rows<{ start_ms: string; total: string }>(
+    `SELECT toInt64(toUInt16(day)) * ${DAY_MS} AS start_ms, count() AS total FROM ${database}.audit_leaves
+    GROUP BY day ORDER BY day LIMIT ${DAYS_MAX}`,
+  )
+  return rows.map(({ start_ms, total }) => ({ startMs: Number(start_ms), batches: Number(total) }))
 }

@@ -110,7 +110,7 @@ export async function trailBatches(
     const rows = await queries.rows<BatchRow>(
       `SELECT ${batchColumns(true)} FROM ${database}.batches AS b FINAL WHERE ${PLACE}
       ORDER BY b.sequence`,
-      { ...place, sequences: sequences.slice(from, from + BODIES_PER_QUERY) },
+      { ...place, sequences: sequences.slice(from, from + BODIES_PER_QUERY).map(BigInt) },
     )
     for (const row of rows) batches.push(row)
   }
@@ -129,7 +129,7 @@ export async function trailReceipts(
     const rows = await queries.rows<{ receipt_hex: string }>(
       `SELECT lower(hex(b.receipt)) AS receipt_hex FROM ${database}.batches AS b FINAL WHERE ${PLACE} AND b.receipt != ''
       ORDER BY b.sequence`,
-      { ...place, sequences: sequences.slice(from, from + BODIES_PER_QUERY) },
+      { ...place, sequences: sequences.slice(from, from + BODIES_PER_QUERY).map(BigInt) },
     )
     for (const { receipt_hex } of rows) receipts.push(receipt_hex)
   }

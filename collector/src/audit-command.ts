@@ -103,8 +103,10 @@ export function parseAudit(name: AuditCommand['name'], values: AuditValues): Res
       return ok({ name, against: values.against, readings: values.readings ?? false })
     case 'audit export':
       return parseExport(values)
-    default:
+    case 'audit trail':
       return parseTrail(values)
+    default:
+      throw new Error(`not a command: ${JSON.stringify(name satisfies never)}`)
   }
 }
 

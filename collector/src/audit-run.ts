@@ -64,11 +64,13 @@ async function run(
       const against = command.against === undefined ? undefined : await read(command.against)
       return checkArchive({ ...sources, queries, database, against, readings: command.readings })
     }
-    default: {
+    case 'audit trail': {
       const signer = unwrap(await collectorSigner(pool))
       const { table, text } = await writeTrail(command, { ...sources, queries, database, signer })
       return command.file === undefined ? table : `${table}\n${await written(command.file, text)}`
     }
+    default:
+      throw new Error(`not a command: ${JSON.stringify(command satisfies never)}`)
   }
 }
 

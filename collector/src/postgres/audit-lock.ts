@@ -1,4 +1,4 @@
-import { FaultError, unwrap } from '@vouch/proto/kernel/fault.ts'
+import { FaultError } from '@vouch/proto/kernel/fault.ts'
 import type { Pool, PoolClient } from 'pg'
 import { databaseFault } from './fault.ts'
 
@@ -20,8 +20,7 @@ export async function withAuditLock<T>(pool: Pool, work: () => Promise<T>): Prom
     locked = rows[0]?.locked === true
     return locked ? await work() : undefined
   } catch (error) {
-    if (error instanceof FaultError) throw error
-    return unwrap(databaseFault(error))
+    throw error instanceof FaultError ? error : new FaultError(databaseFault(error).fault)
   } finally {
     if (locked) await client?.query('SELECT pg_advisory_unlock($1)', [LOCK]).catch(() => undefined)
     client?.release()

@@ -1,11 +1,16 @@
 import { create, toBinary } from '@bufbuild/protobuf'
-import { type Trail, TrailSchema } from '@vouch/proto/gen/vouch/audit/v1/audit_pb.ts'
-import { ReceiptSchema } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
+import { type Trail, TrailReadingSchema, TrailSchema } from '@vouch/proto/gen/vouch/audit/v1/audit_pb.ts'
+import type { StreamDefinition } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
+import {
+  ReceiptSchema,
+  type SignedReceipt,
+  SignedReceiptSchema,
+} from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
 import { DAY_MS, formatDay, sealDay } from '@vouch/proto/seal/day.ts'
 import { inclusionPath, merkleRoot } from '@vouch/proto/seal/merkle.ts'
 import { TAGS, sha256, signerOf } from '@vouch/proto/seal/seal.ts'
 import { TRAIL_FORMAT, sealTrail } from '@vouch/proto/seal/trail.ts'
-import { createTestAgent } from './test-agent.ts'
+import { type TestBatch, createTestAgent } from './test-agent.ts'
 
 /** The collector of test trails, and another one. */
 export const COLLECTOR = signerOf(sha256(new TextEncoder().encode('collector')))
@@ -42,36 +47,7 @@ export function buildTrail(): Trail {
       ),
     ),
   )
-  const readings = batches.flatMap(({ samples, runId, sequence }) =>
-    samples.flatMap(({ stream: one, timeMs, register, spanMs, epoch }, row) =>
-      one !== stream || timeMs < fromMs || timeMs >= toMs
-        ? []
-        : [
-            {
-              streamId: one.streamId,
-              agentId: agent.agentId,
-              runId,
-              sequence,
-              row,
-              epoch,
-              timeMs: BigInt(timeMs),
-              register,
-              spanMs,
-            },
-          ],
-    ),
-  )
-  const covered = batches[2]!
-  const receipt = toBinary(
-    ReceiptSchema,
-    create(ReceiptSchema, {
-      agentId: agent.agentId,
-      runId: covered.runId,
-      sequence: covered.sequence,
-      digest: covered.digest,
-      receivedMs: BigInt(toMs),
-    }),
-  )
+  const readings = batches.flatMap((batch) => readingsOf(batch, stream!, agent.agentId, { fromMs, toMs }))
   const others = Array.from({ length: LEAVES - 3 }, (_, i) => sha256(Uint8Array.of(i)))
   const under = batches.slice(0, 3).map(({ digest }) => digest)
   const leaves = [...under, ...others].toSorted((a, b) => Buffer.compare(a, b))
@@ -89,7 +65,7 @@ export function buildTrail(): Trail {
     readings,
     batches: batches.map(({ signed }) => signed),
     keys: [agent.key],
-    receipts: [{ receipt, signature: COLLECTOR.sign(TAGS.receipt, receipt), keyId: COLLECTOR.keyId }],
+    receipts: [receiptOf(batches[2]!, agent.agentId, toMs)],
     collectorKeys: [{ keyId: COLLECTOR.keyId, publicKey: COLLECTOR.publicKey }],
     inclusions: under.map((batchDigest) => {
       const index = leaves.indexOf(batchDigest)
@@ -99,4 +75,29 @@ export function buildTrail(): Trail {
     days: [sealDay(figures, COLLECTOR)],
   })
   return sealTrail(trail, COLLECTOR)
+}
+
+/** The collector's receipt for a batch and all before it. */
+function receiptOf({ runId, sequence, digest }: TestBatch, agentId: Uint8Array, atMs: number): SignedReceipt {
+  const fields = { agentId, runId, sequence, digest, receivedMs: BigInt(atMs) }
+  const receipt = toBinary(ReceiptSchema, create(ReceiptSchema, fields))
+  const signature = COLLECTOR.sign(TAGS.receipt, receipt)
+  return create(SignedReceiptSchema, { receipt, signature, keyId: COLLECTOR.keyId })
+}
+
+/** The rows of a batch that are readings of a stream in the period. */
+function readingsOf(
+  { samples, runId, sequence }: TestBatch,
+  stream: StreamDefinition,
+  agentId: Uint8Array,
+  { fromMs, toMs }: { readonly fromMs: number; readonly toMs: number },
+): Trail['readings'] {
+  return samples.flatMap((sample, row) => {
+    if (sample.stream !== stream || sample.timeMs < fromMs || sample.timeMs >= toMs) return []
+    const { epoch, register, spanMs } = sample
+    const fields = { epoch, register, spanMs, timeMs: BigInt(sample.timeMs) }
+    return [
+      create(TrailReadingSchema, { streamId: stream.streamId, agentId, runId, sequence, row, ...fields }),
+    ]
+  })
 }

@@ -41,10 +41,8 @@ export function readDocument<D extends DescMessage>(
     const place = path ?? placeOf(text, firstDifference(text, canonical))
     mismatch(place, `is not written in the one spelling that a ${noun} has`)
   }
-  const [shown] = Object.entries(message).flatMap(([name, value]) =>
-    name === 'format' ? [String(value)] : [],
-  )
-  same('format', shown ?? '', format)
+  const shown = Object.entries(message).find(([name]) => name === 'format')?.[1]
+  same('format', typeof shown === 'string' ? shown : '', format)
   return message
 }
 

@@ -79,11 +79,11 @@ export function inclusionPath(leaves: readonly Uint8Array[], index: number): Uin
 /** True where the path leads from the leaf at this place of a tree of this size to the root. */
 export function inclusionHolds(
   leaf: Uint8Array,
-  place: { readonly index: number; readonly size: number },
+  place: { readonly index: number | bigint; readonly size: number | bigint },
   path: readonly Uint8Array[],
   root: Uint8Array,
 ): boolean {
-  const { index, size } = place
+  const [index, size] = [Number(place.index), Number(place.size)]
   if (!Number.isSafeInteger(size) || !Number.isInteger(index) || index < 0 || index >= size) return false
   const ranges = siblingRanges(index, size)
   if (ranges.length !== path.length) return false

@@ -27,7 +27,7 @@ export function checkInclusions(trail: Trail, batches: CheckedBatches, keys: Col
       mismatch(`${own}.batchDigest`, 'the trail has no batch of this digest')
     const root = days.get(day)
     if (root === undefined) return mismatch(`${own}.day`, `the trail has no root of ${day}`)
-    const place = { index: Number(leafIndex), size: Number(root.batches) }
+    const place = { index: leafIndex, size: root.batches }
     if (!inclusionHolds(batchDigest, place, path, root.root))
       mismatch(`${own}.path`, `does not lead from leaf ${leafIndex} to the root of ${day}`)
     dayOf.set(toHex(batchDigest), day)

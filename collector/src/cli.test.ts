@@ -35,6 +35,15 @@ describe('the command line', () => {
     ['quarantine discard --all --by me --reason x', /--all/],
     ['gaps list --from yesterday', /RFC 3339|an instant with its offset/],
     ['gaps list --from 2026-03-02T00:00:00Z --to 2026-03-01T00:00:00Z', /before --to/],
+    ['audit', /audit is not a command/],
+    ['audit days --leaves', /does not take --leaves/],
+    ['audit export --day 2026-02-30', /UTC day such as/],
+    ['audit export --day 2026-02-03 --to 2026-02-04', /either --day or/],
+    ['audit export --from 2026-02-03 --to 2026-02-02', /before --from/],
+    ['audit trail --resource host:a --hour 2026-11-24T17:00:00Z', /--meter, or --stream/],
+    ['audit trail --stream x --hour 2026-11-24T17:00:00Z', /32 hexadecimal digits/],
+    ['audit trail --resource host:a --meter m --hour 2026-11-24T17:00:01Z', /beginning of an hour/],
+    ['audit trail --resource host:a --meter m --from 2026-11-24T17:00:00Z', /needs --hour, or/],
     ['token create --ttl-ms 1e3', /number of milliseconds/],
     ['token create --ttl-ms 99999999999', /at most 2592000000/],
   ])('%s', (line, says) => {
@@ -50,6 +59,15 @@ describe('the command line', () => {
     ['--help', { name: 'help' }],
     ['--version', { name: 'version' }],
     ['retention show', { name: 'retention show' }],
+    [
+      'audit export --day 2026-11-24 --leaves',
+      { fromMs: 1_795_478_400_000, toMs: 1_795_478_400_000, leaves: true },
+    ],
+    [
+      'audit trail --resource host:a --meter m --hour 2026-11-24T17:00:00Z',
+      { of: { resource: 'host:a', meter: 'm' }, fromMs: 1_795_539_600_000, toMs: 1_795_543_200_000 },
+    ],
+    ['audit check --against f', { name: 'audit check', against: 'f', readings: false }],
     ['token create', { name: 'token create', ttlMs: 3_600_000, label: '' }],
     ['agents list --silent', { name: 'agents list', silent: true, json: false, state: undefined }],
     [

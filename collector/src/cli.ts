@@ -5,6 +5,8 @@ import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import type { JsonValue } from '@vouch/proto/kernel/json.ts'
 import { parse } from 'yaml'
+import { AUDIT_HELP, AUDIT_OPTIONS, isAuditName, parseAudit } from './audit-command.ts'
+import type { AuditCommand } from './audit-command.ts'
 import { parseLedgerCommand } from './cli-ledger.ts'
 import type { LedgerCommand } from './cli-ledger.ts'
 import { describeCollectorConfig, readCollectorConfig, readOperatorConfig } from './config.ts'
@@ -33,6 +35,7 @@ export type OperatorCommand =
   | { readonly name: 'retention show' }
   | { readonly name: 'token create'; readonly ttlMs: number; readonly label: string }
   | { readonly name: 'agents revoke'; readonly agentId: Uint8Array; readonly reason: string }
+  | AuditCommand
   | LedgerCommand
 
 const STATES: readonly AgentState[] = ['active', 'revoked', 'quarantined']
@@ -66,10 +69,10 @@ export function helpText(): string {
   vouch-collector retention apply
                                  bring the tables to the retention in the settings
   vouch-collector retention show what is kept for how long, and what is stored
-  vouch-collector check-config   check the settings and stop
+${AUDIT_HELP}  vouch-collector check-config   check the settings and stop
   vouch-collector --help | --version
 
-With the embedded engine, \`quarantine\`, \`gaps\`, \`retention\` and \`migrate\` need the collector to be stopped: one
+With the embedded engine, \`quarantine\`, \`gaps\`, \`retention\`, \`audit\` and \`migrate\` need the collector to be stopped: one
 process at a time has the data directory. Settings, from the environment or the YAML file that
 VOUCH_CONFIG_FILE names (camelCase keys):
 ${describeCollectorConfig()}`
@@ -82,6 +85,7 @@ export function parseCommand(args: readonly string[]): Result<Command> {
   const text = { type: 'string' } as const
   const flag = { type: 'boolean' } as const
   const options = {
+    ...AUDIT_OPTIONS,
     help: flag,
     version: flag,
     'ttl-ms': text,
@@ -102,6 +106,7 @@ export function parseCommand(args: readonly string[]): Result<Command> {
   if (values.version === true) return ok({ name: 'version' })
   const name = positionals.slice(0, 2).join(' ') || 'run'
   const argument = positionals[2]
+  if (isAuditName(name)) return parseAudit(name, values)
   switch (name) {
     case 'run':
     case 'migrate':

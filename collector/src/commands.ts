@@ -1,6 +1,7 @@
 import type { ClickHouseClient } from '@clickhouse/client'
 import { FaultError, fail, ok, throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
+import { runAudit } from './audit-run.ts'
 import type { OperatorCommand } from './cli.ts'
 import { clickhouseFactory } from './clickhouse/connect.ts'
 import { prepareDataDirectory } from './clickhouse/data-directory.ts'
@@ -28,6 +29,12 @@ export async function runCommand(
   logger: Logger,
 ): Promise<string> {
   switch (command.name) {
+    case 'audit close':
+    case 'audit days':
+    case 'audit export':
+    case 'audit check':
+    case 'audit trail':
+      return withClickHouse(config, (client) => runAudit(command, client, config, logger))
     case 'quarantine list':
     case 'quarantine show':
     case 'gaps list':

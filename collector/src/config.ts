@@ -197,6 +197,12 @@ const SETTINGS = defineConfig({
     parse: integer({ min: 100, max: 600_000 }),
     fallback: 5_000,
   },
+  auditGraceMs: {
+    env: 'VOUCH_COLLECTOR_AUDIT_GRACE_MS',
+    describe: 'Time after the end of a UTC day before its root is signed',
+    parse: integer({ min: 0, max: 7 * DAY_MS }),
+    fallback: 3_600_000,
+  },
   connectionAgeMaxMs: {
     env: 'VOUCH_COLLECTOR_CONNECTION_AGE_MAX_MS',
     describe: 'Life of a connection, 10 % more or less; then the agent dials again, perhaps elsewhere',

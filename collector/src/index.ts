@@ -3,6 +3,7 @@ import type { Server } from '@grpc/grpc-js'
 import { fail, unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Fault } from '@vouch/proto/kernel/fault.ts'
 import { bind, serverCredentials } from '@vouch/proto/wire/listen.ts'
+import { startAuditTask } from './audit-task.ts'
 import type { ClickHouseFactory } from './clickhouse/connect.ts'
 import { openStore } from './clickhouse/store.ts'
 import type { ClickHouseStore } from './clickhouse/store.ts'
@@ -66,6 +67,7 @@ interface Running {
   readonly pipeline: Pipeline
   readonly watch: FleetWatch
   readonly timer: NodeJS.Timeout
+  readonly auditTask: ReturnType<typeof startAuditTask>
   readonly stopProbes: () => Promise<void>
   readonly drain: { draining: boolean }
   readonly config: CollectorConfig
@@ -121,7 +123,7 @@ async function start(
   const store = await openStore(clickhouse, { database, embedded, topology, retention })
   const server = createGrpcServer(config.batchBytesMax, config.connectionAgeMaxMs)
   try {
-    const { registry, telemetry, showFleet } = createMetrics()
+    const { registry, telemetry, showFleet, dayClosed } = createMetrics()
     const drain = { draining: false }
     const obstacles = async (): Promise<Fault[]> => {
       if (drain.draining) return [DRAINING]
@@ -150,9 +152,18 @@ async function start(
       forks: (agentIds, sinceMs) => store.forks(agentIds, sinceMs),
     })
     const timer = setInterval(() => void watch.round(), config.fleetRefreshMs)
+    const auditTask = startAuditTask({
+      store: store.days,
+      signer,
+      pool,
+      clock,
+      logger,
+      graceMs: config.auditGraceMs,
+      closed: dayClosed,
+    })
     const stopProbes = probes?.stop ?? (async () => {})
     return {
-      running: { server, store, pipeline, watch, timer, stopProbes, drain, config, logger },
+      running: { server, store, pipeline, watch, timer, auditTask, stopProbes, drain, config, logger },
       addresses: { address, httpAddress: probes?.address },
     }
   } catch (error) {
@@ -183,6 +194,7 @@ async function stop({ server, store, pipeline, drain, config, logger, ...running
   server.forceShutdown()
   // What was heard last, above all that an agent stopped in order.
   await within(running.watch.round(), STOP_MS)
+  await within(running.auditTask.stop(), STOP_MS)
   await running.stopProbes()
   await within(store.close(), leftMs() > 0 ? config.drainMaxMs : STOP_MS)
 }

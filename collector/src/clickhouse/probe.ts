@@ -8,7 +8,7 @@ import type { Failure, Result } from '@vouch/proto/kernel/fault.ts'
 import { storeFault } from './fault.ts'
 import { readMigrations } from './migrate.ts'
 
-/** What a migrated database has: `table.column`, and `migration N`. */
+/** What a migrated database has: `table.` and `table.column` (a view with arguments shows no columns), and `migration N`. */
 export type Schema = ReadonlySet<string>
 
 /** Enough to notice that a directory for temporary files is full. */
@@ -47,8 +47,12 @@ export async function checkSchema(
 }
 
 function lacks(database: string, absent: readonly string[]): Failure {
-  const named = absent.toSorted().slice(0, NAMED_MAX).join(', ')
-  const more = absent.length > NAMED_MAX ? ` and ${absent.length - NAMED_MAX} more` : ''
+  // Of a table that is gone its columns need no mention.
+  const gone = new Set(absent.filter((name) => name.endsWith('.')).map((name) => tableOf(name)))
+  const columns = absent.filter((name) => !gone.has(tableOf(name)))
+  const all = [...gone, ...columns].toSorted()
+  const named = all.slice(0, NAMED_MAX).join(', ')
+  const more = all.length > NAMED_MAX ? ` and ${all.length - NAMED_MAX} more` : ''
   const remedy = absent.some((name) => name.startsWith('migration '))
     ? 'restore a newer backup, or start the collector again, which migrates'
     : `restore a backup, or empty ${database}.migrations and start the collector again: it makes what is missing anew`
@@ -84,6 +88,7 @@ export async function checkWrites(
 
 async function readPresent(client: ClickHouseClient, database: string): Promise<Result<Schema>> {
   const query = `SELECT concat(table, '.', name) AS what FROM system.columns WHERE database = '${database}'
+    UNION ALL SELECT concat(name, '.') AS what FROM system.tables WHERE database = '${database}'
     UNION ALL SELECT concat('migration ', toString(version)) AS what FROM ${database}.migrations`
   try {
     const result = await client.query({ query, format: 'JSONEachRow' })

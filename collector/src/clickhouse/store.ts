@@ -1,11 +1,13 @@
 import type { ClickHouseClient } from '@clickhouse/client'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
+import type { DayStore } from '../audit/day-store.ts'
 import type { Archive, Hex, Logger } from '../ports.ts'
 import type { Quarantine } from '../quarantine/ports.ts'
 import type { RetentionPolicy } from '../retention/policy.ts'
 import { createArchive } from './archive.ts'
 import type { ClickHouseFactory } from './connect.ts'
+import { createDayStore } from './day-store.ts'
 import { findForks } from './forks.ts'
 import { embeddedInserter, serverInserter } from './insert.ts'
 import { migrateClickHouse } from './migrate.ts'
@@ -17,6 +19,7 @@ import type { Topology } from './topology.ts'
 /** The archive with its clients. */
 export interface ClickHouseStore {
   readonly archive: Archive
+  readonly days: DayStore
   readonly quarantine: Quarantine
   /** How many batches in quarantine wait for a decision. */
   countOpen(): Promise<Result<number>>
@@ -65,6 +68,7 @@ export async function openStore(
       archive: writes.archive,
       quarantine: createQuarantine(reader, writer, database),
       countOpen: () => countOpen(prober, database),
+      days: createDayStore(await open(), database),
       forks: (agentIds, sinceMs) => findForks(auditor, database, agentIds, sinceMs),
       ping: async () => {
         const checked = await checkSchema(prober, database, schema)

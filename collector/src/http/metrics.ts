@@ -63,6 +63,8 @@ export function createMetrics(): {
   readonly telemetry: Telemetry
   /** Shows the figures of the fleet, which are the same at every collector. */
   readonly showFleet: (totals: FleetTotals) => void
+  /** Notes the last UTC day with a signed root, by its start in epoch milliseconds. */
+  readonly dayClosed: (startMs: number) => void
 } {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
@@ -85,9 +87,15 @@ export function createMetrics(): {
     help: 'Open connections of agents',
     registers,
   })
+  const lastDay = new Gauge({
+    name: 'vouch_collector_audit_last_day_timestamp_seconds',
+    help: 'Start of the last UTC day whose root is signed',
+    registers,
+  })
   return {
     registry,
     showFleet: fleetGauges(registry),
+    dayClosed: (startMs) => lastDay.set(startMs / 1000),
     telemetry: {
       batch: (outcome) => batches.inc({ outcome }),
       committed: (rows, tookMs) => {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { FaultError, fail, ok, throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Failure, Result } from '@vouch/proto/kernel/fault.ts'
-import { generateKeys, keyId, sha256, signerOf } from '@vouch/proto/seal/seal.ts'
+import { generateKeys, keyId, publicKeyOf, sha256, signerOf } from '@vouch/proto/seal/seal.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
 import type { Pool, PoolClient } from 'pg'
 import type { EnrolmentInput, Fleet, KeyWitness } from '../ports.ts'
@@ -55,6 +55,21 @@ export async function collectorSigner(pool: Pool): Promise<Result<Signer>> {
       'SELECT seed FROM fleet.collector_keys WHERE retired_at IS NULL',
     )
     return signerOf(rows[0]!.seed)
+  })
+}
+
+/** Public keys of the collector by key id in hexadecimal, retired ones too. */
+export async function collectorKeys(
+  pool: Pool,
+): Promise<Result<ReadonlyMap<string, Uint8Array<ArrayBuffer>>>> {
+  return guarded(async () => {
+    const { rows } = await pool.query<{ seed: Buffer }>('SELECT seed FROM fleet.collector_keys')
+    return new Map(
+      rows.map(({ seed }) => {
+        const publicKey = publicKeyOf(seed)
+        return [keyId(publicKey).toHex(), publicKey]
+      }),
+    )
   })
 }
 

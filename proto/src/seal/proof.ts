@@ -1,6 +1,7 @@
-import { clone, create, toJson } from '@bufbuild/protobuf'
+import { clone, create } from '@bufbuild/protobuf'
 import { ProofSchema, SealSchema } from '../gen/vouch/proof/v1/proof_pb.ts'
 import type { Proof } from '../gen/vouch/proof/v1/proof_pb.ts'
+import { documentText } from './document.ts'
 import { TAGS, verify } from './seal.ts'
 import type { Signer } from './seal.ts'
 
@@ -9,7 +10,7 @@ export const PROOF_FORMAT = 'vouch.proof.v1'
 
 /** The one spelling of a proof: every field present, two spaces of indentation, a newline at the end. */
 export function proofText(proof: Proof): string {
-  return `${JSON.stringify(toJson(ProofSchema, proof, { alwaysEmitImplicit: true }), null, 2)}\n`
+  return documentText(ProofSchema, proof)
 }
 
 /** The proof with the issuer's seal over its text with an empty seal. */

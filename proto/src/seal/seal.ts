@@ -24,6 +24,8 @@ export const TAGS = {
   receipt: 'vouch/receipt/v1',
   policy: 'vouch/policy/v1',
   proof: 'vouch/proof/v1',
+  day: 'vouch/day/v1',
+  trail: 'vouch/trail/v1',
   stream: 'vouch/stream/v1',
 } as const
 

@@ -8,9 +8,9 @@ it('words are the varints that fit 32 bits, whatever the bytes', () => {
   fc.assert(
     fc.property(fc.array(OCTET, { maxLength: 40 }), fc.nat(3), fc.nat(3), (octets, start, after) => {
       const bytes = Uint8Array.from([
-        ...new Array<number>(start).fill(0x80),
+        ...new Uint8Array(start).fill(0x80),
         ...octets,
-        ...new Array<number>(after).fill(1),
+        ...new Uint8Array(after).fill(1),
       ])
       const end = start + octets.length
       const pairs = new Uint32Array(100)

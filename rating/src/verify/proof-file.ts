@@ -1,32 +1,49 @@
-import { type DescMessage, type JsonValue, fromJson } from '@bufbuild/protobuf'
+import { type DescMessage, type JsonValue, type MessageShape, fromJson } from '@bufbuild/protobuf'
 import { type Proof, ProofSchema } from '@vouch/proto/gen/vouch/proof/v1/proof_pb.ts'
 import { throwFault } from '@vouch/proto/kernel/fault.ts'
-import { PROOF_FORMAT, proofText } from '@vouch/proto/seal/proof.ts'
+import { documentText } from '@vouch/proto/seal/document.ts'
+import { PROOF_FORMAT } from '@vouch/proto/seal/proof.ts'
 import { brokenPlace, placeOf } from './json-place.ts'
 import { mismatch, same } from './mismatch.ts'
 
+/** A kind of document: its message, the value of its format field, and its only spelling. */
+export interface DocumentKind<D extends DescMessage> {
+  readonly schema: D
+  readonly format: string
+  /** What it is called in messages: `proof`. */
+  readonly noun: string
+}
+
 /** Reads a proof from its only spelling. Faults: PROOF_MALFORMED, PROOF_MISMATCH. */
 export function readProof(text: string): Proof {
+  return readDocument({ schema: ProofSchema, format: PROOF_FORMAT, noun: 'proof' }, text)
+}
+
+/** Reads a document from its only spelling. Faults: PROOF_MALFORMED, PROOF_MISMATCH. */
+export function readDocument<D extends DescMessage>(
+  { schema, format, noun }: DocumentKind<D>,
+  text: string,
+): MessageShape<D> {
   const json = readJson(text)
-  let proof: Proof
+  let message: MessageShape<D>
   try {
-    proof = fromJson(ProofSchema, json)
+    message = fromJson(schema, json)
   } catch (error) {
-    const path = malformedPath(ProofSchema, json, '')
-    const message = error instanceof Error ? error.message : String(error)
-    return throwFault('PROOF_MALFORMED', `${path === '' ? 'the proof' : path}: ${message}`, { pointer: path })
+    const path = malformedPath(schema, json, '')
+    const reason = error instanceof Error ? error.message : String(error)
+    return throwFault('PROOF_MALFORMED', `${path === '' ? `the ${noun}` : path}: ${reason}`, {
+      pointer: path,
+    })
   }
-  const canonical = proofText(proof)
+  const canonical = documentText(schema, message)
   if (canonical !== text) {
     const path = differingPath(json, JSON.parse(canonical) as JsonValue, '')
-    if (path !== undefined) mismatch(path, 'is not written in the one spelling that a proof has')
-    mismatch(
-      placeOf(text, firstDifference(text, canonical)),
-      'is not written in the one spelling that a proof has',
-    )
+    const place = path ?? placeOf(text, firstDifference(text, canonical))
+    mismatch(place, `is not written in the one spelling that a ${noun} has`)
   }
-  same('format', proof.format, PROOF_FORMAT)
-  return proof
+  const shown = Object.entries(message).find(([name]) => name === 'format')?.[1]
+  same('format', typeof shown === 'string' ? shown : '', format)
+  return message
 }
 
 function readJson(text: string): JsonValue {

@@ -16,6 +16,8 @@ export interface Trust {
   readonly keys?: ReadonlySet<string> | undefined
   /** The issuer's key; without it the proof's own is taken, and reported. */
   readonly issuer?: string | undefined
+  /** The collector's keys, for a trail; without them the trail's own are taken, and reported. */
+  readonly collectors?: ReadonlySet<string> | undefined
 }
 
 /** A proof in which everything fits. */

@@ -1,0 +1,140 @@
+import { STREAM_ID_BYTES, decodeBody } from '@vouch/proto/wire/body.ts'
+import type { Columns } from '@vouch/proto/wire/body.ts'
+import { batchName } from '../audit/check-batch.ts'
+import type { Findings } from '../audit/findings.ts'
+import { allRuns, batchPages } from './batch-pages.ts'
+import type { BatchRow } from './batch-pages.ts'
+import type { Queries } from './rows.ts'
+
+/** Streams of one query: they are part of a URL on a server. */
+const STREAMS_PER_QUERY = 100
+const NAMED_MAX = 5
+const STRAYS_MAX = 100
+
+interface ReadingRow {
+  readonly key: string
+  readonly span: number
+  readonly run: string
+  readonly sequence: string
+  readonly row: number
+}
+
+/** Checks that the rows of `readings` are those that the signed bodies say, and no others. Gives their number. */
+export async function checkReadings(queries: Queries, database: string, findings: Findings): Promise<number> {
+  let checked = 0
+  const before = findings.count
+  for await (const place of allRuns(queries, database)) {
+    for await (const page of batchPages(queries, database, place, true))
+      for (const batch of page) checked += await checkBody(queries, database, batch, findings)
+  }
+  const [row] = await queries.rows<{ total: string }>(
+    `SELECT count() AS total FROM ${database}.readings FINAL`,
+  )
+  const total = Number(row?.total ?? 0)
+  if (total !== checked) await nameStrays(queries, database, findings)
+  if (total !== checked && findings.count === before)
+    findings.add('readings', `${total} rows are stored, and ${checked} of them stand in a signed body`)
+  return checked
+}
+
+/** Gives the number of stored rows that stand in this body. */
+async function checkBody(
+  queries: Queries,
+  database: string,
+  batch: BatchRow,
+  findings: Findings,
+): Promise<number> {
+  const decoded = decodeBody(Uint8Array.fromHex(batch.body))
+  // A body that cannot be decoded has no readings, and went to quarantine as a whole.
+  if (!decoded.ok) return 0
+  const signed = signedRows(decoded.value)
+  const stored = await storedRows(queries, database, decoded.value)
+  const own = stored.filter(({ run, sequence }) => run === batch.run && sequence === batch.sequence)
+  const byKey = new Map(stored.map((row) => [row.key, row]))
+  // A reading that is signed twice is stored once, under either batch.
+  const missing = signed.flatMap(({ key }, row) => (byKey.has(key) ? [] : [row]))
+  if (missing.length === signed.length && signed.length > 0 && own.length === 0) {
+    if (!(await isAside(queries, database, batch)))
+      findings.add(batchName(batch), `none of its ${signed.length} readings is stored`)
+    return 0
+  }
+  if (missing.length > 0)
+    findings.add(batchName(batch), `its readings in ${rowList(missing)} are not stored as signed`)
+  const wrong = own.filter(({ key, span, row }) => signed[row]?.key !== key || signed[row].span !== span)
+  if (wrong.length > 0)
+    findings.add(
+      batchName(batch),
+      `the stored readings of ${rowList(wrong.map(({ row }) => row))} are not in its body`,
+    )
+  return own.length - wrong.length
+}
+
+function rowList(rows: readonly number[]): string {
+  const named = rows.slice(0, NAMED_MAX).join(', ')
+  const rest = rows.length - NAMED_MAX
+  return `row${rows.length === 1 ? '' : 's'} ${named}${rest > 0 ? ` and ${rest} more` : ''}`
+}
+
+/** The key and span of every signed reading, row by row. */
+function signedRows(columns: Columns): { readonly key: string; readonly span: number }[] {
+  const rows: { readonly key: string; readonly span: number }[] = []
+  for (const [segment, length] of columns.segmentRows.entries()) {
+    const stream = streamName(columns, columns.segmentStream[segment]!)
+    const epoch = columns.segmentEpoch[segment]!
+    for (let count = 0; count < length; count++) {
+      const at = rows.length
+      const key = `${stream} ${epoch} ${columns.timeMs[at]} ${columns.register[at]}`
+      rows.push({ key, span: columns.spanMs[at]! })
+    }
+  }
+  return rows
+}
+
+function streamName({ streamIds }: Columns, index: number): string {
+  return streamIds.subarray(index * STREAM_ID_BYTES, (index + 1) * STREAM_ID_BYTES).toHex()
+}
+
+/** The stored readings of the body's streams between its first and last time. */
+async function storedRows(queries: Queries, database: string, columns: Columns): Promise<ReadingRow[]> {
+  const { timeMs, streamIds } = columns
+  if (timeMs.length === 0) return []
+  const [first, last] = timeMs.reduce(
+    ([low, high], time) => [time < low ? time : low, time > high ? time : high],
+    [timeMs[0]!, timeMs[0]!],
+  )
+  const streams = Array.from({ length: streamIds.length / STREAM_ID_BYTES }, (_, i) => streamName(columns, i))
+  const rows: ReadingRow[] = []
+  for (let from = 0; from < streams.length; from += STREAMS_PER_QUERY) {
+    const part = await queries.rows<ReadingRow>(
+      `SELECT concat(lower(hex(r.stream)), ' ', toString(r.epoch), ' ', toString(toUnixTimestamp64Milli(r.time)), ' ',
+        toString(r.register)) AS key, r.span_ms AS span, lower(hex(r.run)) AS run, r.sequence AS sequence, r.row AS row
+      FROM ${database}.readings AS r FINAL
+      WHERE r.stream IN (SELECT toFixedString(unhex(arrayJoin({streams:Array(String)})), 16))
+        AND r.time >= fromUnixTimestamp64Milli({first:Int64}, 'UTC') AND r.time <= fromUnixTimestamp64Milli({last:Int64}, 'UTC')`,
+      { streams: streams.slice(from, from + STREAMS_PER_QUERY), first: Number(first), last: Number(last) },
+    )
+    for (const row of part) rows.push(row)
+  }
+  return rows
+}
+
+/** Whether the readings of a batch were not taken, so that quarantine has them. */
+async function isAside(queries: Queries, database: string, batch: BatchRow): Promise<boolean> {
+  const { agent, run, sequence, header } = batch
+  const [row] = await queries.rows<{ total: string }>(
+    `SELECT count() AS total FROM ${database}.quarantine WHERE agent = toFixedString(unhex({agent:String}), 16)
+      AND run = toFixedString(unhex({run:String}), 16) AND sequence = {sequence:UInt64} AND header = unhex({header:String})`,
+    { agent, run, sequence, header },
+  )
+  return row?.total !== '0'
+}
+
+async function nameStrays(queries: Queries, database: string, findings: Findings): Promise<void> {
+  const rows = await queries.rows<{ run_hex: string; sequence: string; total: string }>(
+    `SELECT lower(hex(run)) AS run_hex, sequence, count() AS total FROM ${database}.readings FINAL
+    WHERE (run, sequence) NOT IN (SELECT run, sequence FROM ${database}.batches)
+    GROUP BY run, sequence ORDER BY run, sequence LIMIT ${STRAYS_MAX}`,
+  )
+  for (const { run_hex, sequence, total } of rows)
+    findings.add('readings', `${total} name batch ${sequence} of run ${run_hex}, which is not stored`)
+}

@@ -99,7 +99,11 @@ describe('never twice, never lost', () => {
         ])
         const late = await vouch.connect(agent)
         for (const signed of chain.toReversed()) late.batch(signed)
-        for (let count = 0; count < BATCHES; count++) await late.receipt(last)
+        // A batch that is there already is acknowledged for itself: who sends it may not have what follows.
+        for (let sequence = last; sequence > 0n; sequence--) {
+          const [receipt] = await late.receipt(1n)
+          expect(receipt?.sequence).toBe(sequence)
+        }
         late.close()
         const got = await lattice(agent)
         expected ??= got

@@ -9,8 +9,10 @@ import {
   quarantineBlock,
   readingsBlock,
   streamsBlock,
+  timesOf,
 } from '../ingest/blocks.ts'
 import type { TableBlock } from '../ingest/blocks.ts'
+import { levelsOf } from '../ingest/levels.ts'
 import type { Archive, EpochKey, Hex, LastReading, Link, Neighbours } from '../ports.ts'
 import { coalesce } from './coalesce.ts'
 import { storeFault } from './fault.ts'
@@ -50,7 +52,7 @@ export function createArchive({ writer, reader, database, topology }: ArchiveCli
         readingsBlock(batches),
         lossesBlock(batches),
         quarantineBlock(batches),
-        batchesBlock(batches),
+        ...levelsOf(batches, (batch) => timesOf(batch)[1]).map((level) => batchesBlock(level)),
       ]),
     addKey: (key) => insertAll(writer, [keysBlock([key])]),
     head: (agentId, runId) =>

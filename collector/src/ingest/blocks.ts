@@ -152,8 +152,8 @@ export function batchesBlock(all: readonly AdmittedBatch[]): TableBlock {
   ])
 }
 
-/** First and last time of the readings taken; where there are none, the time of sealing or arrival. */
-function timesOf(batch: AdmittedBatch): readonly [number, number] {
+/** First and last time of the readings taken, epoch milliseconds; where there are none, the time of sealing or arrival. */
+export function timesOf(batch: AdmittedBatch): readonly [number, number] {
   const { columns, fault, wallMs, receivedMs } = batch
   // Readings that were not taken may lie in any year, and the archive is partitioned by month.
   if (fault !== undefined || columns === undefined) return [receivedMs, receivedMs]

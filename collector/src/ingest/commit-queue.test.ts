@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { AdmittedBatch } from '../ports.ts'
+import type { AdmittedBatch, StreamRow } from '../ports.ts'
 import { CommitQueue } from './commit-queue.ts'
 
 const LIMITS = { rowsMax: 100, bytesMax: 10_000, waitMs: 50 }
@@ -40,6 +40,12 @@ function batchOf(sequence: number, rows: number): AdmittedBatch {
   }
 }
 
+function streamOf(resource: string): StreamRow {
+  const none = new Uint8Array()
+  const fields = { meter: 'm.x', unit: 'B', kind: 1, attributes: {}, declaredMs: 0 }
+  return { streamId: none, agentId: none, resource, ...fields }
+}
+
 const rowsOf = (batches: readonly AdmittedBatch[]): number =>
   batches.reduce((sum, { columns }) => sum + (columns?.timeMs.length ?? 0), 0)
 
@@ -57,6 +63,35 @@ describe('law: a queue of batches', () => {
           taken.push(...batches)
         }
         expect(taken.map(({ sequence }) => Number(sequence))).toEqual(sizes.map((_, index) => index))
+        expect(queue.bytes).toBe(0)
+      }),
+    )
+  })
+})
+
+describe('law: streams', () => {
+  it('all come, within the bound on bytes, before any batch that was queued after them', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat({ max: 60 }), { minLength: 1, maxLength: 20 }), (counts) => {
+        const queue = new CommitQueue(LIMITS)
+        counts.forEach((count, index) => {
+          queue.addStreams(
+            Array.from({ length: count }, (_, nth) => streamOf(`${index}.${nth}`)),
+            0,
+          )
+          queue.add(batchOf(index, 1), 0)
+        })
+        const named = counts.flatMap((count, index) =>
+          Array.from({ length: count }, (_, nth) => `${index}.${nth}`),
+        )
+        const taken: string[] = []
+        while (queue.dueInMs(LIMITS.waitMs) !== undefined) {
+          const { streams, batches, bytes } = queue.take()
+          expect(bytes).toBeLessThanOrEqual(LIMITS.bytesMax + 1_000)
+          taken.push(...streams.map(({ resource }) => resource))
+          if (batches.length > 0) expect(taken).toEqual(named)
+        }
+        expect(taken).toEqual(named)
         expect(queue.bytes).toBe(0)
       }),
     )

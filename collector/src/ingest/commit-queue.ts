@@ -31,6 +31,11 @@ export class CommitQueue {
     return this.#bytes
   }
 
+  /** Streams that wait. */
+  get streams(): number {
+    return this.#streams.length
+  }
+
   /** Adds streams; they go in before the batches that name them. */
   addStreams(streams: readonly StreamRow[], nowMs: number): void {
     for (const stream of streams) this.#streams.push(stream)
@@ -53,24 +58,24 @@ export class CommitQueue {
     return Math.max(0, this.#openedMs + this.#limits.waitMs - nowMs)
   }
 
-  /** Takes the next insert: all streams, and batches in their order until a bound is reached. */
+  /** Takes the next insert: streams first, and where all of them fit, batches in their order until a bound is reached. */
   take(): CommitGroup & { readonly bytes: number } {
     const { rowsMax, bytesMax } = this.#limits
+    const streams = this.#streams.splice(0, Math.max(1, Math.ceil(bytesMax / STREAM_BYTES)))
     let rows = 0
-    let bytes = this.#streams.length * STREAM_BYTES
+    let bytes = streams.length * STREAM_BYTES
     let count = 0
-    for (const batch of this.#batches) {
+    for (const batch of this.#streams.length > 0 ? [] : this.#batches) {
       if (count > 0 && (rows >= rowsMax || bytes >= bytesMax)) break
       rows += rowsOf(batch)
       bytes += batchBytes(batch)
       count++
     }
-    const group = { streams: this.#streams, batches: this.#batches.slice(0, count), bytes }
-    this.#streams = []
+    const group = { streams, batches: this.#batches.slice(0, count), bytes }
     this.#batches = this.#batches.slice(count)
     this.#rows -= rows
     this.#bytes -= bytes
-    if (this.#batches.length === 0) this.#openedMs = undefined
+    if (this.#batches.length === 0 && this.#streams.length === 0) this.#openedMs = undefined
     return group
   }
 

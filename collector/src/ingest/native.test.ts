@@ -88,6 +88,13 @@ it('the engine reads back what was written', async () => {
   )
 })
 
+it('a block of very many short strings has few chunks', () => {
+  const rows = Array.from({ length: 300_000 }, (_, index) => `host:${index}`)
+  const chunks = nativeBlock(rows.length, [strings('resource', rows, (row) => row)])
+  expect(chunks.length).toBeLessThan(10)
+  expect(chunks.reduce((sum, chunk) => sum + chunk.length, 0)).toBeGreaterThan(300_000 * 7)
+})
+
 it('a value wider than its column is a defect', () => {
   expect(() => fixedStrings('id', 16, [new Uint8Array(17)], (value) => value)).toThrow(RangeError)
 })

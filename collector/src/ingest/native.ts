@@ -1,3 +1,5 @@
+import { concat } from '@vouch/proto/kernel/bytes.ts'
+
 /**
  * ClickHouse's Native format: a block is a number of columns and rows, then each column's name, type
  * and values. Source: ClickHouse docs, "Native" format; numbers are little-endian.
@@ -11,6 +13,8 @@ export interface NativeColumn {
 }
 
 const utf8 = new TextEncoder()
+/** Strings up to here are copied. */
+const SHORT_BYTES = 1_024
 const DICTIONARY_VERSION = 1n
 /** Keys are UInt32 (2); the values stand in this block (bit 9) and replace those before (bit 10). */
 const DICTIONARY_FLAGS = 2n | (1n << 9n) | (1n << 10n)
@@ -18,7 +22,10 @@ const DICTIONARY_FLAGS = 2n | (1n << 9n) | (1n << 10n)
 /** One block as chunks, to be written one after another. */
 export function nativeBlock(rows: number, columns: readonly NativeColumn[]): Uint8Array[] {
   const chunks: Uint8Array[] = [varUint(columns.length), varUint(rows)]
-  for (const { name, type, parts } of columns) chunks.push(text(name), text(type), ...parts)
+  for (const { name, type, parts } of columns) {
+    chunks.push(text(name), text(type))
+    for (const part of parts) chunks.push(part)
+  }
   return chunks
 }
 
@@ -128,11 +135,25 @@ export function uuids<T>(name: string, rows: readonly T[], pick: (row: T) => Uin
   return { ...column, type: 'UUID' }
 }
 
+/** Strings behind their lengths: short ones copied together, as a chunk has a price of its own, long ones as they are. */
 function stringParts(values: readonly (string | Uint8Array)[]): Uint8Array[] {
-  return values.flatMap((value) => {
+  const parts: Uint8Array[] = []
+  let short: Uint8Array[] = []
+  const join = (): void => {
+    if (short.length > 0) parts.push(concat(short))
+    short = []
+  }
+  for (const value of values) {
     const encoded = typeof value === 'string' ? utf8.encode(value) : value
-    return [varUint(encoded.length), encoded]
-  })
+    short.push(varUint(encoded.length))
+    if (encoded.length <= SHORT_BYTES) short.push(encoded)
+    else {
+      join()
+      parts.push(encoded)
+    }
+  }
+  join()
+  return parts
 }
 
 function text(value: string): Uint8Array {

@@ -136,7 +136,8 @@ export class Committer {
   async #commit(): Promise<void> {
     const group = this.#queue.take()
     const declarers = this.#declarers
-    this.#declarers = new Set()
+    // Of more streams than fit into one insert the rest comes with the next.
+    if (this.#queue.streams === 0) this.#declarers = new Set()
     this.#inFlightBytes = group.bytes
     const startedMs = this.#deps.clock.now()
     const receipts = this.#receipts(group)

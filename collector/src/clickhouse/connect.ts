@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import { ClickHouseLogLevel, createClient } from '@clickhouse/client'
 import type { ClickHouseClient } from '@clickhouse/client'
-import { createChdbConnection } from 'chdb/connection'
 
 /** Opens one more client. A client of the embedded engine runs one query at a time. */
 export type ClickHouseFactory = () => ClickHouseClient | Promise<ClickHouseClient>
@@ -24,6 +23,10 @@ export function clickhouseFactory(config: {
   if (url !== undefined) return () => createClient({ url, request_timeout: REQUEST_TIMEOUT_MS, log })
   if (dataDir === undefined) throw new Error('neither a server nor a directory is configured')
   const path = join(dataDir, ENGINE_DIRECTORY)
-  // The two packages declare the same interface separately, so their types cannot meet without a cast.
-  return () => createClient({ connection: createChdbConnection({ path }) as unknown as Connection })
+  return async () => {
+    // Loaded only where it is used: the engine's library alone is a hundred megabytes in memory.
+    const { createChdbConnection } = await import('chdb/connection')
+    // The two packages declare the same interface separately, so their types cannot meet without a cast.
+    return createClient({ connection: createChdbConnection({ path }) as unknown as Connection })
+  }
 }

@@ -4,7 +4,7 @@ import type { Hex, Link } from '../ports.ts'
 import { Observer } from './observer.ts'
 
 /** Digests of a run that are remembered for duplicates; older ones are asked of the archive. */
-const RECENT_MAX = 256
+const RECENT_MAX = 64
 /** Runs of an agent that are remembered; others are asked of the archive. */
 const RUNS_MAX = 8
 

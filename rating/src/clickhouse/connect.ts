@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client'
-import { createChdbConnection } from 'chdb/connection'
 
 type Connection = NonNullable<NonNullable<Parameters<typeof createClient>[0]>['connection']>
 
@@ -12,7 +11,7 @@ const REQUEST_TIMEOUT_MS = 300_000
 export function clickhouseFactory(config: {
   readonly clickhouseUrl: string | undefined
   readonly dataDir: string | undefined
-}): () => ClickHouseClient {
+}): () => ClickHouseClient | Promise<ClickHouseClient> {
   const { clickhouseUrl: url, dataDir } = config
   if (url !== undefined) {
     // Progress headers keep the connection of a long query alive; to a server settings travel per request.
@@ -24,6 +23,10 @@ export function clickhouseFactory(config: {
   }
   if (dataDir === undefined) throw new Error('neither a server nor a directory is configured')
   const path = join(dataDir, ENGINE_DIRECTORY)
-  // The two packages declare the same interface separately, so their types cannot meet without a cast.
-  return () => createClient({ connection: createChdbConnection({ path }) as unknown as Connection })
+  return async () => {
+    // Loaded only where it is used: the engine's library alone is a hundred megabytes in memory.
+    const { createChdbConnection } = await import('chdb/connection')
+    // The two packages declare the same interface separately, so their types cannot meet without a cast.
+    return createClient({ connection: createChdbConnection({ path }) as unknown as Connection })
+  }
 }

@@ -1,13 +1,16 @@
 import type { Server } from '@grpc/grpc-js'
 import { fail, unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Fault } from '@vouch/proto/kernel/fault.ts'
-import { bind, serverCredentials } from '@vouch/proto/wire/listen.ts'
+import { serverCredentials } from '@vouch/proto/wire/listen.ts'
 import type { ClickHouseFactory } from './clickhouse/connect.ts'
 import { openStore } from './clickhouse/store.ts'
 import type { ClickHouseStore } from './clickhouse/store.ts'
 import { SYSTEM_CLOCK } from './clock.ts'
 import type { CollectorConfig } from './config.ts'
+import { listen } from './grpc/listener.ts'
+import type { Listener } from './grpc/listener.ts'
 import { createGrpcServer } from './grpc/server.ts'
+import { Strangers } from './grpc/strangers.ts'
 import { createMetrics } from './http/metrics.ts'
 import { serveProbes } from './http/probes.ts'
 import type { AgentSummary, Archive, Clock, Logger } from './ports.ts'
@@ -51,9 +54,12 @@ export interface Collector {
 
 const AGENTS_MAX = 1_000
 const STOP_MS = 3_000
+/** What a peer may send without showing who it is; enrolling takes a thousandth of it. */
+const STRANGER_BYTES_MAX = 262_144
 
 interface Running {
   readonly server: Server
+  readonly listener: Listener
   readonly store: ClickHouseStore
   readonly pipeline: Pipeline
   readonly timer: NodeJS.Timeout
@@ -104,7 +110,16 @@ async function start(
   const signer = unwrap(await collectorSigner(pool))
   const embedded = config.clickhouseUrl === undefined
   const store = await openStore(clickhouse, { database: config.clickhouseDatabase, embedded })
-  const server = createGrpcServer(config.batchBytesMax)
+  const strangers = new Strangers({
+    socketsMax: config.unauthenticatedMax,
+    bytesMax: STRANGER_BYTES_MAX,
+    silentMs: config.helloTimeoutMs,
+  })
+  const server = createGrpcServer(
+    { batchBytesMax: config.batchBytesMax, requestMs: config.helloTimeoutMs },
+    strangers,
+  )
+  let listener: Listener | undefined
   try {
     const { registry, telemetry } = createMetrics()
     const obstacles = async (): Promise<Fault[]> =>
@@ -113,9 +128,11 @@ async function start(
       )
     const ready = async (): Promise<boolean> => (await obstacles()).length === 0
     const archive = wrapArchive(store.archive)
-    const pipeline = addServices(server, { config, archive, fleet, signer, logger, telemetry, clock, ready })
+    const parts = { config, archive, fleet, signer, logger, telemetry, clock, ready, strangers }
+    const pipeline = addServices(server, parts)
     const credentials = unwrap(await serverCredentials(config.listen, config))
-    const address = unwrap(await bind(server, config.listen, credentials, 'VOUCH_COLLECTOR_LISTEN'))
+    listener = unwrap(await listen(server, config.listen, credentials, strangers))
+    const { address } = listener
     const probes =
       config.httpListen === undefined
         ? undefined
@@ -123,10 +140,11 @@ async function start(
     const timer = setInterval(() => void watchFleet(fleet, pipeline, logger), config.fleetRefreshMs)
     const stopProbes = probes?.stop ?? (async () => {})
     return {
-      running: { server, store, pipeline, timer, stopProbes },
+      running: { server, listener, store, pipeline, timer, stopProbes },
       addresses: { address, httpAddress: probes?.address },
     }
   } catch (error) {
+    listener?.destroy()
     server.forceShutdown()
     await store.close()
     throw error
@@ -155,12 +173,11 @@ function barredFault(state: string): Fault {
   return fail('AGENT_QUARANTINED', 'this agent is held apart; look for a clone or a restored snapshot').fault
 }
 
-async function stop({ server, store, pipeline, timer, stopProbes }: Running): Promise<void> {
+async function stop({ server, listener, store, pipeline, timer, stopProbes }: Running): Promise<void> {
   clearInterval(timer)
   // Shutting down refuses new calls; ending the open ones makes agents dial again, elsewhere or later.
-  const closed = new Promise<void>((resolve) => {
-    server.tryShutdown(() => resolve())
-  })
+  const closed = listener.close()
+  server.tryShutdown(() => undefined)
   await pipeline.committer.drain()
   pipeline.sessions.endAll(fail('UNAVAILABLE', 'the collector stops; connect again later').fault)
   // An agent that does not read to the end of its stream cannot hold up the others.
@@ -168,6 +185,7 @@ async function stop({ server, store, pipeline, timer, stopProbes }: Running): Pr
   await Promise.race([closed, SYSTEM_CLOCK.sleep(STOP_MS, late.signal)])
   late.abort()
   server.forceShutdown()
+  listener.destroy()
   await pipeline.committer.drain()
   await stopProbes()
   await store.close()

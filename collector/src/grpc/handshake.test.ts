@@ -142,6 +142,9 @@ describe('definitions', () => {
     ['FORBIDDEN', (agent) => [agent.define('host:other', 'host.uptime', 's')]],
     ['FORBIDDEN', (agent) => [agent.define('host:test2', 'host.uptime', 's')]],
     ['METER_UNKNOWN', (agent) => [agent.define('host:test', 'Nope', 's')]],
+    // The words of a definition are repeated in the answer, which has to fit into a trailer.
+    ['FIELD_INVALID', (agent) => [agent.define('host:test', 'host.uptime', 's'.repeat(60_000))]],
+    ['FIELD_INVALID', (agent) => [agent.define('host:test', 'm'.repeat(60_000), 's', 9)]],
     ['UNIT_MISMATCH', (agent) => [agent.define('host:test', 'host.uptime', 'ms')]],
     [
       'QUOTA_EXCEEDED',

@@ -5,36 +5,40 @@ import type { PushRequest, PushResponse } from '@vouch/proto/gen/vouch/ingest/v1
 import { FaultError, fail } from '@vouch/proto/kernel/fault.ts'
 import { faultOfError, faultToStatus } from '@vouch/proto/wire/grpc.ts'
 import type { Logger } from '../ports.ts'
-import type { Sessions } from '../session/sessions.ts'
 import type { Wire } from '../session/wire.ts'
+import type { Strangers } from './strangers.ts'
 
 type PushCall = ServerDuplexStream<PushRequest, PushResponse>
 
 /** What Push needs. */
 export interface PushDeps {
   readonly converse: (wire: Wire) => Promise<void>
-  readonly sessions: Sessions
+  readonly strangers: Strangers
+  /** Monotonic, milliseconds. */
+  readonly now: () => number
   readonly logger: Logger
 }
 
 /** Handles IngestService.Push: each call is one conversation. */
-export function pushHandler({ converse, sessions, logger }: PushDeps): (call: PushCall) => void {
+export function pushHandler({ converse, strangers, logger, now }: PushDeps): (call: PushCall) => void {
   return (call) => {
     // A cancelled call emits errors after everybody has stopped listening.
     call.on('error', () => undefined)
-    const wire = wireOf(call)
-    const entered = sessions.enter()
-    if (!entered.ok) {
-      wire.end(entered.fault)
-      return
-    }
+    const peer = call.getPeer()
+    let authenticated = false
+    const wire = wireOf(call, () => {
+      authenticated = true
+      strangers.authenticate(peer)
+    })
     converse(wire)
       .catch((error: unknown) => {
         if (isOwnRefusal(error)) return
         if (!call.cancelled) logger.warn({ err: error, peer: wire.peer }, 'push stream broken')
         wire.end(error instanceof FaultError ? error.fault : fail('INTERNAL', 'the stream broke off').fault)
       })
-      .finally(() => sessions.leave())
+      .finally(() => {
+        if (authenticated) strangers.part(peer, now())
+      })
   }
 }
 
@@ -43,7 +47,7 @@ function isOwnRefusal(error: unknown): boolean {
   return !(error instanceof FaultError) && faultOfError(error).code !== 'INTERNAL'
 }
 
-function wireOf(call: PushCall): Wire {
+function wireOf(call: PushCall, welcomed: () => void): Wire {
   // An agent that has sent everything closes its side only: the call lives on until the status is sent.
   const frames: AsyncIterator<PushRequest> = call.iterator({ destroyOnReturn: false })
   return {
@@ -55,8 +59,10 @@ function wireOf(call: PushCall): Wire {
       const next = await frames.next()
       return next.done === true ? undefined : (next.value.frame?.kind ?? { case: undefined })
     },
-    send: (kind) =>
-      void call.write(create(PushResponseSchema, { frame: create(CollectorFrameSchema, { kind }) })),
+    send: (kind) => {
+      if (kind.case === 'welcome') welcomed()
+      call.write(create(PushResponseSchema, { frame: create(CollectorFrameSchema, { kind }) }))
+    },
     end: (fault) => {
       if (fault === undefined) call.end()
       else call.emit('error', faultToStatus(fault))

@@ -29,7 +29,7 @@ export class Sessions {
     this.#telemetry = telemetry
   }
 
-  /** Counts a new stream in, known or not. Faults: QUOTA_EXCEEDED. */
+  /** Counts an agent's new stream in. Faults: QUOTA_EXCEEDED. */
   enter(): Result<void> {
     if (this.#streams >= this.#limits.streamsMax) {
       return fail(

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { connect } from 'node:http2'
 import { Client, credentials } from '@grpc/grpc-js'
 import { EnrolmentService } from '@vouch/proto/gen/vouch/enrolment/v1/enrolment_pb.ts'
+import { RegisterKind } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import type { FaultCode } from '@vouch/proto/kernel/fault.ts'
 import { rotateBytes } from '@vouch/proto/seal/handshake.ts'
 import { TAGS, generateKeys, signerOf } from '@vouch/proto/seal/seal.ts'
@@ -144,7 +145,10 @@ describe('definitions', () => {
     ['METER_UNKNOWN', (agent) => [agent.define('host:test', 'Nope', 's')]],
     // The words of a definition are repeated in the answer, which has to fit into a trailer.
     ['FIELD_INVALID', (agent) => [agent.define('host:test', 'host.uptime', 's'.repeat(60_000))]],
-    ['FIELD_INVALID', (agent) => [agent.define('host:test', 'm'.repeat(60_000), 's', 9)]],
+    [
+      'FIELD_INVALID',
+      (agent) => [{ ...agent.define('host:test', 'm'.repeat(60_000), 's'), kind: RegisterKind.UNSPECIFIED }],
+    ],
     ['UNIT_MISMATCH', (agent) => [agent.define('host:test', 'host.uptime', 'ms')]],
     [
       'QUOTA_EXCEEDED',

@@ -130,6 +130,13 @@ describe('foreign bytes', () => {
     expect(decoded).toMatchObject({ ok: false, fault: { code: 'BATCH_MALFORMED' } })
   })
 
+  it('refuses a tag beyond 32 bits, which no other decoder reads', () => {
+    // Field 2, the time base, with one bit more where a shorter reading does not look.
+    const bytes = Uint8Array.fromHex('908080801005')
+    expect(() => fromBinary(BatchBodySchema, bytes)).toThrow('tag')
+    expect(decodeBody(bytes)).toMatchObject({ ok: false, fault: { code: 'BATCH_MALFORMED' } })
+  })
+
   it('refuses more readings than the bound', () => {
     const bytes = toBinary(BatchBodySchema, create(BatchBodySchema, twoRows))
     expect(decodeBody(bytes, { rowsMax: 2, streamsMax: 1 }).ok).toBe(true)

@@ -77,6 +77,8 @@ describe('the challenge', () => {
     const late = new TestConnection(vouch.address, agent)
     await late.next()
     expect(await late.next()).toMatchObject({ case: 'rejection', value: { code: 'CHALLENGE_FAILED' } })
+    // And the call ends, or its place would be held for as long as the connection.
+    await expectFault(late.next(), 'CHALLENGE_FAILED')
     const wrong = new TestConnection(vouch.address, agent)
     await expectFault(wrong.hello({ ...agent.signer, sign: () => new Uint8Array(64) }), 'CHALLENGE_FAILED')
     const early = new TestConnection(vouch.address, agent)

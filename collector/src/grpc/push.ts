@@ -48,17 +48,13 @@ function isOwnRefusal(error: unknown): boolean {
 }
 
 function wireOf(call: PushCall, welcomed: () => void): Wire {
-  // An agent that has sent everything closes its side only: the call lives on until the status is sent.
-  const frames: AsyncIterator<PushRequest> = call.iterator({ destroyOnReturn: false })
+  const next = readerOf(call)
   return {
     peer: call.getPeer(),
     get congested() {
       return call.writableNeedDrain
     },
-    next: async () => {
-      const next = await frames.next()
-      return next.done === true ? undefined : (next.value.frame?.kind ?? { case: undefined })
-    },
+    next,
     send: (kind) => {
       if (kind.case === 'welcome') welcomed()
       call.write(create(PushResponseSchema, { frame: create(CollectorFrameSchema, { kind }) }))
@@ -72,5 +68,40 @@ function wireOf(call: PushCall, welcomed: () => void): Wire {
       call.on('close', relieved)
       call.on('cancelled', gone)
     },
+  }
+}
+
+/**
+ * Reads frame by frame. Not with the call's iterator: that destroys the call at its first error, and what this side
+ * refuses is such an error, so that a peer who was waited for would never get the status.
+ */
+function readerOf(call: PushCall): Wire['next'] {
+  let ended = false
+  let broken: Error | undefined
+  let moved = Promise.withResolvers<void>()
+  const wake = (): void => moved.resolve()
+  call.on('readable', wake)
+  call.on('end', () => {
+    ended = true
+    wake()
+  })
+  call.on('error', (error) => {
+    broken ??= error
+    wake()
+  })
+  call.on('close', () => {
+    if (!ended) broken ??= new Error('the connection broke off')
+    wake()
+  })
+  return async () => {
+    for (;;) {
+      // What is thrown first is why; frames that came before are nobody's any more.
+      if (broken !== undefined) throw broken
+      const request = call.read() as PushRequest | null
+      if (request !== null) return request.frame?.kind ?? { case: undefined }
+      if (ended) return undefined
+      await moved.promise
+      moved = Promise.withResolvers()
+    }
   }
 }

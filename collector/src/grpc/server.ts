@@ -45,9 +45,10 @@ function guard(strangers: Strangers, requestMs: number): ServerInterceptor {
     return new ServerInterceptingCall(call, {
       start: (next) =>
         next({
-          onReceiveMessage: (message, pass) => {
+          // Not with the message: the handler is called when the peer has ended its side.
+          onReceiveHalfClose: (pass) => {
             arrived()
-            pass(message)
+            pass()
           },
           onCancel: arrived,
         }),

@@ -130,9 +130,12 @@ describe('foreign bytes', () => {
     expect(decoded).toMatchObject({ ok: false, fault: { code: 'BATCH_MALFORMED' } })
   })
 
-  it('refuses a tag beyond 32 bits, which no other decoder reads', () => {
-    // Field 2, the time base, with one bit more where a shorter reading does not look.
-    const bytes = Uint8Array.fromHex('908080801005')
+  it.each([
+    ['beyond 32 bits', '908080801005'],
+    ['of six bytes', '90808080800005'],
+  ])('refuses a tag %s, which no other decoder reads', (_, hex) => {
+    // Field 2, the time base, with more than a short reading looks at.
+    const bytes = Uint8Array.fromHex(hex)
     expect(() => fromBinary(BatchBodySchema, bytes)).toThrow('tag')
     expect(decodeBody(bytes)).toMatchObject({ ok: false, fault: { code: 'BATCH_MALFORMED' } })
   })

@@ -155,6 +155,12 @@ const SETTINGS = defineConfig({
     parse: integer({ min: 0, max: 100_000_000 }),
     fallback: 500_000,
   },
+  unauthenticatedMax: {
+    env: 'VOUCH_COLLECTOR_UNAUTHENTICATED_MAX',
+    describe: 'Most sockets whose peer has not shown who it is; a newer one replaces the oldest',
+    parse: integer({ min: 1, max: 1_000_000 }),
+    fallback: 4_096,
+  },
   windowBatches: {
     env: 'VOUCH_COLLECTOR_WINDOW_BATCHES',
     describe: 'Most batches without receipt on a connection',

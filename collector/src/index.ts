@@ -2,7 +2,8 @@ import { hostname } from 'node:os'
 import type { Server } from '@grpc/grpc-js'
 import { fail, unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Fault } from '@vouch/proto/kernel/fault.ts'
-import { bind, serverCredentials } from '@vouch/proto/wire/listen.ts'
+import type { Signer } from '@vouch/proto/seal/seal.ts'
+import { serverCredentials } from '@vouch/proto/wire/listen.ts'
 import { startAuditTask } from './audit-task.ts'
 import type { ClickHouseFactory } from './clickhouse/connect.ts'
 import { openStore } from './clickhouse/store.ts'
@@ -10,11 +11,14 @@ import type { ClickHouseStore } from './clickhouse/store.ts'
 import { topologyOf } from './clickhouse/topology.ts'
 import { SYSTEM_CLOCK } from './clock.ts'
 import type { CollectorConfig } from './config.ts'
+import { listen } from './grpc/listener.ts'
+import type { Listener } from './grpc/listener.ts'
 import { createGrpcServer } from './grpc/server.ts'
+import { Strangers } from './grpc/strangers.ts'
 import { createGapMetrics, createMetrics } from './http/metrics.ts'
 import { serveProbes } from './http/probes.ts'
 import { observeArchive } from './intake/observed-archive.ts'
-import type { AgentSummary, Archive, Clock, Logger } from './ports.ts'
+import type { AgentSummary, Archive, Clock, FleetTotals, Logger } from './ports.ts'
 import { collectorSigner, createFleet } from './postgres/fleet.ts'
 import { migratePostgres } from './postgres/migrate.ts'
 import { openPool, pingPool } from './postgres/pool.ts'
@@ -60,9 +64,12 @@ const AGENTS_MAX = 1_000
 const STOP_MS = 3_000
 const DRAIN_POLL_MS = 10
 const DRAINING = fail('UNAVAILABLE', 'the collector stops; connect again, to another one or later').fault
+/** What a peer may send without showing who it is; enrolling takes a thousandth of it. */
+const STRANGER_BYTES_MAX = 262_144
 
 interface Running {
   readonly server: Server
+  readonly listener: Listener
   readonly store: ClickHouseStore
   readonly pipeline: Pipeline
   readonly watch: FleetWatch
@@ -72,6 +79,23 @@ interface Running {
   readonly drain: { draining: boolean }
   readonly config: CollectorConfig
   readonly logger: Logger
+}
+
+interface TaskParts {
+  readonly fleet: ReturnType<typeof createFleet>
+  readonly pool: ReturnType<typeof openPool>
+  readonly signer: Signer
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly config: CollectorConfig
+  readonly store: ClickHouseStore
+}
+
+interface TaskTies {
+  readonly pipeline: Pipeline
+  readonly address: string
+  readonly onTotals: (totals: FleetTotals) => void
+  readonly closed: (startMs: number) => void
 }
 
 /** Creates a collector: agents enrol and deliver over gRPC, readings and batches go to ClickHouse. */
@@ -116,12 +140,15 @@ async function start(
   fleet: ReturnType<typeof createFleet>,
 ): Promise<{ running: Running; addresses: { address: string; httpAddress: string | undefined } }> {
   const signer = unwrap(await collectorSigner(pool))
-  const embedded = config.clickhouseUrl === undefined
-  const topology = topologyOf(config)
   const retention = { policy: unwrap(retentionPolicy(config)), logger }
-  const database = config.clickhouseDatabase
-  const store = await openStore(clickhouse, { database, embedded, topology, retention })
-  const server = createGrpcServer(config.batchBytesMax, config.connectionAgeMaxMs)
+  const store = await openStore(clickhouse, {
+    database: config.clickhouseDatabase,
+    embedded: config.clickhouseUrl === undefined,
+    topology: topologyOf(config),
+    retention,
+  })
+  const { server, strangers } = openServer(config)
+  let listener: Listener | undefined
   try {
     const { registry, telemetry, showFleet, dayClosed } = createMetrics()
     const drain = { draining: false }
@@ -134,47 +161,73 @@ async function start(
     const ready = async (): Promise<boolean> => (await obstacles()).length === 0
     const gaps = createGapMetrics(registry, () => store.countOpen(), clock.now)
     const archive = observeArchive(wrapArchive(store.archive), gaps, config.lateAfterMs)
-    const pipeline = addServices(server, { config, archive, fleet, signer, logger, telemetry, clock, ready })
+    const parts = { config, archive, fleet, signer, logger, telemetry, clock, ready, strangers }
+    const pipeline = addServices(server, parts)
     const credentials = unwrap(await serverCredentials(config.listen, config))
-    const address = unwrap(await bind(server, config.listen, credentials, 'VOUCH_COLLECTOR_LISTEN'))
+    listener = unwrap(await listen(server, config.listen, credentials, strangers))
+    const { address } = listener
     const probes =
       config.httpListen === undefined
         ? undefined
         : unwrap(await serveProbes(config.httpListen, { registry, obstacles }))
-    const watch = new FleetWatch({
-      fleet,
-      logger,
-      clock,
-      sessions: pipeline.sessions,
-      silentAfterMs: config.silentAfterMs,
-      collector: `${hostname()} ${address}`,
-      onTotals: showFleet,
-      forks: (agentIds, sinceMs) => store.forks(agentIds, sinceMs),
-    })
-    const timer = setInterval(() => void watch.round(), config.fleetRefreshMs)
-    const auditTask = startAuditTask({
-      store: store.days,
-      signer,
-      pool,
-      clock,
-      logger,
-      graceMs: config.auditGraceMs,
-      closed: dayClosed,
-    })
+    const about = { fleet, pool, signer, logger, clock, config, store }
+    const tasks = startTasks(about, { pipeline, address, onTotals: showFleet, closed: dayClosed })
     const stopProbes = probes?.stop ?? (async () => {})
     return {
-      running: { server, store, pipeline, watch, timer, auditTask, stopProbes, drain, config, logger },
+      running: { server, listener, store, pipeline, ...tasks, stopProbes, drain, config, logger },
       addresses: { address, httpAddress: probes?.address },
     }
   } catch (error) {
+    listener?.destroy()
     server.forceShutdown()
     await store.close()
     throw error
   }
 }
 
+function openServer(config: CollectorConfig): { readonly server: Server; readonly strangers: Strangers } {
+  const { batchBytesMax, connectionAgeMaxMs, helloTimeoutMs, unauthenticatedMax } = config
+  const strangers = new Strangers({
+    socketsMax: unauthenticatedMax,
+    bytesMax: STRANGER_BYTES_MAX,
+    silentMs: helloTimeoutMs,
+  })
+  const limits = { batchBytesMax, connectionAgeMaxMs, requestMs: helloTimeoutMs }
+  return { server: createGrpcServer(limits, strangers), strangers }
+}
+
+/** What goes on beside the agents: the watch over the fleet, and the closing of days. */
+function startTasks(
+  { fleet, pool, signer, logger, clock, config, store }: TaskParts,
+  { pipeline, address, onTotals, closed }: TaskTies,
+): Pick<Running, 'watch' | 'timer' | 'auditTask'> {
+  const watch = new FleetWatch({
+    fleet,
+    logger,
+    clock,
+    sessions: pipeline.sessions,
+    silentAfterMs: config.silentAfterMs,
+    collector: `${hostname()} ${address}`,
+    onTotals,
+    forks: (agentIds, sinceMs) => store.forks(agentIds, sinceMs),
+  })
+  const timer = setInterval(() => void watch.round(), config.fleetRefreshMs)
+  const graceMs = config.auditGraceMs
+  const auditTask = startAuditTask({ store: store.days, signer, pool, clock, logger, graceMs, closed })
+  return { watch, timer, auditTask }
+}
+
 /** In order: not ready, a time for load balancers, no new work, what was taken in stored and acknowledged, then the stores. */
-async function stop({ server, store, pipeline, drain, config, logger, ...running }: Running): Promise<void> {
+async function stop({
+  server,
+  listener,
+  store,
+  pipeline,
+  drain,
+  config,
+  logger,
+  ...running
+}: Running): Promise<void> {
   drain.draining = true
   await SYSTEM_CLOCK.sleep(config.drainWaitMs)
   clearInterval(running.timer)
@@ -187,11 +240,11 @@ async function stop({ server, store, pipeline, drain, config, logger, ...running
   await within(committer.drain(), leftMs())
   if (sessions.taking > 0)
     logger.error({ connections: sessions.taking }, 'drain cut short; what has no receipt is sent again')
-  const closed = new Promise<void>((resolve) => {
-    server.tryShutdown(() => resolve())
-  })
+  const closed = listener.close()
+  server.tryShutdown(() => undefined)
   await within(closed, STOP_MS)
   server.forceShutdown()
+  listener.destroy()
   // What was heard last, above all that an agent stopped in order.
   await within(running.watch.round(), STOP_MS)
   await within(running.auditTask.stop(), STOP_MS)

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { connect } from 'node:http2'
 import { Client, credentials } from '@grpc/grpc-js'
 import { EnrolmentService } from '@vouch/proto/gen/vouch/enrolment/v1/enrolment_pb.ts'
+import { RegisterKind } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import type { FaultCode } from '@vouch/proto/kernel/fault.ts'
 import { rotateBytes } from '@vouch/proto/seal/handshake.ts'
 import { TAGS, generateKeys, signerOf } from '@vouch/proto/seal/seal.ts'
@@ -76,6 +77,8 @@ describe('the challenge', () => {
     const late = new TestConnection(vouch.address, agent)
     await late.next()
     expect(await late.next()).toMatchObject({ case: 'rejection', value: { code: 'CHALLENGE_FAILED' } })
+    // And the call ends, or its place would be held for as long as the connection.
+    await expectFault(late.next(), 'CHALLENGE_FAILED')
     const wrong = new TestConnection(vouch.address, agent)
     await expectFault(wrong.hello({ ...agent.signer, sign: () => new Uint8Array(64) }), 'CHALLENGE_FAILED')
     const early = new TestConnection(vouch.address, agent)
@@ -142,6 +145,12 @@ describe('definitions', () => {
     ['FORBIDDEN', (agent) => [agent.define('host:other', 'host.uptime', 's')]],
     ['FORBIDDEN', (agent) => [agent.define('host:test2', 'host.uptime', 's')]],
     ['METER_UNKNOWN', (agent) => [agent.define('host:test', 'Nope', 's')]],
+    // The words of a definition are repeated in the answer, which has to fit into a trailer.
+    ['FIELD_INVALID', (agent) => [agent.define('host:test', 'host.uptime', 's'.repeat(60_000))]],
+    [
+      'FIELD_INVALID',
+      (agent) => [{ ...agent.define('host:test', 'm'.repeat(60_000), 's'), kind: RegisterKind.UNSPECIFIED }],
+    ],
     ['UNIT_MISMATCH', (agent) => [agent.define('host:test', 'host.uptime', 'ms')]],
     [
       'QUOTA_EXCEEDED',

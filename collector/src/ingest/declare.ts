@@ -21,6 +21,7 @@ export interface Owner {
   readonly resource: string
 }
 
+const NAME_CHARACTERS_MAX = 200
 const ATTRIBUTES_MAX = 32
 const ATTRIBUTE_CHARACTERS_MAX = 256
 
@@ -34,12 +35,16 @@ export function declareStream(
   nowMs: number,
 ): Result<StreamRow> {
   const { resource, meter, unit, kind, attributes } = definition
+  const path = parseResourceId(resource)
+  if (!path.ok) return path
+  // What a message repeats is bounded first.
+  if (Math.max(meter.length, unit.length) > NAME_CHARACTERS_MAX) {
+    return fail('FIELD_INVALID', `meter and unit have at most ${NAME_CHARACTERS_MAX} characters`)
+  }
   const growth = KINDS.get(kind)
   if (growth === undefined) {
     return fail('FIELD_INVALID', `stream ${meter} of ${resource}: kind ${kind} is not known`)
   }
-  const path = parseResourceId(resource)
-  if (!path.ok) return path
   if (!isSameOrDescendant(resource, own)) {
     const where = `${resource} is not ${own} nor below it, which this agent was enrolled for`
     return fail('FORBIDDEN', `stream ${meter}: ${where}; enrol an agent for it`)

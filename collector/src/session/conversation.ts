@@ -62,6 +62,12 @@ export async function converse(wire: Wire, deps: ConversationDeps): Promise<void
     refuse(wire, greeting.fault)
     return
   }
+  // Only those count that have shown who they are: nobody else can take their place.
+  const entered = deps.sessions.enter()
+  if (!entered.ok) {
+    refuse(wire, entered.fault)
+    return
+  }
   const { hello, agent } = greeting.value
   const { runId, agentVersion } = hello
   const lane = deps.sessions.lane(hello.agentId)
@@ -78,6 +84,7 @@ export async function converse(wire: Wire, deps: ConversationDeps): Promise<void
     // What is queued still belongs to this agent's lane, and its receipts to this connection.
     await session.settled()
     deps.sessions.remove(session)
+    deps.sessions.leave()
   }
   session.finish()
 }

@@ -39,7 +39,7 @@ export class Sessions {
     this.#telemetry = telemetry
   }
 
-  /** Counts a new stream in, known or not. Faults: QUOTA_EXCEEDED, UNAVAILABLE while draining. */
+  /** Counts an agent's new stream in. Faults: QUOTA_EXCEEDED, UNAVAILABLE while draining. */
   enter(): Result<void> {
     if (this.#draining !== undefined) return { ok: false, fault: this.#draining }
     if (this.#streams >= this.#limits.streamsMax) {

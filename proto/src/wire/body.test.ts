@@ -130,6 +130,16 @@ describe('foreign bytes', () => {
     expect(decoded).toMatchObject({ ok: false, fault: { code: 'BATCH_MALFORMED' } })
   })
 
+  it.each([
+    ['beyond 32 bits', '908080801005'],
+    ['of six bytes', '90808080800005'],
+  ])('refuses a tag %s, which no other decoder reads', (_, hex) => {
+    // Field 2, the time base, with more than a short reading looks at.
+    const bytes = Uint8Array.fromHex(hex)
+    expect(() => fromBinary(BatchBodySchema, bytes)).toThrow('tag')
+    expect(decodeBody(bytes)).toMatchObject({ ok: false, fault: { code: 'BATCH_MALFORMED' } })
+  })
+
   it('refuses more readings than the bound', () => {
     const bytes = toBinary(BatchBodySchema, create(BatchBodySchema, twoRows))
     expect(decodeBody(bytes, { rowsMax: 2, streamsMax: 1 }).ok).toBe(true)

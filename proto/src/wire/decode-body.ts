@@ -160,6 +160,8 @@ function splitFields(bytes: Uint8Array, limits: BodyLimits): Fields {
   let last = 0
   while (at < bytes.length) {
     const tag = readVarint(bytes, at)
+    // Longer ones are read differently by different decoders.
+    if (tag.end !== at + 1) throw new Malformed('a tag has more than one byte')
     const field = tag.words[0]! >>> 3
     const repeats = field === last && field !== FIELD.loss
     if (field < last || repeats || field > FIELD.loss)

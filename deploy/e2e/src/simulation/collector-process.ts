@@ -132,9 +132,6 @@ class Life implements Client {
   }
 
   accept(link: Link): void {
-    const { sessions } = this.#pipeline
-    const entered = sessions.enter()
-    if (!entered.ok) return link.wire.end(entered.fault)
     this.#links.add(link)
     const wire = { ...link.wire, next: () => this.#alive(() => link.wire.next()) }
     Object.defineProperty(wire, 'congested', { get: () => link.wire.congested })
@@ -143,11 +140,7 @@ class Life implements Client {
       .catch((error: unknown) =>
         link.wire.end(error instanceof FaultError ? error.fault : fail('INTERNAL', String(error)).fault),
       )
-      .finally(() => {
-        this.#links.delete(link)
-        sessions.leave()
-      })
-    return undefined
+      .finally(() => this.#links.delete(link))
   }
 
   async #watchFleet(fleet: Fleet): Promise<void> {

@@ -58,7 +58,7 @@ describe('a policy', () => {
         }
         if (policy.coldAfterDays !== undefined) expect(policy.storagePolicy).toBe('tiered')
       }),
-      { numRuns: 2_000 },
+      { numRuns: 10_000 },
     )
     expect(accepted).toBeGreaterThan(20)
   })

@@ -65,7 +65,14 @@ async function run(
     }
     case 'audit check': {
       const against = command.against === undefined ? undefined : await read(command.against)
-      return checkArchive({ ...sources, queries, database, against, readings: command.readings })
+      return checkArchive({
+        ...sources,
+        queries,
+        database,
+        against,
+        readings: command.readings,
+        nowMs: SYSTEM_CLOCK.now(),
+      })
     }
     case 'audit trail': {
       const signer = unwrap(await collectorSigner(pool))

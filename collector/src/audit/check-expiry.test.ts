@@ -107,6 +107,8 @@ it('what retention has deleted is no tampering, and what it cannot have deleted 
     /\n3 readings are what the signed bodies say\.\n[^]*\nReadings before .* may have expired/,
   )
 
+  // A copy in evidence is no excuse: it may have no body.
+  await pin(7)
   await remove(vouch, 'batches', `digest = unhex('${digests[7]}')`)
   const young = await check()
   expect(young).toMatch(/^3 items do not fit\n/)
@@ -121,5 +123,4 @@ it('what retention has deleted is no tampering, and what it cannot have deleted 
   await vouch.command(`TRUNCATE TABLE ${vouch.database}.retention_log`)
   const unlogged = await check()
   expect(unlogged).toContain(`batch ${digests[4]} is under its root and not stored any more`)
-  expect(unlogged).not.toContain(`batch ${digests[2]} is under its root and not stored any more`)
 }, 60_000)

@@ -77,15 +77,12 @@ async function expired(
   previous: string,
   expiredMs: number,
 ): Promise<boolean> {
-  const one = 'digest = toFixedString(unhex({previous:String}), 32)'
-  const [row] = await queries.rows<{ total: string; last_ms: string; pinned: string }>(
-    `SELECT count() AS total, toUnixTimestamp64Milli(max(last_time)) AS last_ms,
-      (SELECT count() FROM ${database}.evidence WHERE ${one}) AS pinned
-    FROM ${database}.audit_leaves WHERE ${one}`,
+  const [row] = await queries.rows<{ total: string; last_ms: string }>(
+    `SELECT count() AS total, toUnixTimestamp64Milli(max(last_time)) AS last_ms FROM ${database}.audit_leaves
+    WHERE digest = toFixedString(unhex({previous:String}), 32)`,
     { previous },
   )
-  if (row === undefined) return false
-  return row.pinned !== '0' || (row.total !== '0' && Number(row.last_ms) < expiredMs)
+  return row !== undefined && row.total !== '0' && Number(row.last_ms) < expiredMs
 }
 
 /** The chain may be broken where the collector said so when it took the batch, or the agent under its signature. */

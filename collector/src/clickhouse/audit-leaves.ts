@@ -34,9 +34,8 @@ export async function checkLeaves(
     )
     const leaves = strays.map(({ leaf }) => leaf)
     const stored = await present(queries, `${database}.batches`, leaves)
-    const pinned = await present(queries, `${database}.evidence`, leaves)
     for (const leaf of leaves) {
-      if (!stored.has(leaf) && !pinned.has(leaf))
+      if (!stored.has(leaf))
         findings.add(`day ${own.day}`, `batch ${leaf} is under its root and not stored any more`)
     }
     if (day.expiredMs > 0) gone += await expiredLeaves(queries, database, { ...own, ...slice })

@@ -21,6 +21,8 @@ import { collectorKeys, collectorSigner } from './postgres/fleet.ts'
 import { migratePostgres } from './postgres/migrate.ts'
 import { openPool } from './postgres/pool.ts'
 
+const NO_DAYS = 'no day is closed yet: a UTC day is closed after its end\n'
+
 /** Runs an audit command; returns what is to be printed. Throws a FaultError. */
 export async function runAudit(
   command: AuditCommand,
@@ -56,14 +58,21 @@ async function run(
       return closeAll(() => closeDay({ store, signer, pool, graceMs, now: SYSTEM_CLOCK.now }))
     }
     case 'audit days':
-      return (await storedDays(queries, database)).map((day) => dayLine(day)).join('')
+      return (await storedDays(queries, database)).map(dayLine).join('') || NO_DAYS
     case 'audit export': {
       const text = await exportDays(await storedDays(queries, database, command), sources, command.leaves)
       return command.file === undefined ? text : written(command.file, text)
     }
     case 'audit check': {
       const against = command.against === undefined ? undefined : await read(command.against)
-      return checkArchive({ ...sources, queries, database, against, readings: command.readings })
+      return checkArchive({
+        ...sources,
+        queries,
+        database,
+        against,
+        readings: command.readings,
+        nowMs: SYSTEM_CLOCK.now(),
+      })
     }
     case 'audit trail': {
       const signer = unwrap(await collectorSigner(pool))

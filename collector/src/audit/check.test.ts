@@ -63,7 +63,14 @@ async function exported(withLeaves = true): Promise<string> {
 /** What the check says; every finding is on a line of its own. */
 async function check(against?: string, readings = true): Promise<string> {
   try {
-    return await checkArchive({ ...(await sources()), queries, database: vouch.database, against, readings })
+    return await checkArchive({
+      ...(await sources()),
+      queries,
+      database: vouch.database,
+      against,
+      readings,
+      nowMs: Date.now(),
+    })
   } catch (error) {
     if (error instanceof FaultError && error.fault.code === 'PROOF_MISMATCH') return error.fault.message
     throw error

@@ -8,10 +8,11 @@ const NO_DIGEST = '0'.repeat(64)
 /** LOSS_REASON_SPOOL_CORRUPT: the agent admits that it has no digest to continue from. */
 const SPOOL_CORRUPT = 3
 
-/** Checks every stored batch against its signed bytes, and every run's chain. Gives the number of batches. */
+/** Checks every stored batch against its signed bytes, and every run's chain; what ended before `expiredMs` may be gone. Gives the number of batches. */
 export async function checkAllBatches(
   queries: Queries,
   database: string,
+  expiredMs: number,
   findings: Findings,
 ): Promise<number> {
   let [count, agent] = [0, '']
@@ -24,7 +25,11 @@ export async function checkAllBatches(
       for (const batch of page) {
         checkBatch(batch, keys.get(batch.key), findings)
         const broken = chainBreak(batch, before) ?? (await rootless(queries, database, batch))
-        if (broken !== undefined && !(await excused(queries, database, broken)))
+        if (
+          broken !== undefined &&
+          !(await excused(queries, database, broken)) &&
+          !(await expired(queries, database, batch.previous, expiredMs))
+        )
           findings.add(batchName(batch), broken.problem)
         before = batch
         count += 1
@@ -63,6 +68,21 @@ async function rootless(
   )
   if (row?.total !== '0') return undefined
   return { batch, problem: `continues batch ${previous}, which is not stored` }
+}
+
+/** A predecessor may be missing where retention allowed it; of all before it the leaves are checked. */
+async function expired(
+  queries: Queries,
+  database: string,
+  previous: string,
+  expiredMs: number,
+): Promise<boolean> {
+  const [row] = await queries.rows<{ total: string; last_ms: string }>(
+    `SELECT count() AS total, toUnixTimestamp64Milli(max(last_time)) AS last_ms FROM ${database}.audit_leaves
+    WHERE digest = toFixedString(unhex({previous:String}), 32)`,
+    { previous },
+  )
+  return row !== undefined && row.total !== '0' && Number(row.last_ms) < expiredMs
 }
 
 /** The chain may be broken where the collector said so when it took the batch, or the agent under its signature. */

@@ -10,19 +10,26 @@ import type { Queries } from './rows.ts'
 const ASKED_MAX = 100
 const STRAYS_MAX = 10_000
 
-/** Checks that every leaf is a stored batch. */
+/**
+ * Checks that every leaf is a stored batch, unless its last reading is of before `expiredMs`. Gives the number of
+ * batches that are gone for this reason.
+ */
 export async function checkLeaves(
   queries: Queries,
   database: string,
-  day: { readonly startMs: number; readonly batches: number },
+  day: { readonly startMs: number; readonly batches: number; readonly expiredMs: number },
   findings: Findings,
-): Promise<void> {
-  const own = { day: formatDay(day.startMs), from: day.startMs, to: day.startMs + DAY_MS }
+): Promise<number> {
+  let gone = 0
+  const own = {
+    day: formatDay(day.startMs),
+    from: day.startMs,
+    to: day.startMs + DAY_MS,
+    expired: day.expiredMs,
+  }
   for (const slice of digestSlices(day.batches)) {
     const strays = await queries.rows<{ leaf: string }>(
-      `SELECT DISTINCT lower(hex(digest)) AS leaf FROM ${database}.audit_leaves WHERE day = toDate({day:String})
-        AND ${IN_SLICE} AND digest NOT IN (SELECT digest FROM ${database}.batches WHERE ${RECEIVED} AND ${IN_SLICE})
-      ORDER BY leaf LIMIT ${STRAYS_MAX}`,
+      `SELECT lower(hex(digest)) AS leaf FROM (${absent(database)} HAVING NOT ${EXPIRED}) ORDER BY leaf LIMIT ${STRAYS_MAX}`,
       { ...own, ...slice },
     )
     const leaves = strays.map(({ leaf }) => leaf)
@@ -31,7 +38,35 @@ export async function checkLeaves(
       if (!stored.has(leaf))
         findings.add(`day ${own.day}`, `batch ${leaf} is under its root and not stored any more`)
     }
+    if (day.expiredMs > 0) gone += await expiredLeaves(queries, database, { ...own, ...slice })
   }
+  return gone
+}
+
+/** Leaves of a day and slice that are not among the batches of that day. */
+function absent(database: string): string {
+  return `SELECT digest FROM ${database}.audit_leaves WHERE day = toDate({day:String}) AND ${IN_SLICE}
+    AND digest NOT IN (SELECT digest FROM ${database}.batches WHERE ${RECEIVED} AND ${IN_SLICE}) GROUP BY digest`
+}
+
+const EXPIRED = `max(last_time) < fromUnixTimestamp64Milli({expired:Int64}, 'UTC')`
+
+async function expiredLeaves(
+  queries: Queries,
+  database: string,
+  params: Readonly<Record<string, string | number>>,
+): Promise<number> {
+  const old = `${absent(database)} HAVING ${EXPIRED}`
+  const [row] = await queries.rows<{ total: string }>(`SELECT count() AS total FROM (${old})`, params)
+  if (row === undefined || row.total === '0') return 0
+  // Of those, what came on an earlier day, or is pinned.
+  const [kept] = await queries.rows<{ total: string }>(
+    `SELECT uniqExact(digest) AS total FROM (
+      SELECT digest FROM ${database}.batches WHERE received < fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND digest IN (${old})
+      UNION ALL SELECT digest FROM ${database}.evidence WHERE digest IN (${old}))`,
+    params,
+  )
+  return Number(row.total) - Number(kept?.total ?? 0)
 }
 
 const RECEIVED = `received >= fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND received < fromUnixTimestamp64Milli({to:Int64}, 'UTC')`

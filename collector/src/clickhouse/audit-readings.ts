@@ -2,6 +2,7 @@ import { STREAM_ID_BYTES, decodeBody } from '@vouch/proto/wire/body.ts'
 import type { Columns } from '@vouch/proto/wire/body.ts'
 import { batchName } from '../audit/check-batch.ts'
 import type { Findings } from '../audit/findings.ts'
+import type { Expiry } from '../retention/expiry.ts'
 import { allRuns, batchPages } from './batch-pages.ts'
 import type { BatchRow } from './batch-pages.ts'
 import type { Queries } from './rows.ts'
@@ -20,43 +21,57 @@ interface ReadingRow {
 }
 
 /** Checks that the rows of `readings` are those that the signed bodies say, and no others. Gives their number. */
-export async function checkReadings(queries: Queries, database: string, findings: Findings): Promise<number> {
-  let checked = 0
+export async function checkReadings(
+  queries: Queries,
+  database: string,
+  expiry: Expiry,
+  findings: Findings,
+): Promise<number> {
+  let [checked, lasting] = [0, 0]
   const before = findings.count
   for await (const place of allRuns(queries, database)) {
     for await (const page of batchPages(queries, database, place, true))
-      for (const batch of page) checked += await checkBody(queries, database, batch, findings)
+      for (const batch of page) {
+        const good = await checkBody(queries, database, batch, expiry.readingsMs, findings)
+        checked += good.length
+        lasting += good.filter(({ key }) => timeOf(key) >= expiry.batchesMs).length
+      }
   }
   const [row] = await queries.rows<{ total: string }>(
-    `SELECT count() AS total FROM ${database}.readings FINAL`,
+    `SELECT count() AS total FROM ${database}.readings FINAL WHERE ${LASTING}`,
+    { expired: expiry.batchesMs },
   )
   const total = Number(row?.total ?? 0)
-  if (total !== checked) await nameStrays(queries, database, findings)
-  if (total !== checked && findings.count === before)
-    findings.add('readings', `${total} rows are stored, and ${checked} of them stand in a signed body`)
+  if (total !== lasting) await nameStrays(queries, database, expiry.batchesMs, findings)
+  if (total !== lasting && findings.count === before)
+    findings.add('readings', `${total} rows are stored, and ${lasting} of them stand in a signed body`)
   return checked
 }
 
-/** Gives the number of stored rows that stand in this body. */
+/** Rows whose batch cannot have expired. */
+const LASTING = `time >= fromUnixTimestamp64Milli({expired:Int64}, 'UTC')`
+
+/** Gives the stored rows that stand in this body; readings of before `expiredMs` may be gone. */
 async function checkBody(
   queries: Queries,
   database: string,
   batch: BatchRow,
+  expiredMs: number,
   findings: Findings,
-): Promise<number> {
+): Promise<readonly ReadingRow[]> {
   const decoded = decodeBody(Uint8Array.fromHex(batch.body))
   // A body that cannot be decoded has no readings, and went to quarantine as a whole.
-  if (!decoded.ok) return 0
+  if (!decoded.ok) return []
   const signed = signedRows(decoded.value)
   const stored = await storedRows(queries, database, decoded.value)
   const own = stored.filter(({ run, sequence }) => run === batch.run && sequence === batch.sequence)
   const byKey = new Map(stored.map((row) => [row.key, row]))
   // A reading that is signed twice is stored once, under either batch.
-  const missing = signed.flatMap(({ key }, row) => (byKey.has(key) ? [] : [row]))
+  const missing = signed.flatMap(({ key }, row) => (byKey.has(key) || timeOf(key) < expiredMs ? [] : [row]))
   if (missing.length === signed.length && signed.length > 0 && own.length === 0) {
     if (!(await isAside(queries, database, batch)))
       findings.add(batchName(batch), `none of its ${signed.length} readings is stored`)
-    return 0
+    return []
   }
   if (missing.length > 0)
     findings.add(batchName(batch), `its readings in ${rowList(missing)} are not stored as signed`)
@@ -66,13 +81,19 @@ async function checkBody(
       batchName(batch),
       `the stored readings of ${rowList(wrong.map(({ row }) => row))} are not in its body`,
     )
-  return own.length - wrong.length
+  const bad = new Set(wrong)
+  return own.filter((row) => !bad.has(row))
 }
 
 function rowList(rows: readonly number[]): string {
   const named = rows.slice(0, NAMED_MAX).join(', ')
   const rest = rows.length - NAMED_MAX
   return `row${rows.length === 1 ? '' : 's'} ${named}${rest > 0 ? ` and ${rest} more` : ''}`
+}
+
+/** Epoch milliseconds of a reading's key. */
+function timeOf(key: string): number {
+  return Number(key.split(' ')[2])
 }
 
 /** The key and span of every signed reading, row by row. */
@@ -129,11 +150,17 @@ async function isAside(queries: Queries, database: string, batch: BatchRow): Pro
   return row?.total !== '0'
 }
 
-async function nameStrays(queries: Queries, database: string, findings: Findings): Promise<void> {
+async function nameStrays(
+  queries: Queries,
+  database: string,
+  expired: number,
+  findings: Findings,
+): Promise<void> {
   const rows = await queries.rows<{ run_hex: string; sequence: string; total: string }>(
     `SELECT lower(hex(run)) AS run_hex, sequence, count() AS total FROM ${database}.readings FINAL
-    WHERE (run, sequence) NOT IN (SELECT run, sequence FROM ${database}.batches)
+    WHERE ${LASTING} AND (run, sequence) NOT IN (SELECT run, sequence FROM ${database}.batches)
     GROUP BY run, sequence ORDER BY run, sequence LIMIT ${STRAYS_MAX}`,
+    { expired },
   )
   for (const { run_hex, sequence, total } of rows)
     findings.add('readings', `${total} name batch ${sequence} of run ${run_hex}, which is not stored`)

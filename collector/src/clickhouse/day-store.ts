@@ -96,8 +96,8 @@ async function collectLeaves(queries: Queries, database: string, startMs: number
       const params = { ...span, ...slice, day: formatDay(startMs) }
       if (fromMs < startMs && (await missingFromOwnDay(queries, database, params)) === 0) continue
       await queries.command(
-        `INSERT INTO ${database}.audit_leaves (day, digest)
-        SELECT DISTINCT toDate({day:String}), digest FROM ${database}.batches WHERE ${RECEIVED} AND ${IN_SLICE}
+        `INSERT INTO ${database}.audit_leaves (day, digest, last_time)
+        SELECT DISTINCT toDate({day:String}), digest, last_time FROM ${database}.batches WHERE ${RECEIVED} AND ${IN_SLICE}
           AND digest NOT IN (SELECT digest FROM ${database}.audit_leaves
             WHERE day >= toDate({own:String}) AND day < toDate({day:String}) AND ${IN_SLICE}) ${INSERT}`,
         params,

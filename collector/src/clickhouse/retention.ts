@@ -109,8 +109,8 @@ async function record(
   applied: boolean,
 ): Promise<void> {
   await client.command({
-    query: `INSERT INTO ${database}.retention_log (applied, readings_days, hours_days)
-      SELECT ${applied ? 1 : 0}, ${mapOf(daysByClass(policy, 'readingsDays'))}, ${mapOf(daysByClass(policy, 'hoursDays'))}`,
+    query: `INSERT INTO ${database}.retention_log (applied, readings_days, hours_days, batches_days)
+      SELECT ${applied ? 1 : 0}, ${mapOf(daysByClass(policy, 'readingsDays'))}, ${mapOf(daysByClass(policy, 'hoursDays'))}, ${policy.batchesDays ?? 0}`,
   })
 }
 

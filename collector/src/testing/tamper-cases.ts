@@ -118,7 +118,7 @@ export const CASES: readonly Case[] = [
     name: 'a leaf added',
     tamper: (_, vouch) =>
       vouch.command(
-        `INSERT INTO ${vouch.database}.audit_leaves SELECT toDate('${dayName(3)}'), toFixedString(unhex('${'ab'.repeat(32)}'), 32)`,
+        `INSERT INTO ${vouch.database}.audit_leaves (day, digest) SELECT toDate('${dayName(3)}'), toFixedString(unhex('${'ab'.repeat(32)}'), 32)`,
       ),
     says: () => [
       `day ${dayName(3)}: has 2 leaves, and 1 are signed`,

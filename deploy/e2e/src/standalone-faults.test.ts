@@ -47,6 +47,7 @@ describe('a standalone refuses to start, says why and what to do, and ends with 
       /CONFIG_UNKNOWN_KEY.*'--onec'.*known are --once, --help and --version/,
     ],
     ['a word that is no flag', {}, ['once'], /CONFIG_UNKNOWN_KEY.*'once'.*known are --once/],
+    ['collector without a command', {}, ['collector'], /FIELD_MISSING.*such as collector audit days/],
     [
       'an unknown variable',
       { VOUCH_DATA_DIRR: '/tmp' },
@@ -96,13 +97,16 @@ describe('a standalone refuses to start, says why and what to do, and ends with 
     expect((await readdir(newer)).toSorted()).toEqual(['format', 'lock'])
   })
 
-  test('a data directory that another standalone has', async () => {
-    const ended = await startStandalone(inDirectory('first')).ended
-    expect(complaint(ended)).toMatch(
-      /DATA_DIRECTORY_LOCKED: another Vouch runs on .*; stop it, or give this one another/,
-    )
-    expect(ended.code).toBe(2)
-  })
+  test.each([[[]], [['collector', 'audit', 'days']]])(
+    'a data directory that another standalone has: %j',
+    async (args) => {
+      const ended = await startStandalone(inDirectory('first'), args).ended
+      expect(complaint(ended)).toMatch(
+        /DATA_DIRECTORY_LOCKED: another Vouch runs on .*; stop it, or give this one another/,
+      )
+      expect(ended.code).toBe(2)
+    },
+  )
 
   test('a port that another program has, of the collector or of the API', async () => {
     const settings = inDirectory('second')
@@ -134,4 +138,16 @@ test('after a kill its data directory is free, and it starts again', async () =>
   expect(await serves(addressesIn(await again.ready()).api)).toBe(true)
   again.kill('SIGTERM')
   expect(await again.ended).toMatchObject({ code: 0, signal: null })
+})
+
+test('a command of the collector, on the stores of a standalone, has its settings and gives its exit code', async () => {
+  const settings = { ...inDirectory('audited'), VOUCH_COLLECTOR_AUDIT_GRACE_MS: '0', VOUCH_TLS_NAMES: 'a' }
+  const days = await startStandalone(settings, ['collector', 'audit', 'days']).ended
+  expect(days).toMatchObject({
+    code: 0,
+    stderr: '',
+    stdout: expect.stringContaining('no day is closed yet'),
+  })
+  const wrong = await startStandalone(settings, ['collector', 'audit', 'dayss']).ended
+  expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('audit dayss is not a command') })
 })

@@ -74,9 +74,15 @@ const SETTINGS = defineConfig({
 /** Settings of the standalone. */
 export type Settings = Config<typeof SETTINGS>
 
-/** Settings from the environment. Faults: CONFIG_INVALID, CONFIG_UNKNOWN_KEY. */
-export function readSettings(env: Readonly<Record<string, string | undefined>>): Result<Settings> {
-  return readConfig(SETTINGS, env)
+/**
+ * Settings from the environment; those that begin as `others` do are of another program.
+ * Faults: CONFIG_INVALID, CONFIG_UNKNOWN_KEY.
+ */
+export function readSettings(
+  env: Readonly<Record<string, string | undefined>>,
+  others: readonly string[] = [],
+): Result<Settings> {
+  return readConfig(SETTINGS, env, {}, others)
 }
 
 /** The settings as text for --help. */

@@ -16,6 +16,7 @@ export interface Stores {
   stop(): Promise<void>
 }
 
+/** One of them. */
 interface Store<T> {
   readonly value: T
   stop(): Promise<void>
@@ -45,7 +46,11 @@ export async function openStores(settings: Settings, directory: DataDirectory): 
   })
 }
 
-async function openPostgres(settings: Settings, directory: DataDirectory): Promise<Result<Store<string>>> {
+/** PostgreSQL by its URL: a server that the settings name, else the one in the data directory. Faults: as above. */
+export async function openPostgres(
+  settings: Settings,
+  directory: DataDirectory,
+): Promise<Result<Store<string>>> {
   if (settings.databaseUrl !== undefined) return ok({ value: settings.databaseUrl, stop: async () => {} })
   const server = await startPostgresIn(directory)
   return server.ok ? ok({ value: server.value.url, stop: server.value.stop }) : server

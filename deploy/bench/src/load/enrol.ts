@@ -15,6 +15,8 @@ import type { Dialler } from './http2-client.ts'
 
 const ENROL = `/${EnrolmentService.typeName}/${EnrolmentService.method.enrol.name}`
 const AT_ONCE = 8
+/** A collector takes only so many bytes from a socket that no agent vouches for. */
+const PER_CONNECTION = 200
 const TOKEN_TTL_MS = 3_600_000
 const SILENT = { debug: ignore, info: ignore, warn: ignore, error: ignore }
 
@@ -32,10 +34,23 @@ export async function issueTokens(databaseUrl: string, count: number): Promise<s
 /** Enrols one agent with each token, under names that no other run has. Throws a FaultError. */
 export async function enrolAgents(dialler: Dialler, tokens: readonly string[]): Promise<Identity[]> {
   const run = randomBytes(6).toString('hex')
+  const identities: Identity[] = []
+  for (let from = 0; from < tokens.length; from += PER_CONNECTION)
+    identities.push(...(await enrolOn(dialler, tokens.slice(from, from + PER_CONNECTION), run, from)))
+  return identities
+}
+
+async function enrolOn(
+  dialler: Dialler,
+  tokens: readonly string[],
+  run: string,
+  from: number,
+): Promise<Identity[]> {
   const client = dialler.unary()
   try {
-    return await spread(tokens.length, async (index) => {
-      const token = tokens[index] ?? ''
+    return await spread(tokens.length, async (nth) => {
+      const index = from + nth
+      const token = tokens[nth] ?? ''
       const signer = signerOf(generateKeys().privateKey)
       const { publicKey } = signer
       const resource = `host:${run}${index.toString(16).padStart(4, '0')}`

@@ -61,7 +61,7 @@ describe('a database that comes back from before a migration is not ready, and s
 
   it.each([
     ['DROP TABLE vouch.batches SYNC'],
-    ['DROP TABLE vouch.readings SYNC'],
+    ['DROP TABLE vouch.segments SYNC'],
     ['DROP DATABASE vouch SYNC'],
   ])('nothing is acknowledged after %s; the batch is taken once the schema is there', async (loss) => {
     const agent = await vouch.enrol()

@@ -39,7 +39,7 @@ describe('a ClickHouse server', () => {
     [
       'cuts the connection after the insert',
       { kind: 'lose-answer' },
-      { times: 1, matching: /INSERT INTO vouch.readings/ },
+      { times: 1, matching: /INSERT INTO vouch.segments/ },
     ],
     [
       'cuts the connection after the last insert',

@@ -146,7 +146,7 @@ it('what was set aside, stored twice, or signed twice is no finding', async () =
       '5 batches: digests, bodies, signatures and chains fit.',
       '10 days: leaves, roots, chain and signatures fit.',
       '10 days of the export are stored as they were exported.',
-      '4 readings are what the signed bodies say.',
+      '5 readings are what the signed bodies say.',
       '',
     ].join('\n'),
   )

@@ -7,7 +7,7 @@ import {
   keysBlock,
   lossesBlock,
   quarantineBlock,
-  readingsBlock,
+  segmentsBlock,
   streamsBlock,
   timesOf,
 } from '../ingest/blocks.ts'
@@ -49,7 +49,7 @@ export function createArchive({ writer, reader, database, topology }: ArchiveCli
       // Batches come last: an archived batch says that all it brought is durable.
       insertAll(writer, [
         streamsBlock(streams),
-        readingsBlock(batches),
+        segmentsBlock(batches),
         lossesBlock(batches),
         quarantineBlock(batches),
         ...levelsOf(batches, (batch) => timesOf(batch)[1]).map((level) => batchesBlock(level)),

@@ -15,12 +15,10 @@ const STRAYS_MAX = 100
 interface ReadingRow {
   readonly key: string
   readonly span: number
-  readonly run: string
-  readonly sequence: string
   readonly row: number
 }
 
-/** Checks that the rows of `readings` are those that the signed bodies say, and no others. Gives their number. */
+/** Checks that the readings of `readings_v1` are those that the signed bodies say, and no others. Gives their number. */
 export async function checkReadings(
   queries: Queries,
   database: string,
@@ -38,7 +36,7 @@ export async function checkReadings(
       }
   }
   const [row] = await queries.rows<{ total: string }>(
-    `SELECT count() AS total FROM ${database}.readings FINAL WHERE ${LASTING}`,
+    `SELECT count() AS total FROM ${database}.readings_v1 WHERE ${LASTING}`,
     { expired: expiry.batchesMs },
   )
   const total = Number(row?.total ?? 0)
@@ -49,7 +47,7 @@ export async function checkReadings(
 }
 
 /** Rows whose batch cannot have expired. */
-const LASTING = `time >= fromUnixTimestamp64Milli({expired:Int64}, 'UTC')`
+const LASTING = `segment_last_time >= fromUnixTimestamp64Milli({expired:Int64}, 'UTC') AND time >= fromUnixTimestamp64Milli({expired:Int64}, 'UTC')`
 
 /** Gives the stored rows that stand in this body; readings of before `expiredMs` may be gone. */
 async function checkBody(
@@ -63,26 +61,26 @@ async function checkBody(
   // A body that cannot be decoded has no readings, and went to quarantine as a whole.
   if (!decoded.ok) return []
   const signed = signedRows(decoded.value)
-  const stored = await storedRows(queries, database, decoded.value)
-  const own = stored.filter(({ run, sequence }) => run === batch.run && sequence === batch.sequence)
-  const byKey = new Map(stored.map((row) => [row.key, row]))
-  // A reading that is signed twice is stored once, under either batch.
-  const missing = signed.flatMap(({ key }, row) => (byKey.has(key) || timeOf(key) < expiredMs ? [] : [row]))
-  if (missing.length === signed.length && signed.length > 0 && own.length === 0) {
+  const stored = await storedRows(queries, database, batch, decoded.value)
+  const byRow = new Map(stored.map((row) => [row.row, row.key]))
+  const missing = signed.flatMap(({ key }, row) =>
+    byRow.get(row) === key || timeOf(key) < expiredMs ? [] : [row],
+  )
+  if (missing.length === signed.length && signed.length > 0 && stored.length === 0) {
     if (!(await isAside(queries, database, batch)))
       findings.add(batchName(batch), `none of its ${signed.length} readings is stored`)
     return []
   }
   if (missing.length > 0)
     findings.add(batchName(batch), `its readings in ${rowList(missing)} are not stored as signed`)
-  const wrong = own.filter(({ key, span, row }) => signed[row]?.key !== key || signed[row].span !== span)
+  const wrong = stored.filter(({ key, span, row }) => signed[row]?.key !== key || signed[row].span !== span)
   if (wrong.length > 0)
     findings.add(
       batchName(batch),
       `the stored readings of ${rowList(wrong.map(({ row }) => row))} are not in its body`,
     )
   const bad = new Set(wrong)
-  return own.filter((row) => !bad.has(row))
+  return stored.filter((row) => !bad.has(row))
 }
 
 function rowList(rows: readonly number[]): string {
@@ -115,8 +113,13 @@ function streamName({ streamIds }: Columns, index: number): string {
   return streamIds.subarray(index * STREAM_ID_BYTES, (index + 1) * STREAM_ID_BYTES).toHex()
 }
 
-/** The stored readings of the body's streams between its first and last time. */
-async function storedRows(queries: Queries, database: string, columns: Columns): Promise<ReadingRow[]> {
+/** The stored readings that name a batch, by way of the body's streams and times. */
+async function storedRows(
+  queries: Queries,
+  database: string,
+  { run, sequence }: BatchRow,
+  columns: Columns,
+): Promise<ReadingRow[]> {
   const { timeMs, streamIds } = columns
   if (timeMs.length === 0) return []
   const [first, last] = timeMs.reduce(
@@ -128,11 +131,19 @@ async function storedRows(queries: Queries, database: string, columns: Columns):
   for (let from = 0; from < streams.length; from += STREAMS_PER_QUERY) {
     const part = await queries.rows<ReadingRow>(
       `SELECT concat(lower(hex(r.stream)), ' ', toString(r.epoch), ' ', toString(toUnixTimestamp64Milli(r.time)), ' ',
-        toString(r.register)) AS key, r.span_ms AS span, lower(hex(r.run)) AS run, r.sequence AS sequence, r.row AS row
-      FROM ${database}.readings AS r FINAL
+        toString(r.register)) AS key, r.span_ms AS span, r.row AS row
+      FROM ${database}.readings_v1 AS r
       WHERE r.stream IN (SELECT toFixedString(unhex(arrayJoin({streams:Array(String)})), 16))
-        AND r.time >= fromUnixTimestamp64Milli({first:Int64}, 'UTC') AND r.time <= fromUnixTimestamp64Milli({last:Int64}, 'UTC')`,
-      { streams: streams.slice(from, from + STREAMS_PER_QUERY), first: Number(first), last: Number(last) },
+        AND r.segment_last_time >= fromUnixTimestamp64Milli({first:Int64}, 'UTC')
+        AND r.segment_first_time <= fromUnixTimestamp64Milli({last:Int64}, 'UTC')
+        AND r.run = toFixedString(unhex({run:String}), 16) AND r.sequence = {sequence:UInt64}`,
+      {
+        streams: streams.slice(from, from + STREAMS_PER_QUERY),
+        first: Number(first),
+        last: Number(last),
+        run,
+        sequence,
+      },
     )
     for (const row of part) rows.push(row)
   }
@@ -157,7 +168,7 @@ async function nameStrays(
   findings: Findings,
 ): Promise<void> {
   const rows = await queries.rows<{ run_hex: string; sequence: string; total: string }>(
-    `SELECT lower(hex(run)) AS run_hex, sequence, count() AS total FROM ${database}.readings FINAL
+    `SELECT lower(hex(run)) AS run_hex, sequence, count() AS total FROM ${database}.readings_v1
     WHERE ${LASTING} AND (run, sequence) NOT IN (SELECT run, sequence FROM ${database}.batches)
     GROUP BY run, sequence ORDER BY run, sequence LIMIT ${STRAYS_MAX}`,
     { expired },

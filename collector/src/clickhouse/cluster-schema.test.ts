@@ -74,6 +74,18 @@ describe('a statement on a cluster', () => {
         'CREATE VIEW IF NOT EXISTS vouch.v1 ON CLUSTER metering AS SELECT * FROM vouch.x AS x GLOBAL ANY LEFT JOIN vouch.y AS y USING a WHERE b GLOBAL IN (SELECT c FROM vouch.z)',
       ],
     ],
+    ['DROP VIEW IF EXISTS vouch.v', ['DROP VIEW IF EXISTS vouch.v ON CLUSTER metering SYNC']],
+    [
+      'DROP TABLE IF EXISTS vouch.x',
+      [
+        'DROP TABLE IF EXISTS vouch.x ON CLUSTER metering SYNC',
+        'DROP TABLE IF EXISTS vouch.x_local ON CLUSTER metering SYNC',
+      ],
+    ],
+    [
+      'INSERT INTO vouch.x (a, b) SELECT a, b FROM vouch.y',
+      ['INSERT INTO vouch.x (a, b) SELECT a, b FROM vouch.y SETTINGS distributed_foreground_insert = 1'],
+    ],
   ])('%s', (sql, expected) => {
     expect(on(sql)).toEqual(expected)
   })
@@ -97,6 +109,8 @@ describe('a statement on a cluster', () => {
       'CREATE OR REPLACE VIEW vouch.v AS SELECT * FROM vouch.x WHERE a IN (SELECT b FROM vouch.y)',
     ],
     ['rows', 'INSERT INTO vouch.x SELECT 1'],
+    ['rows of another database', 'INSERT INTO vouch.x (a) SELECT a FROM other.y'],
+    ['a table of another database', 'DROP TABLE IF EXISTS other.x'],
     ['deletion', 'ALTER TABLE vouch.x DELETE WHERE a'],
     ['one command of several', 'ALTER TABLE vouch.x ADD COLUMN IF NOT EXISTS a Int8, DROP COLUMN b'],
     ['a column of another type', 'ALTER TABLE vouch.x MODIFY COLUMN a Int16'],

@@ -5,7 +5,7 @@
  *
  * Rows that merge by equal sorting keys must meet on one shard, as merging and FINAL work within a shard
  * only. So the shard follows from columns of the sorting key, by this rule:
- * - `stream` where the key has it (readings, usage_hours, streams): the readings of a stream and its lattice
+ * - `stream` where the key has it (segments, usage_hours, streams): the readings of a stream and its lattice
  *   live together, and the materialized view feeds the one from the other without leaving the node;
  * - else `agent` (batches, losses, quarantine, agent_keys, …): an agent's chain is on one shard;
  * - else the whole key.
@@ -31,7 +31,7 @@ const SHARD_COLUMNS = ['stream', 'agent']
  */
 export function onCluster(sql: string, schema: ClusterSchema): string[] {
   const statement = sql.trim()
-  for (const rewrite of [database, table, materializedView, view, query, alter]) {
+  for (const rewrite of [database, table, materializedView, view, query, alter, drop, copy]) {
     const statements = rewrite(statement, schema)
     if (statements !== undefined) return statements
   }
@@ -138,6 +138,21 @@ const alter: Rewrite = (statement, { cluster, database: db }) => {
     head(`${match['name']}_local`) + commands.join(', '),
     ...(both.length === 0 ? [] : [head(match['name'] ?? '') + both.join(', ')]),
   ]
+}
+
+const drop: Rewrite = (statement, { cluster, database: db }) => {
+  const match = /^DROP (?<kind>TABLE|VIEW) IF EXISTS (?<db>\w+)\.(?<name>\w+)$/i.exec(statement)?.groups
+  const { kind = '', name } = match ?? {}
+  if (match?.['db'] !== db) return undefined
+  const names = kind.toUpperCase() === 'TABLE' ? [`${name}`, `${name}_local`] : [`${name}`]
+  return names.map((own) => `DROP ${kind} IF EXISTS ${db}.${own} ON CLUSTER ${cluster} SYNC`)
+}
+
+/** Rows of one table into another: one node reads those of all, and they are in place when it ends. */
+const copy: Rewrite = (statement, { database: db }) => {
+  const pattern = /^INSERT INTO (?<to>\w+)\.\w+ \([\w\s,]+\)\s+SELECT\s[\s\S]*\bFROM\s+(?<from>\w+)\.\w+/i
+  const { to, from } = pattern.exec(statement)?.groups ?? {}
+  return to === db && from === db ? [`${statement} SETTINGS distributed_foreground_insert = 1`] : undefined
 }
 
 /** Splits commands at the commas that stand outside of parentheses and quotes and begin another command. */

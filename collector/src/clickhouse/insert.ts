@@ -18,9 +18,8 @@ export interface Inserter {
 export function serverInserter(client: ClickHouseClient, database: string, topology: Topology): Inserter {
   return {
     insert: async (block) => {
-      const source = block.unfold === undefined ? '' : selectFrom(block, `input('${structureOf(block)}')`)
       const { stream } = await client.exec({
-        query: `${insertInto(database, block, topology)} ${source} FORMAT Native`,
+        query: `${insertInto(database, block, topology)} FORMAT Native`,
         values: Readable.from(block.chunks, { objectMode: false }),
       })
       await stream.resume().toArray()
@@ -37,8 +36,8 @@ export async function embeddedInserter(client: ClickHouseClient, database: strin
       const path = join(directory, `${block.table}-${randomUUID()}.native`)
       try {
         await writeWhole(path, block.chunks)
-        const source = selectFrom(block, `file('${path}', 'Native')`)
-        await client.command({ query: `${insertInto(database, block, ONE_NODE)} ${source}` })
+        const query = `${insertInto(database, block, ONE_NODE)} SELECT ${namesOf(block)} FROM file('${path}', 'Native')`
+        await client.command({ query })
       } finally {
         await rm(path, { force: true })
       }
@@ -60,20 +59,10 @@ async function writeWhole(path: string, chunks: readonly Uint8Array[]): Promise<
   }
 }
 
-function insertInto(database: string, { table, columns, unfold }: TableBlock, topology: Topology): string {
-  const names = unfold?.names ?? columns.map(({ name }) => name)
-  return `INSERT INTO ${database}.${table} (${quoted(names)}) ${insertSettings(topology)}`
+function insertInto(database: string, block: TableBlock, topology: Topology): string {
+  return `INSERT INTO ${database}.${block.table} (${namesOf(block)}) ${insertSettings(topology)}`
 }
 
-function selectFrom({ columns, unfold }: TableBlock, source: string): string {
-  if (unfold !== undefined) return `SELECT ${unfold.select(source)}`
-  return `SELECT ${quoted(columns.map(({ name }) => name))} FROM ${source}`
-}
-
-function structureOf({ columns }: TableBlock): string {
-  return columns.map(({ name, type }) => `${name} ${type.replaceAll("'", String.raw`\'`)}`).join(', ')
-}
-
-function quoted(columns: readonly string[]): string {
-  return columns.map((name) => `\`${name}\``).join(', ')
+function namesOf({ columns }: TableBlock): string {
+  return columns.map(({ name }) => `\`${name}\``).join(', ')
 }

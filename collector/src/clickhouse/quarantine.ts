@@ -127,16 +127,17 @@ function factsOn(
       ask(surroundingsSql(database), rangeParams(ranges), (rows) => inOrder(ranges, rows)),
     readings: (range, afterMs, limit) =>
       ask(
-        `SELECT toUnixTimestamp64Milli(time) AS at_ms, register FROM ${database}.readings
-        WHERE stream = unhex({stream:String}) AND epoch = {epoch:UInt64} AND time > fromUnixTimestamp64Milli({afterMs:Int64})
-          AND time <= fromUnixTimestamp64Milli({toMs:Int64})
+        `SELECT toUnixTimestamp64Milli(time) AS at_ms, register FROM ${database}.readings_v1
+        WHERE stream = unhex({stream:String}) AND epoch = {epoch:UInt64}
+          AND segment_last_time > fromUnixTimestamp64Milli({afterMs:Int64}) AND segment_first_time <= fromUnixTimestamp64Milli({toMs:Int64})
+          AND time > fromUnixTimestamp64Milli({afterMs:Int64}) AND time <= fromUnixTimestamp64Milli({toMs:Int64})
         ORDER BY time, register LIMIT {limit:UInt32}`,
         { stream: range.streamId.toHex(), epoch: range.epoch, afterMs, toMs: range.toMs, limit },
         (rows) => runOf(rows.map((row) => [row['at_ms']!, row['register']!])),
       ),
     isTaken: (entry, ranges) =>
       ask(
-        `WITH ${KEYS} SELECT 1 AS one FROM ${database}.readings WHERE (stream, epoch) IN (SELECT stream, epoch FROM keys)
+        `WITH ${KEYS} SELECT 1 AS one FROM ${database}.segments WHERE (stream, epoch) IN (SELECT stream, epoch FROM keys)
           AND run = unhex({run:String}) AND sequence = {sequence:UInt64} LIMIT 1`,
         { ...rangeParams(ranges.slice(0, TAKEN_RANGES_MAX)), run: entry.runId, sequence: entry.sequence },
         (rows) => rows.length > 0,
@@ -199,7 +200,7 @@ function surroundingsSql(database: string): string {
       countIf(at_ms > to_ms) AS after, minIf(at_ms, at_ms > to_ms) AS after_ms, minIf(register, at_ms > to_ms) AS after_register,
       countIf(at_ms BETWEEN from_ms AND to_ms) AS inside
     FROM (
-      SELECT stream, epoch, register, toUnixTimestamp64Milli(time) AS at_ms FROM ${database}.readings
+      SELECT stream, epoch, register, toUnixTimestamp64Milli(time) AS at_ms FROM ${database}.readings_v1
       WHERE stream IN (SELECT stream FROM keys) AND epoch IN {epochs:Array(UInt64)}
     ) AS r INNER JOIN keys AS k ON r.stream = k.stream AND r.epoch = k.epoch
     GROUP BY r.stream, r.epoch`

@@ -66,7 +66,7 @@ afterAll(async () => {
 })
 beforeEach(async () => {
   unwrap(await apply({}))
-  for (const table of ['readings', 'usage_hours', 'batches', 'retention_log'])
+  for (const table of ['segments', 'usage_hours', 'batches', 'retention_log'])
     await clients[0]!.command({ query: `TRUNCATE TABLE ${DATABASE}.${table}` })
   said.length = 0
 })
@@ -82,9 +82,9 @@ async function rows<T>(query: string): Promise<T[]> {
 async function fill(days: number, classes: readonly string[]): Promise<void> {
   for (const [index, name] of classes.entries()) {
     await clients[0]!.command({
-      query: `INSERT INTO ${DATABASE}.readings (stream, epoch, time, register, span_ms, run, sequence, row, class)
-        SELECT toFixedString('${index}', 16), 1, now64(3) - toIntervalDay(number) - toIntervalHour(1), 10000 - number, 0,
-          toFixedString('r', 16), number, 0, '${name}' FROM numbers(${days})`,
+      query: `INSERT INTO ${DATABASE}.segments (stream, epoch, first_time, last_time, run, sequence, class, times, registers, spans)
+        SELECT toFixedString('${index}', 16), 1, now64(3) - toIntervalDay(number) - toIntervalHour(1) AS time, time,
+          toFixedString('r', 16), number, '${name}', [time], [10000 - number], [0] FROM numbers(${days})`,
     })
   }
 }
@@ -109,8 +109,8 @@ const BY_CLASS = {
 describe('retention on the engine', () => {
   it('deletes by class, and rows without a class last', async () => {
     await fill(100, ['host.cpu', 'host.disk', 'host.network', ''])
-    expect(unwrap(await apply(BY_CLASS))).toEqual(['readings', 'usage_hours', 'batches'])
-    expect(await remaining('readings')).toEqual({
+    expect(unwrap(await apply(BY_CLASS))).toEqual(['segments', 'usage_hours', 'batches'])
+    expect(await remaining('segments')).toEqual({
       'host.cpu': 10,
       'host.disk': 50,
       'host.network': 30,
@@ -147,12 +147,12 @@ describe('retention on the engine', () => {
   it('of another collector is replaced, and the log says so', async () => {
     unwrap(await apply({ retentionReadingsDays: 30 }))
     said.length = 0
-    expect(unwrap(await apply({ retentionReadingsDays: 40 }))).toEqual(['readings', 'batches'])
+    expect(unwrap(await apply({ retentionReadingsDays: 40 }))).toEqual(['segments', 'batches'])
     expect(said.map(({ level }) => level)).toEqual(['warn', 'warn'])
     expect(said[0]!.message).toContain('all collectors of a database must have the same settings')
     unwrap(await apply({}))
     await fill(50, ['host.cpu'])
-    expect(await remaining('readings')).toEqual({ 'host.cpu': 50 })
+    expect(await remaining('segments')).toEqual({ 'host.cpu': 50 })
   })
 
   it('moves to the cold volume what is old, and reads it from there', async () => {
@@ -165,9 +165,9 @@ describe('retention on the engine', () => {
     }
     const cold = { ...tiered, retentionColdAfterDays: 40, clickhouseStoragePolicy: 'tiered' }
     unwrap(await apply(cold))
-    expect(await remaining('readings')).toEqual({ 'host.cpu': 90 })
+    expect(await remaining('segments')).toEqual({ 'host.cpu': 90 })
     const disks = await rows<{ disk: string; newest: string }>(
-      `SELECT DISTINCT disk_name AS disk FROM system.parts WHERE active AND database = '${DATABASE}' AND table = 'readings' ORDER BY disk`,
+      `SELECT DISTINCT disk_name AS disk FROM system.parts WHERE active AND database = '${DATABASE}' AND table = 'segments' ORDER BY disk`,
     )
     expect(disks).toEqual([{ disk: 'default' }, { disk: 'slow' }])
     expect(unwrap(await apply(cold))).toEqual([])
@@ -190,16 +190,16 @@ describe('retention on the engine', () => {
   it('is shown beside what is in force and what is stored', async () => {
     await fill(20, ['host.cpu', 'host.disk'])
     unwrap(await apply({ retentionReadingsDays: 15 }))
-    await remaining('readings')
+    await remaining('segments')
     const wanted = policy({ retentionReadingsDays: 18 })
     const states = await retentionStates(clients[0]!, PLACE, wanted)
     const text = retentionReport(wanted, states, await storedRows(clients[0]!, PLACE))
     expect(text).toContain('readings 18 days, hours for ever, batches 18 days')
     expect(text).toMatch(
-      /readings: toDateTime\(time\) \+ toIntervalDay\(15\), .*differs from what is configured/,
+      /segments: toDateTime\(last_time\) \+ toIntervalDay\(15\), .*differs from what is configured/,
     )
     expect(text).toMatch(/usage_hours: for ever, storage policy \w+\n/)
-    expect(text).toMatch(/readings +host\.cpu +\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ +15 +[1-9]\d*\n/)
+    expect(text).toMatch(/segments +host\.cpu +\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ +15 +[1-9]\d*\n/)
     expect(text).toMatch(/batches +- +- +0 +0\n/)
   })
 })

@@ -128,7 +128,7 @@ describe('the TTL clause', () => {
       "toDateTime(time) + toIntervalDay(500) WHERE class = 'host.cpu', toDateTime(time) + toIntervalDay(30) TO VOLUME 'cold'",
     ],
   ])('of readings: %s', (_, env, clause) => {
-    expect(ttlOf('readings', policyOf(env))).toBe(clause)
+    expect(ttlOf('segments', policyOf(env))).toBe(clause)
   })
 
   it('of batches knows no class, and keeps them as long as the longest readings', () => {

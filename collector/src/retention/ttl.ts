@@ -2,14 +2,14 @@ import { longest } from './policy.ts'
 import type { ClassRetention, RetentionPolicy } from './policy.ts'
 
 /** The tables whose rows have a policy. */
-export const RETAINED_TABLES = ['readings', 'usage_hours', 'batches'] as const
+export const RETAINED_TABLES = ['segments', 'usage_hours', 'batches'] as const
 
 /** One of them. */
 export type RetainedTable = (typeof RETAINED_TABLES)[number]
 
-/** The instant that a row's age counts from: the reading's, the hour's, the last reading's in a batch. */
+/** The instant that a row's age counts from: the last reading's of a segment or batch, the hour's. */
 export const AGE_COLUMN: Readonly<Record<RetainedTable, string>> = {
-  readings: 'time',
+  segments: 'last_time',
   usage_hours: 'hour',
   batches: 'last_time',
 }
@@ -20,7 +20,7 @@ export function ttlOf(table: RetainedTable, policy: RetentionPolicy): string {
   const deletions =
     table === 'batches'
       ? wherever(policy.batchesDays, after)
-      : byClass(policy, table === 'readings' ? 'readingsDays' : 'hoursDays', after)
+      : byClass(policy, table === 'segments' ? 'readingsDays' : 'hoursDays', after)
   const { coldAfterDays, coldVolume } = policy
   // The engine moves whole parts, so this rule knows no classes.
   const move = coldAfterDays === undefined ? [] : [`${after(coldAfterDays)} TO VOLUME '${coldVolume}'`]

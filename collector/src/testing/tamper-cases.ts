@@ -11,7 +11,7 @@ import {
   resign,
   sealFor,
   whereDigest,
-  whereRow,
+  whereSegment,
 } from './tampering.ts'
 import type { Witness } from './tampering.ts'
 import type { TestArchive } from './test-archive.ts'
@@ -179,7 +179,13 @@ export const CASES: readonly Case[] = [
   },
   {
     name: 'a register changed in readings',
-    tamper: (w, vouch) => replace(vouch, 'readings', whereRow(w, 2, '1'), 'register + 5 AS register'),
+    tamper: (w, vouch) =>
+      replace(
+        vouch,
+        'segments',
+        whereSegment(w, 2),
+        '[registers[1], registers[2] + 5, registers[3]] AS registers',
+      ),
     says: (w) => [
       `${named(3, w)}its readings in row 1 are not stored as signed`,
       `${named(3, w)}the stored readings of row 1 are not in its body`,
@@ -187,17 +193,27 @@ export const CASES: readonly Case[] = [
   },
   {
     name: 'a span changed in readings',
-    tamper: (w, vouch) => replace(vouch, 'readings', whereRow(w, 2, '2'), 'span_ms + 1 AS span_ms'),
+    tamper: (w, vouch) =>
+      replace(vouch, 'segments', whereSegment(w, 2), '[spans[1], spans[2], spans[3] + 1] AS spans'),
     says: (w) => [`${named(3, w)}the stored readings of row 2 are not in its body`],
   },
   {
     name: 'a reading removed',
-    tamper: (w, vouch) => remove(vouch, 'readings', whereRow(w, 2, '0')),
+    tamper: (w, vouch) =>
+      replace(
+        vouch,
+        'segments',
+        whereSegment(w, 2),
+        `${'times, registers, spans'
+          .split(', ')
+          .map((name) => `arrayPopFront(${name}) AS ${name}`)
+          .join(', ')}, toUInt32(1) AS first_row`,
+      ),
     says: (w) => [`${named(3, w)}its readings in row 0 are not stored`],
   },
   {
     name: 'all readings of a batch removed',
-    tamper: (w, vouch) => remove(vouch, 'readings', whereRow(w, 2)),
+    tamper: (w, vouch) => remove(vouch, 'segments', whereSegment(w, 2)),
     says: (w) => [`${named(3, w)}none of its 3 readings is stored`],
   },
 ]

@@ -67,10 +67,10 @@ export const remove = (vouch: TestArchive, table: string, condition: string): Pr
 export const whereDigest = (witness: Witness, index: number): string =>
   `digest = unhex('${digestOf(witness, index)}')`
 
-/** Readings of one batch, some rows of it. */
-export const whereRow = ({ agent, batches }: Witness, index: number, rows = '0, 1, 2'): string => {
+/** The segment of one batch. */
+export const whereSegment = ({ agent, batches }: Witness, index: number): string => {
   const { runId, sequence } = unwrap(peekHeader(batches[index]!))
-  return `stream = unhex('${agent.stream.streamId.toHex()}') AND run = unhex('${runId.toHex()}') AND sequence = ${sequence} AND row IN (${rows})`
+  return `stream = unhex('${agent.stream.streamId.toHex()}') AND run = unhex('${runId.toHex()}') AND sequence = ${sequence}`
 }
 
 /** Replaces a stored day by one signed by another key. */

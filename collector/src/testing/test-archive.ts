@@ -43,7 +43,7 @@ export interface TestArchive {
   dispose(): Promise<void>
 }
 
-const TABLES = ['batches', 'readings', 'usage_hours', 'quarantine', 'audit_leaves', 'audit_days', 'losses']
+const TABLES = ['batches', 'segments', 'usage_hours', 'quarantine', 'audit_leaves', 'audit_days', 'losses']
 
 /** Opens the stores of one suite. */
 export async function openTestArchive(): Promise<TestArchive> {

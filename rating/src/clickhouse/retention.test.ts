@@ -187,11 +187,14 @@ describe('usage when readings have expired and hours remain', () => {
       'when it has deleted some of an hour only',
       async () => {
         await store.command(
-          `ALTER TABLE ${store.database}.readings DELETE WHERE time < fromUnixTimestamp64Milli(${edgeMs}) AND row = 1 SETTINGS mutations_sync = 1`,
+          `ALTER TABLE ${store.database}.segments DELETE WHERE last_time < fromUnixTimestamp64Milli(${edgeMs}) AND sequence % 2 = 1 SETTINGS mutations_sync = 1`,
         )
       },
     ],
-    ['when it has deleted all of it', async () => expire('readings', 'toDateTime(time) + toIntervalDay(2)')],
+    [
+      'when it has deleted all of it',
+      async () => expire('segments', 'toDateTime(last_time) + toIntervalDay(2)'),
+    ],
   ])('a boundary there is EVIDENCE_MISSING, %s', async (_, remove) => {
     await remove()
     const expired = {

@@ -21,17 +21,17 @@ test('hours come from the lattice, those of both ends from the readings too', ()
   const { sql } = epochsQuery([STREAM, OTHER], { from: HOUR_MS, to: 3 * HOUR_MS + 1 })
   expect(sql).not.toContain('hour NOT IN')
   expect(sql).toContain(
-    "time >= fromUnixTimestamp64Milli(3600000, 'UTC') AND time < fromUnixTimestamp64Milli(7200000, 'UTC')",
+    "time >= fromUnixTimestamp64Milli(3600000, 'UTC') AND time <= fromUnixTimestamp64Milli(7199999, 'UTC')",
   )
   expect(sql).toContain(
-    "time >= fromUnixTimestamp64Milli(10800000, 'UTC') AND time < fromUnixTimestamp64Milli(14400000, 'UTC')",
+    "time >= fromUnixTimestamp64Milli(10800000, 'UTC') AND time <= fromUnixTimestamp64Milli(14399999, 'UTC')",
   )
   expect(sql).toContain('maxIf(last, last <= 3600000) AS openingBeforeMs')
   expect(sql).toContain('minIf(first, first > 10800001) AS closingAfterMs')
 })
 
 test('both ends in one hour are read once', () => {
-  expect(epochsQuery([STREAM], { from: 1, to: 2 }).sql.match(/time >= /g)).toHaveLength(1)
+  expect(epochsQuery([STREAM], { from: 1, to: 2 }).sql.match(/ time >= /g)).toHaveLength(1)
 })
 
 test('every list is bounded and ordered', () => {

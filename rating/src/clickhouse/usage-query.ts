@@ -28,6 +28,12 @@ export function checkedHex(text: string): string {
   return text
 }
 
+/** Readings of [from, to] by their times; those of their segments, which enclose them, are what the index knows. */
+function during({ from, to }: Interval): string {
+  const [since, until] = [instant(from), instant(to)]
+  return `segment_last_time >= ${since} AND segment_first_time <= ${until} AND time >= ${since} AND time <= ${until}`
+}
+
 const instant = (ms: number): string => `fromUnixTimestamp64Milli(${ms}, 'UTC')`
 
 /** Streams of the resources' hosts (first path segment) and meters; no meters = all. */
@@ -48,9 +54,7 @@ export function streamsQuery(roots: readonly string[], meters: readonly string[]
 export function epochsQuery(streams: readonly string[], period: Interval): Query {
   const list = ids(streams)
   const edges = [...new Set([hourStart(period.from), hourStart(period.to)])]
-  const inEdge = edges
-    .map((hour) => `(time >= ${instant(hour)} AND time < ${instant(hour + HOUR_MS)})`)
-    .join(' OR ')
+  const inEdge = edges.map((hour) => `(${during({ from: hour, to: hour + HOUR_MS - 1 })})`).join(' OR ')
   const sql =
     'SELECT lower(hex(stream)) AS streamId, epoch, min(first) AS firstMs, max(last) AS lastMs, ' +
     around('opening', period.from) +
@@ -79,7 +83,7 @@ export function holesQuery(streams: readonly string[], between: Interval, limit:
     'SELECT stream, epoch, toUnixTimestamp64Milli(time) AS at, span_ms, lagInFrame(at, 1, at) OVER (' +
     'PARTITION BY stream, epoch ORDER BY time, register ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS previous ' +
     'FROM {database:Identifier}.readings_v1 ' +
-    `WHERE stream IN (${ids(streams)}) AND time >= ${instant(between.from)} AND time <= ${instant(between.to)}) ` +
+    `WHERE stream IN (${ids(streams)}) AND ${during(between)}) ` +
     `WHERE previous < at - span_ms ORDER BY stream, epoch, at LIMIT ${limit} ${SETTINGS}`
   return { sql, params: {} }
 }
@@ -87,11 +91,24 @@ export function holesQuery(streams: readonly string[], between: Interval, limit:
 /** The readings at exactly these times, with their place in the signed archive. */
 export function readingsQuery(keys: readonly ReadingKey[]): Query {
   const tuples = keys.map(({ stream, epoch, timeMs }) => `(${ids([stream])}, ${epoch}, ${instant(timeMs)})`)
+  const times = windows(keys.map(({ timeMs }) => timeMs)).map((window) => `(${during(window)})`)
   const sql =
     'SELECT lower(hex(stream)) AS streamId, epoch, toUnixTimestamp64Milli(time) AS timeMs, register, ' +
     'lower(hex(run)) AS runId, sequence, row FROM {database:Identifier}.readings_v1 ' +
-    `WHERE (stream, epoch, time) IN (${tuples.join(', ')}) ORDER BY stream, epoch, time, register ${SETTINGS}`
+    `WHERE stream IN (${ids([...new Set(keys.map(({ stream }) => stream))])}) AND (${times.join(' OR ')}) ` +
+    `AND (stream, epoch, time) IN (${tuples.join(', ')}) ORDER BY stream, epoch, time, register, run, sequence, row ${SETTINGS}`
   return { sql, params: {} }
+}
+
+/** Instants that are less than an hour apart are in one window. */
+function windows(times: readonly number[]): Interval[] {
+  const merged: { from: number; to: number }[] = []
+  for (const time of times.toSorted((a, b) => a - b)) {
+    const last = merged.at(-1)
+    if (last !== undefined && time - last.to < HOUR_MS) last.to = time
+    else merged.push({ from: time, to: time })
+  }
+  return merged
 }
 
 /** Digests of batches by (agent, run, sequence). */

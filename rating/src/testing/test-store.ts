@@ -58,8 +58,8 @@ export async function createTestStore(): Promise<TestStore> {
     },
     insert: async (agent, batches) => {
       await insert(
-        'readings (stream, epoch, time, register, span_ms, run, sequence, row)',
-        batches.flatMap(readingRows),
+        'segments (stream, epoch, first_time, last_time, run, sequence, first_row, times, registers, spans)',
+        batches.flatMap(segmentRows),
       )
       await insert(
         'batches (agent, run, sequence, digest, previous, key_id, header, body, signature, first_time, last_time, rows, received, clock_offset_ms, final)',
@@ -78,11 +78,25 @@ function streamRow(
   return `(${bytes(streamId)}, ${bytes(agent.agentId)}, ${text(resource)}, ${text(meter)}, ${text(unit)}, ${kind}, map(${labels.join(', ')}), ${instant(0)})`
 }
 
-function readingRows({ samples, runId, sequence }: TestBatch): string[] {
-  return samples.map(
-    ({ stream, epoch, timeMs, register, spanMs }, row) =>
-      `(${bytes(stream.streamId)}, ${epoch}, ${instant(timeMs)}, ${register}, ${spanMs}, ${bytes(runId)}, ${sequence}, ${row})`,
-  )
+/** Samples of one stream and epoch that follow each other in time are a segment. */
+function segmentRows({ samples, runId, sequence }: TestBatch): string[] {
+  const starts = samples.flatMap((sample, row) => {
+    const before = samples[row - 1]
+    const follows =
+      before?.stream === sample.stream && before.epoch === sample.epoch && before.timeMs <= sample.timeMs
+    return follows ? [] : [row]
+  })
+  return starts.map((start, index) => {
+    const part = samples.slice(start, starts[index + 1])
+    const { stream, epoch, timeMs } = part[0]!
+    const arrays = [
+      part.map((sample) => instant(sample.timeMs)),
+      part.map(({ register }) => register),
+      part.map(({ spanMs }) => spanMs),
+    ].map((values) => `[${values.join(', ')}]`)
+    const ends = `${instant(timeMs)}, ${instant(part.at(-1)!.timeMs)}`
+    return `(${bytes(stream.streamId)}, ${epoch}, ${ends}, ${bytes(runId)}, ${sequence}, ${start}, ${arrays.join(', ')})`
+  })
 }
 
 function batchRow(

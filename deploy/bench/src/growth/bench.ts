@@ -8,7 +8,7 @@ import { engineDirectory } from '../collector-process.ts'
 import { startEngine } from '../engine.ts'
 import type { EngineProcess } from '../engine.ts'
 import { measureOurs } from '../ingest/ours.ts'
-import { BATCH_READINGS, shapeOf } from '../ingest/shape.ts'
+import { BATCH, BATCH_READINGS, shapeOf } from '../ingest/shape.ts'
 import type { LoadShape } from '../ingest/shape.ts'
 import { needLinux } from '../process-cost.ts'
 import { ratioOf, sideOf } from '../result.ts'
@@ -96,17 +96,17 @@ async function fill(directory: string, stored: number, progress: Progress): Prom
       if (performance.now() - shownMs < SHOW_MS) continue
       shownMs = performance.now()
       progress(
-        `${(insert.to * plan.streams).toLocaleString('en')} readings of ${plan.streams} streams stored`,
+        `${(insert.to * plan.streams * BATCH.rows).toLocaleString('en')} readings of ${plan.streams} streams stored`,
       )
     }
     progress('the engine merges what it has begun to merge')
     await merged(engine)
-    const [size] = await engine.select<{ rows: number; bytes: number; parts: number }>(
-      `SELECT toFloat64(sumIf(rows, table = 'readings')) AS rows, toFloat64(sum(bytes_on_disk)) AS bytes,
-         toFloat64(count()) AS parts FROM system.parts WHERE database = '${DATABASE}' AND active`,
+    const [size] = await engine.select<{ readings: number; bytes: number; parts: number }>(
+      `SELECT (SELECT toFloat64(sum(length(times))) FROM ${DATABASE}.segments) AS readings,
+         toFloat64(sum(bytes_on_disk)) AS bytes, toFloat64(count()) AS parts FROM system.parts WHERE database = '${DATABASE}' AND active`,
     )
     return {
-      storedReadings: size?.rows ?? 0,
+      storedReadings: size?.readings ?? 0,
       storedBytes: size?.bytes ?? 0,
       storedParts: size?.parts ?? 0,
       fillMs: Math.round(performance.now() - startedMs),

@@ -3,21 +3,23 @@ import { expect, test } from 'vitest'
 import { createTestEngine } from '@vouch/clickhouse'
 import { migrateClickHouse } from '@vouch/collector/clickhouse/migrate.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
+import { BATCH } from '../ingest/shape.ts'
 import { planOf, statementsOf } from './plan.ts'
 
 test('the inserts of a plan cover every moment once, and no fewer readings than asked for', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 2_000_000_000 }), (asked) => {
-      const { streams, readingsPerStream, inserts } = planOf(asked)
-      expect(streams * readingsPerStream).toBeGreaterThanOrEqual(asked)
-      expect(streams * readingsPerStream).toBeLessThan(asked + readingsPerStream)
+      const { streams, segmentsPerStream, inserts } = planOf(asked)
+      const readings = streams * segmentsPerStream * BATCH.rows
+      expect(readings).toBeGreaterThanOrEqual(asked)
+      expect(readings).toBeLessThan(asked + (segmentsPerStream + 1) * BATCH.rows)
       let next = 0
       for (const { from, to } of inserts) {
         expect(from).toBe(next)
         expect(to).toBeGreaterThan(from)
         next = to
       }
-      expect(next).toBe(readingsPerStream)
+      expect(next).toBe(segmentsPerStream)
     }),
   )
 })
@@ -29,7 +31,7 @@ test('what the engine makes of a plan is readings of many hours, each once, regi
     unwrap(await migrateClickHouse(client, database))
     const plan = {
       streams: 401,
-      readingsPerStream: 30,
+      segmentsPerStream: 30,
       inserts: [
         { from: 0, to: 20 },
         { from: 20, to: 30 },
@@ -49,7 +51,7 @@ test('what the engine makes of a plan is readings of many hours, each once, regi
       format: 'JSONEachRow',
     })
     expect(await rows.json()).toEqual([
-      { readings: 401 * 30, streams: 401, batches: 3 * 30, hours: 3, falls: 0 },
+      { readings: 401 * 30 * BATCH.rows, streams: 401, batches: 3 * 30, hours: 16, falls: 0 },
     ])
   } finally {
     await dispose()

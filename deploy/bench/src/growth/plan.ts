@@ -1,34 +1,37 @@
-/** What is stored before the second measurement. */
+import { BATCH } from '../ingest/shape.ts'
+
+/** What is stored before the second measurement: each agent sends a batch of {@link BATCH} again and again. */
 export interface GrowthPlan {
   readonly streams: number
-  /** Readings of a stream: {@link CADENCE_MS} apart, the last of them a month before now. */
-  readonly readingsPerStream: number
-  /** One insert of the engine: moments `from` to `to`, `to` excluded, of all streams. */
+  /** Segments of a stream: {@link CADENCE_MS} apart, the last of them a month before now. */
+  readonly segmentsPerStream: number
+  /** One insert of the engine: segments `from` to `to`, `to` excluded, of all streams. */
   readonly inserts: readonly { readonly from: number; readonly to: number }[]
 }
 
-/** Five minutes: {@link READINGS_PER_STREAM} are half a year. */
-export const CADENCE_MS = 300_000
-const READINGS_PER_STREAM = 50_000
-/** Rows of one insert. */
-const INSERT_ROWS = 4_000_000
+/** Half an hour, a reading every five minutes: {@link SEGMENTS_PER_STREAM} are half a year. */
+export const CADENCE_MS = 1_800_000
+const SEGMENTS_PER_STREAM = 8_333
+/** Segments of one insert. */
+const INSERT_ROWS = 700_000
 const DAY_MS = 86_400_000
 
 /** At least `readings` readings of half a year, in the order in which time brings them. */
 export function planOf(readings: number): GrowthPlan {
-  const readingsPerStream = Math.min(READINGS_PER_STREAM, readings)
-  const streams = Math.ceil(readings / readingsPerStream)
+  const segments = Math.ceil(readings / BATCH.rows)
+  const segmentsPerStream = Math.min(SEGMENTS_PER_STREAM, segments)
+  const streams = Math.ceil(segments / segmentsPerStream)
   const moments = Math.max(1, Math.floor(INSERT_ROWS / streams))
-  const inserts = Array.from({ length: Math.ceil(readingsPerStream / moments) }, (_, index) => ({
+  const inserts = Array.from({ length: Math.ceil(segmentsPerStream / moments) }, (_, index) => ({
     from: index * moments,
-    to: Math.min(readingsPerStream, (index + 1) * moments),
+    to: Math.min(segmentsPerStream, (index + 1) * moments),
   }))
-  return { streams, readingsPerStream, inserts }
+  return { streams, segmentsPerStream, inserts }
 }
 
 /**
- * Statements that store one insert of a plan: readings through the table and its view, and a batch for each hour of
- * 200 streams, the bodies left out. The names of runs are those of the streams' agents, 200 streams each.
+ * Statements that store one insert of a plan: segments through the table and its view, and the batches that they came
+ * in, the bodies left out. The names of runs are those of the streams' agents, 200 streams each.
  */
 export function statementsOf(
   database: string,
@@ -36,18 +39,24 @@ export function statementsOf(
   { from, to }: { readonly from: number; readonly to: number },
   nowMs: number,
 ): string[] {
-  const { streams, readingsPerStream } = plan
-  const startMs = nowMs - 30 * DAY_MS - readingsPerStream * CADENCE_MS
+  const { streams, segmentsPerStream } = plan
+  const startMs = nowMs - 30 * DAY_MS - segmentsPerStream * CADENCE_MS
   const moment = `intDiv(number, ${streams})`
   const name = (text: string): string => `toFixedString(unhex(hex(sipHash128(${text}))), 16)`
-  const time = `fromUnixTimestamp64Milli(toInt64(${startMs} + ${moment} * ${CADENCE_MS} + stream_number % 7), 'UTC')`
-  const readings = `INSERT INTO ${database}.readings (stream, epoch, time, register, span_ms, run, sequence, row)
-    SELECT ${name("'stream', stream_number")}, ${startMs}, ${time},
-      toUInt64(stream_number * 1000003 + ${moment} * 500000 + cityHash64(number) % 500000), ${CADENCE_MS},
-      ${name("'run', intDiv(stream_number, 200)")}, ${moment} + 1, toUInt32(stream_number % 200)
+  const spacingMs = CADENCE_MS / BATCH.rows
+  const segments = `INSERT INTO ${database}.segments (stream, epoch, first_time, last_time, run, sequence, first_row, class,
+      times, registers, spans)
+    SELECT ${name("'stream', stream_number")}, ${startMs}, times[1], times[-1],
+      ${name(`'run', intDiv(stream_number, ${AGENT_STREAMS})`)}, ${moment} + 1,
+      toUInt32(stream_number % ${AGENT_STREAMS} * ${BATCH.rows}), 'host.network',
+      arrayMap(row -> fromUnixTimestamp64Milli(toInt64(${startMs} + ${moment} * ${CADENCE_MS} + row * ${spacingMs} + stream_number % 7), 'UTC'),
+        range(${BATCH.rows})) AS times,
+      arrayMap(row -> toUInt64(stream_number * 1000003 + (${moment} * ${BATCH.rows} + row) * 500000 + cityHash64(number, row) % 500000),
+        range(${BATCH.rows})),
+      arrayMap(row -> toUInt32(${spacingMs}), range(${BATCH.rows}))
     FROM (SELECT number, number % ${streams} AS stream_number FROM numbers(${from * streams}, ${(to - from) * streams}))
     SETTINGS insert_deduplicate = 0, async_insert = 0, max_insert_threads = 1`
-  return [readings, batchesOf(database, plan, { from, to }, startMs, name)]
+  return [segments, batchesOf(database, plan, { from, to }, startMs, name)]
 }
 
 const AGENT_STREAMS = 200
@@ -69,6 +78,6 @@ function batchesOf(
       first_time, last_time, rows, received, clock_offset_ms, final)
     SELECT ${name(`'agent', ${agent}`)}, ${name(`'run', ${agent}`)}, ${sequence}, ${digest(sequence)},
       ${digest(`${sequence} - 1`)}, ${name(`'key', ${agent}`)}, randomString(250), '', toFixedString(randomString(64), 64),
-      ${time}, ${time}, ${AGENT_STREAMS}, ${time}, 0, 0
+      ${time}, ${time}, ${AGENT_STREAMS * BATCH.rows}, ${time}, 0, 0
     FROM numbers(${from * agents}, ${(to - from) * agents}) SETTINGS insert_deduplicate = 0, async_insert = 0`
 }

@@ -6,7 +6,7 @@ import type { EngineProcess } from '../engine.ts'
 import type { LoadAgent } from '../load/agent.ts'
 import { measure } from '../process-cost.ts'
 import type { Cost } from '../process-cost.ts'
-import { BATCH_READINGS } from './shape.ts'
+import { BATCH, BATCH_READINGS } from './shape.ts'
 
 /** Rows in a file, ready to be inserted. */
 interface ReadyFile {
@@ -73,7 +73,7 @@ async function exportRange(
   const perFile = Math.ceil(REFERENCE_ROWS / BATCH_READINGS)
   for (let offset = 0; offset < batches; offset += perFile) {
     for (const [table, order, rowsPerBatch] of [
-      ['readings', 'sequence, run, row', BATCH_READINGS],
+      ['segments', 'sequence, run, first_row', BATCH.streams],
       ['batches', 'sequence, run', 1],
     ] as const) {
       const path = join(scratch, `${table}-${from}-${offset}.native`)
@@ -107,7 +107,7 @@ async function compare(
     `SELECT lower(hex(run)) AS chain, toString(sequence) AS place,
        concat(toString(count()), ' ', toString(sum(register * reinterpretAsUInt32(substring(stream, 1, 4)))), ' ',
          toString(sum(register * toUInt64(toUnixTimestamp64Milli(time))))) AS content
-     FROM ${DATABASE}.readings WHERE sequence BETWEEN ${from} AND ${to} GROUP BY run, sequence`,
+     FROM ${DATABASE}.readings_v1 WHERE sequence BETWEEN ${from} AND ${to} GROUP BY run, sequence`,
   )
   const stored = new Map(rows.map(({ chain, place, content }) => [`${chain} ${place}`, content]))
   let batches = 0

@@ -40,7 +40,7 @@ export async function expireEverything(
   const client = await stores.clickhouse()
   const database = databaseOf(stores)
   for (const [table, column] of [
-    ['readings', 'time'],
+    ['segments', 'last_time'],
     ['batches', 'last_time'],
   ]) {
     const ttl = `toDateTime(${column}) + toIntervalDay(${EXPIRED_AFTER_DAYS})`
@@ -50,7 +50,7 @@ export async function expireEverything(
     await client.command({ query: `OPTIMIZE TABLE ${database}.${table} FINAL` })
   }
   return {
-    readings: await count(client, database, 'readings'),
+    readings: await count(client, database, 'segments'),
     batches: await count(client, database, 'batches'),
   }
 }

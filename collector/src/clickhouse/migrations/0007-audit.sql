@@ -47,9 +47,9 @@ WITH
         WHERE agent GLOBAL IN (SELECT agent FROM vouch.streams WHERE stream = toFixedString(unhex({stream:String}), 16))
             AND (run, sequence) GLOBAL IN
             (
-                SELECT run, sequence FROM vouch.readings
+                SELECT run, sequence FROM vouch.segments
                 WHERE stream = toFixedString(unhex({stream:String}), 16)
-                    AND time >= {since:DateTime64(3, 'UTC')} AND time < {until:DateTime64(3, 'UTC')}
+                    AND last_time >= {since:DateTime64(3, 'UTC')} AND first_time < {until:DateTime64(3, 'UTC')}
             )
     )
 SELECT
@@ -60,7 +60,8 @@ SELECT
     b.received AS received, b.late_ms AS late_ms, b.clock_offset_ms AS clock_offset_ms,
     c.receipt_sequence AS receipt_sequence, c.receipt AS receipt,
     l.root_day AS day, d.root AS root, d.signature AS root_signature
-FROM (SELECT * FROM vouch.readings FINAL WHERE stream = wanted
+FROM (SELECT * FROM vouch.readings_v1 WHERE stream = wanted
+    AND segment_last_time >= {since:DateTime64(3, 'UTC')} AND segment_first_time < {until:DateTime64(3, 'UTC')}
     AND time >= {since:DateTime64(3, 'UTC')} AND time < {until:DateTime64(3, 'UTC')}) AS r
 GLOBAL INNER JOIN (SELECT stream, any(agent) AS agent, any(resource) AS resource, any(meter) AS meter, any(unit) AS unit,
     any(kind) AS kind FROM vouch.streams WHERE stream = wanted GROUP BY stream) AS s ON s.stream = r.stream

@@ -57,7 +57,9 @@ SELECT
     groupBitOr(bits) AS minutes,
     max(class) AS class
 FROM vouch.segments
-GROUP BY stream, epoch, hour;
+GROUP BY stream, epoch, hour
+-- Not the hours that lie between two readings.
+HAVING minutes != 0;
 
 -- Rows of before: readings that stand in a row in a batch are its segment. Of which class they are is not known.
 INSERT INTO vouch.segments (stream, epoch, first_time, last_time, run, sequence, first_row, times, registers, spans)

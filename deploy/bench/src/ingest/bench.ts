@@ -9,7 +9,8 @@ import { middle, ratioOf, sideOf } from '../result.ts'
 import type { BenchResult, Side } from '../result.ts'
 import { measureOurs } from './ours.ts'
 import { REFERENCE_ROWS, measureReference } from './reference.ts'
-import { BATCH_READINGS, shapeOf } from './shape.ts'
+import { SERIES_PER_SEND_MAX } from './remote-write.ts'
+import { BATCH, BATCH_READINGS, shapeOf } from './shape.ts'
 import { hasVictoriaMetrics, measureVictoriaMetrics } from './victoria-metrics.ts'
 
 /** What to measure. */
@@ -44,7 +45,8 @@ export const ingestBench = defineBench(
 inserting the same rows from ready files into the same tables. ratio = readings per CPU-second of the
 collector's process ÷ readings per CPU-second of the raw engine's: 1 would mean that gRPC, TLS, signatures,
 checks and receipts cost nothing. Then the time to a receipt at half of the rate. Where victoria-metrics is
-installed, as many samples through its remote write: victoriaMetricsRatio is ours to it, likewise.`,
+installed, as many samples through its remote write: victoriaMetricsRatio is ours to it, likewise, where one
+Prometheus sends for all hosts, and victoriaMetricsPerHostRatio where one on every host sends for itself.`,
     run: async (values, progress) => ({ result: await benchIngest(values, progress), failure: undefined }),
   },
 )
@@ -52,7 +54,8 @@ installed, as many samples through its remote write: victoriaMetricsRatio is our
 interface Round {
   readonly ours: Side
   readonly reference: Side
-  readonly victoriaMetrics: Side | undefined
+  /** Of one Prometheus for all hosts, and of one on every host; none where it is not installed. */
+  readonly victoriaMetrics: { readonly central: Side; readonly perHost: Side } | undefined
   readonly halfLoad: Record<string, number>
 }
 
@@ -107,7 +110,7 @@ async function oneRound({ readings: asked, halfLoadMs }: IngestOptions, progress
     return {
       ours: sideOf(readings, cost),
       reference: sideOf(readings, raw),
-      victoriaMetrics: await victoriaMetricsSide(join(directory, 'victoria-metrics'), asked, progress),
+      victoriaMetrics: await victoriaMetricsSides(directory, asked, progress),
       halfLoad: {
         halfLoadReadingsPerSecond: Math.round(halfLoadBatchesPerSecond * BATCH_READINGS),
         halfLoadBatches: halfLoad.batches,
@@ -121,26 +124,39 @@ async function oneRound({ readings: asked, halfLoadMs }: IngestOptions, progress
   }
 }
 
-async function victoriaMetricsSide(
+async function victoriaMetricsSides(
   directory: string,
   asked: number,
   progress: Progress,
-): Promise<Side | undefined> {
+): Promise<Round['victoriaMetrics']> {
   if (!(await hasVictoriaMetrics())) return undefined
-  progress('VictoriaMetrics takes in as many samples')
   const shape = shapeOf(asked)
-  return sideOf(shape.agents * shape.batches * BATCH_READINGS, await measureVictoriaMetrics(directory, shape))
+  const side = async (name: string, seriesMax: number): Promise<Side> => {
+    const cost = await measureVictoriaMetrics(join(directory, name), shape, seriesMax)
+    return sideOf(shape.agents * shape.batches * BATCH_READINGS, cost)
+  }
+  progress('VictoriaMetrics takes in as many samples from one Prometheus')
+  const central = await side('central', SERIES_PER_SEND_MAX)
+  progress('VictoriaMetrics takes in as many samples from one Prometheus on every host')
+  return { central, perHost: await side('per-host', BATCH.streams) }
 }
 
 function victoriaFigures(rounds: readonly Round[]): Record<string, number> {
-  const ratio = ({ ours, victoriaMetrics }: Round): number =>
-    victoriaMetrics === undefined ? 0 : ratioOf(ours, victoriaMetrics)
-  const shown = middle(rounds, ratio)
+  const figures = (name: string, pick: (both: NonNullable<Round['victoriaMetrics']>) => Side) => {
+    const ratio = ({ ours, victoriaMetrics }: Round): number =>
+      victoriaMetrics === undefined ? 0 : ratioOf(ours, pick(victoriaMetrics))
+    const shown = middle(rounds, ratio)
+    const side = shown.victoriaMetrics === undefined ? undefined : pick(shown.victoriaMetrics)
+    return {
+      [`${name}Ratio`]: ratio(shown),
+      [`${name}CpuMs`]: side?.cpuMs ?? 0,
+      [`${name}ReadingsPerSecond`]: side?.readingsPerSecond ?? 0,
+      [`${name}ReadingsPerCpuSecond`]: side?.readingsPerCpuSecond ?? 0,
+      [`${name}PeakBytes`]: side?.peakBytes ?? 0,
+    }
+  }
   return {
-    victoriaMetricsRatio: ratio(shown),
-    victoriaMetricsCpuMs: shown.victoriaMetrics?.cpuMs ?? 0,
-    victoriaMetricsReadingsPerSecond: shown.victoriaMetrics?.readingsPerSecond ?? 0,
-    victoriaMetricsReadingsPerCpuSecond: shown.victoriaMetrics?.readingsPerCpuSecond ?? 0,
-    victoriaMetricsPeakBytes: shown.victoriaMetrics?.peakBytes ?? 0,
+    ...figures('victoriaMetrics', ({ central }) => central),
+    ...figures('victoriaMetricsPerHost', ({ perHost }) => perHost),
   }
 }

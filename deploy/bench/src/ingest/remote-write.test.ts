@@ -1,6 +1,6 @@
 import { uncompress } from 'snappyjs'
 import { expect, test } from 'vitest'
-import { WriteRequests } from './remote-write.ts'
+import { SERIES_PER_SEND_MAX, WriteRequests } from './remote-write.ts'
 
 /** Fields of a protobuf message: number and content, a varint's or fixed field's as bytes. */
 function fields(bytes: Uint8Array): { number: number; content: Uint8Array }[] {
@@ -28,7 +28,9 @@ function fields(bytes: Uint8Array): { number: number; content: Uint8Array }[] {
 }
 
 test('a scrape is every series once, at most 2,000 a request, each with one sample at the time asked for', () => {
-  const requests = [...new WriteRequests(11, 200).scrapes(Date.UTC(2026, 4, 1), 10_000, 0, 2)]
+  const requests = [
+    ...new WriteRequests(11, 200, SERIES_PER_SEND_MAX).scrapes(Date.UTC(2026, 4, 1), 10_000, 0, 2),
+  ]
   const series = requests.map((body) => fields(uncompress(body)))
   expect(series.map((each) => each.length)).toEqual([2000, 200, 2000, 200])
   const names = new Set<string>()

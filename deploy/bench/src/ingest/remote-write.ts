@@ -1,8 +1,8 @@
 import { ByteWriter } from '@vouch/proto/wire/varint.ts'
 import { compress } from 'snappyjs'
 
-/** Prometheus' own bound of samples in a request, `max_samples_per_send`. */
-const SERIES_MAX = 2_000
+/** Prometheus' own bound of samples in a request, `max_samples_per_send`: one Prometheus scrapes many hosts. */
+export const SERIES_PER_SEND_MAX = 2_000
 const TIME_BYTES = 6
 /** Any time that takes six bytes of varint, as those from 1971 to 2109 do. */
 const TIME_PLACE = 2n ** 40n
@@ -21,13 +21,13 @@ interface Template {
 export class WriteRequests {
   readonly #templates: Template[] = []
 
-  /** For so many hosts with so many series each. */
-  constructor(hosts: number, seriesPerHost: number) {
+  /** For so many hosts with so many series each, and at most so many series in a request. */
+  constructor(hosts: number, seriesPerHost: number, seriesMax: number) {
     const all = Array.from({ length: hosts * seriesPerHost }, (_, index) =>
       labelsOf(Math.floor(index / seriesPerHost), index % seriesPerHost),
     )
-    for (let at = 0; at < all.length; at += SERIES_MAX) {
-      this.#templates.push(templateOf(all.slice(at, at + SERIES_MAX)))
+    for (let at = 0; at < all.length; at += seriesMax) {
+      this.#templates.push(templateOf(all.slice(at, at + seriesMax)))
     }
   }
 

@@ -13,7 +13,8 @@ export const BATCH: BatchShape = { streams: 200, rows: 6, spacingMs: 10_000 }
 /** Readings of a batch. */
 export const BATCH_READINGS = BATCH.streams * BATCH.rows
 const BATCHES_PER_AGENT = 64
-const WARM_BATCHES = 8
+/** Until the collector's code is compiled: the first batches cost several times as much. */
+const WARM_BATCHES = 32
 
 /** Agents and batches for at least so many readings: an hour of each agent, and agents as many as that takes. */
 export function shapeOf(readings: number): LoadShape {

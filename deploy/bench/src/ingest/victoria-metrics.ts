@@ -26,9 +26,13 @@ export async function hasVictoriaMetrics(): Promise<boolean> {
 
 /**
  * What VictoriaMetrics needs for the same number of samples of as many series, by remote write, one sample of a series
- * a request; the warm-up makes the series known. Throws a FaultError: UNAVAILABLE, INTERNAL.
+ * a request and at most so many series; the warm-up makes the series known. Throws a FaultError: UNAVAILABLE, INTERNAL.
  */
-export async function measureVictoriaMetrics(directory: string, shape: LoadShape): Promise<Cost> {
+export async function measureVictoriaMetrics(
+  directory: string,
+  shape: LoadShape,
+  seriesMax: number,
+): Promise<Cost> {
   const port = await freePort()
   const listen = `127.0.0.1:${port}`
   const child = startProgram(PROGRAM, [`-storageDataPath=${directory}`, `-httpListenAddr=${listen}`])
@@ -36,7 +40,7 @@ export async function measureVictoriaMetrics(directory: string, shape: LoadShape
   const post = (body: Uint8Array): Promise<void> => send(agent, port, body)
   try {
     await Promise.race([listening(port), child.failed])
-    const requests = new WriteRequests(shape.agents, BATCH.streams)
+    const requests = new WriteRequests(shape.agents, BATCH.streams, seriesMax)
     const warmScrapes = shape.warmBatches * BATCH.rows
     const scrapes = shape.batches * BATCH.rows
     const startMs = Date.now() - (warmScrapes + scrapes + 1) * BATCH.spacingMs

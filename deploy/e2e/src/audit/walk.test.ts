@@ -116,7 +116,7 @@ test('what is changed in the store afterwards is named', async () => {
 
   const place = `sequence = 3 AND run = (SELECT run FROM vouch.batches ORDER BY received LIMIT 1)`
   await sql(
-    `ALTER TABLE vouch.segments UPDATE registers = arrayMap(one -> one + 1, registers) WHERE first_row <= 2 AND first_row + length(registers) > 2 AND ${place} SETTINGS mutations_sync = 2, allow_nondeterministic_mutations = 1`,
+    `ALTER TABLE vouch.segments UPDATE registers = arrayMap((one, nth) -> one + (first_row + nth = 3), registers, arrayEnumerate(registers)) WHERE ${place} SETTINGS mutations_sync = 2, allow_nondeterministic_mutations = 1`,
     `ALTER TABLE vouch.batches DELETE WHERE sequence = 5 AND run = (SELECT run FROM vouch.batches ORDER BY received DESC LIMIT 1) SETTINGS mutations_sync = 2, allow_nondeterministic_mutations = 1`,
   )
   const tampered = await collector('audit', 'check', '--readings', '--against', at('days.json'))

@@ -16,4 +16,16 @@ describe('a lane', () => {
     lane.reset()
     expect(lane.firstAfter('d4')).toBeUndefined()
   })
+
+  it('what follows a batch does not follow the next one, be it admitted here or found in the archive', () => {
+    const lane = new Lane(new Uint8Array(16))
+    // The archive got the fourth batch by another collector between two questions about the third.
+    const run = lane.adopt('run', { sequence: 3n, digest: 'd3' }, 'd4')
+    expect(run.successor).toBe('d4')
+    lane.advance(run, { sequence: 4n, digest: 'd4' }, 'd3')
+    expect(run.successor).toBeUndefined()
+    lane.adopt('run', { sequence: 4n, digest: 'd4' }, 'd5')
+    lane.adopt('run', { sequence: 5n, digest: 'd5' }, undefined)
+    expect(run.successor).toBeUndefined()
+  })
 })

@@ -20,7 +20,7 @@ export interface Run {
   head: Link | undefined
   /** Last batch that is durable. */
   durable: Link | undefined
-  /** First batch of another run that names `head` as the one before. */
+  /** The batch that names `head` as the one before, where another collector has taken it or another run begins with it. */
   successor: Hex | undefined
   /** Newest digests by sequence. */
   readonly recent: Map<bigint, Hex>
@@ -70,6 +70,7 @@ export class Lane {
       run.recent.clear()
       run.recent.set(durable.sequence, durable.digest)
       run.head = durable
+      run.successor = undefined
     }
     if (durable?.digest === run.head?.digest)
       run.successor ??= successor ?? this.firstAfter(durable?.digest ?? '')
@@ -112,6 +113,7 @@ export class Lane {
     if (before !== undefined && before.run !== run) before.run.successor = link.digest
     if (link.sequence === 1n && previous !== '') this.#rememberFirst(previous, link.digest)
     run.head = link
+    run.successor = undefined
     run.recent.set(link.sequence, link.digest)
     const [oldest] = run.recent.keys()
     if (run.recent.size > RECENT_MAX && oldest !== undefined) run.recent.delete(oldest)

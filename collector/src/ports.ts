@@ -97,23 +97,13 @@ export interface Link {
   readonly digest: Hex
 }
 
-/** What the archive knows about a digest of an agent. */
-export interface Neighbours {
-  /** The agent has any batch at all. */
-  readonly agentKnown: boolean
-  /** A batch with this digest is archived. */
-  readonly known: boolean
-  /** Digest of a batch that names it as the one before. */
-  readonly successor: Hex | undefined
-}
-
 /** Newest reading of an epoch of a stream. */
 export interface LastReading {
   readonly timeMs: bigint
   readonly register: bigint
 }
 
-/** Readings and signed batches. Every fault: STORE_UNAVAILABLE, STORE_READ_ONLY, DISK_FULL. */
+/** Readings and signed batches. An answer is as of a moment after the question. Every fault: STORE_UNAVAILABLE, STORE_READ_ONLY, DISK_FULL. */
 export interface Archive {
   /** Returns when everything in the group survives a power cut. Safe to repeat. */
   commit(group: CommitGroup): Promise<Result<void>>
@@ -121,8 +111,12 @@ export interface Archive {
   head(agentId: Uint8Array, runId: Uint8Array): Promise<Result<Link | undefined>>
   /** Digest of one batch of a run. */
   digestAt(agentId: Uint8Array, runId: Uint8Array, sequence: bigint): Promise<Result<Hex | undefined>>
-  /** What surrounds a digest in an agent's chain. */
-  neighbours(agentId: Uint8Array, digest: Uint8Array): Promise<Result<Neighbours>>
+  /** Whether the agent has any batch at all. */
+  hasAgent(agentId: Uint8Array): Promise<Result<boolean>>
+  /** Whether a batch of the agent has this digest, 32 bytes. */
+  hasDigest(agentId: Uint8Array, digest: Uint8Array): Promise<Result<boolean>>
+  /** Digest of a batch of the agent that names this one, 32 bytes, as the one before. */
+  successor(agentId: Uint8Array, digest: Uint8Array): Promise<Result<Hex | undefined>>
   /** Newest readings, in the order asked for. */
   lastReadings(keys: readonly EpochKey[]): Promise<Result<readonly (LastReading | undefined)[]>>
   /** Archives an agent's public key. */

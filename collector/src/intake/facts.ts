@@ -12,8 +12,8 @@ export async function refreshRun(lane: Lane, runId: Uint8Array, archive: Archive
   const head = await archive.head(lane.agentId, runId)
   if (!head.ok) return head
   if (head.value === undefined) return ok(lane.adopt(name, undefined, undefined))
-  const around = await archive.neighbours(lane.agentId, Uint8Array.fromHex(head.value.digest))
-  return around.ok ? ok(lane.adopt(name, head.value, around.value.successor)) : around
+  const next = await archive.successor(lane.agentId, Uint8Array.fromHex(head.value.digest))
+  return next.ok ? ok(lane.adopt(name, head.value, next.value)) : next
 }
 
 /**
@@ -83,9 +83,15 @@ async function rootFacts(
 ): Promise<Result<Facts>> {
   const holder = lane.holder(claim.previous)
   if (holder !== undefined) return ok({ ...nothing, rooted: true, successor: holder.next })
-  const around = await archive.neighbours(lane.agentId, previous)
-  if (!around.ok) return around
-  const { agentKnown, known, successor } = around.value
-  if (previous.length === 0) return ok({ ...nothing, rooted: !agentKnown && !lane.started })
-  return ok({ ...nothing, rooted: known, successor: successor ?? lane.firstAfter(claim.previous) })
+  if (previous.length === 0) {
+    const known = await archive.hasAgent(lane.agentId)
+    return known.ok ? ok({ ...nothing, rooted: !known.value && !lane.started }) : known
+  }
+  const [known, next] = await Promise.all([
+    archive.hasDigest(lane.agentId, previous),
+    archive.successor(lane.agentId, previous),
+  ])
+  if (!known.ok) return known
+  if (!next.ok) return next
+  return ok({ ...nothing, rooted: known.value, successor: next.value ?? lane.firstAfter(claim.previous) })
 }

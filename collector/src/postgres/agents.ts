@@ -1,8 +1,8 @@
-import { throwFault } from '@vouch/proto/kernel/fault.ts'
 import type { Pool } from 'pg'
 import type { AgentFilter, AgentKeyState, AgentRecord, AgentState, AgentSummary } from '../ports.ts'
 
 interface KeyRow {
+  readonly agent_id: Buffer
   readonly resource: string
   readonly state: AgentState
   readonly reason: string
@@ -13,16 +13,23 @@ interface KeyRow {
 
 const MILLISECONDS = (column: string) => `floor(extract(epoch FROM ${column}) * 1000)::bigint`
 
-/** An agent with all of its keys. Throws AGENT_UNKNOWN. */
-export async function readAgent(pool: Pool, agentId: Uint8Array): Promise<AgentRecord> {
+/** Agents with all of their keys, in the order asked for; undefined = not enrolled here. */
+export async function readAgents(
+  pool: Pool,
+  agentIds: readonly Uint8Array[],
+): Promise<(AgentRecord | undefined)[]> {
   const { rows } = await pool.query<KeyRow>(
-    `SELECT resource, state, reason, key_id, public_key, ${MILLISECONDS('retired_at')} AS retired_ms
-     FROM fleet.agents JOIN fleet.agent_keys USING (agent_id) WHERE agent_id = $1`,
-    [Buffer.from(agentId)],
+    `SELECT agent_id, resource, state, reason, key_id, public_key, ${MILLISECONDS('retired_at')} AS retired_ms
+     FROM fleet.agents JOIN fleet.agent_keys USING (agent_id) WHERE agent_id = ANY($1)`,
+    [agentIds.map((id) => Buffer.from(id))],
   )
+  const byAgent = Map.groupBy(rows, (row) => row.agent_id.toString('hex'))
+  return agentIds.map((id) => recordOf(byAgent.get(id.toHex())))
+}
+
+function recordOf(rows: readonly KeyRow[] = []): AgentRecord | undefined {
   const [first] = rows
-  if (first === undefined)
-    return throwFault('AGENT_UNKNOWN', 'no agent with this id is enrolled here; enrol the host')
+  if (first === undefined) return undefined
   const keys = rows.map((row): [string, AgentKeyState] => [
     row.key_id.toString('hex'),
     {

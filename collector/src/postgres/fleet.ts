@@ -4,16 +4,20 @@ import type { Failure, Result } from '@vouch/proto/kernel/fault.ts'
 import { generateKeys, keyId, publicKeyOf, sha256, signerOf } from '@vouch/proto/seal/seal.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
 import type { Pool, PoolClient } from 'pg'
+import { coalesce } from '../coalesce.ts'
 import type { EnrolmentInput, Fleet, KeyWitness } from '../ports.ts'
 import { databaseFault } from './fault.ts'
-import { listAgents, readAgent } from './agents.ts'
+import { listAgents, readAgents } from './agents.ts'
 import { countAgents, watchSilence, writeReport } from './status.ts'
 
 const TOKEN_BYTES = 24
 const ID_BYTES = 16
+/** Agents read in one query. */
+const AGENTS_MAX = 1_000
 
 /** The fleet registry on PostgreSQL. */
 export function createFleet(pool: Pool): Fleet {
+  const agents = coalesce((ids: readonly Uint8Array[]) => guarded(() => readAgents(pool, ids)), AGENTS_MAX)
   return {
     createToken: ({ ttlMs, label = '' }) =>
       guarded(async () => {
@@ -27,7 +31,14 @@ export function createFleet(pool: Pool): Fleet {
       }),
     enrol: (input, witness) => transaction(pool, (client) => enrol(client, input, witness)),
     rotate: (agentId, keys, witness) => transaction(pool, (client) => rotate(client, agentId, keys, witness)),
-    agent: (agentId) => guarded(() => readAgent(pool, agentId)),
+    agent: async (agentId) => {
+      const read = await agents([agentId])
+      if (!read.ok) return read
+      const [agent] = read.value
+      return agent === undefined
+        ? fail('AGENT_UNKNOWN', 'no agent with this id is enrolled here; enrol the host')
+        : ok(agent)
+    },
     report: (report) => guarded(() => writeReport(pool, report)),
     silence: (afterMs) => guarded(() => watchSilence(pool, afterMs)),
     totals: () => guarded(() => countAgents(pool)),

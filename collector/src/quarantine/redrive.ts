@@ -190,9 +190,10 @@ async function place(
   const taken = digests.get(placeOf(agentId, runId, sequence))
   const before = digests.get(placeOf(agentId, runId, sequence - 1n))
   if (!isChainFault(code)) return ok(replace(opened, code, { taken, before, successor: undefined }))
-  const around = await archive.neighbours(opened.header.agentId, opened.header.previousDigest)
-  if (!around.ok) return around
-  return ok(replace(opened, code, { taken, before, successor: around.value.successor }))
+  const { agentId: owner, previousDigest } = opened.header
+  // Nothing follows on no batch.
+  const next = previousDigest.length === 0 ? ok(undefined) : await archive.successor(owner, previousDigest)
+  return next.ok ? ok(replace(opened, code, { taken, before, successor: next.value })) : next
 }
 
 /** Which of the candidates agree with what is stored, and with each other. */

@@ -5,7 +5,6 @@ import type {
   EpochKey,
   LastReading,
   Link,
-  Neighbours,
 } from '@vouch/collector/ports.ts'
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Failure, FaultCode, Result } from '@vouch/proto/kernel/fault.ts'
@@ -64,7 +63,16 @@ export class Store {
             .find((batch) => batch.sequence === sequence)
             ?.digest.toHex(),
         ),
-      neighbours: (agentId, digest) => read(() => neighboursOf(tables, agentId, digest)),
+      hasAgent: (agentId) => read(() => tables.batchesOf(agentId).length > 0),
+      hasDigest: (agentId, digest) =>
+        read(() => tables.batchesOf(agentId).some((batch) => batch.digest.toHex() === digest.toHex())),
+      successor: (agentId, digest) =>
+        read(() =>
+          tables
+            .batchesOf(agentId)
+            .find((batch) => batch.previous.toHex() === digest.toHex())
+            ?.digest.toHex(),
+        ),
       lastReadings: (keys) => read(() => keys.map((key) => newestOf(tables, key))),
     }
   }
@@ -164,16 +172,6 @@ function runOf(tables: Tables, agentId: Uint8Array, runId: Uint8Array): Admitted
 function headOf(tables: Tables, agentId: Uint8Array, runId: Uint8Array): Link | undefined {
   const [last] = runOf(tables, agentId, runId).toSorted((a, b) => Number(b.sequence - a.sequence))
   return last === undefined ? undefined : { sequence: last.sequence, digest: last.digest.toHex() }
-}
-
-function neighboursOf(tables: Tables, agentId: Uint8Array, digest: Uint8Array): Neighbours {
-  const own = tables.batchesOf(agentId)
-  const name = digest.toHex()
-  return {
-    agentKnown: own.length > 0,
-    known: own.some((batch) => batch.digest.toHex() === name),
-    successor: own.find((batch) => name !== '' && batch.previous.toHex() === name)?.digest.toHex(),
-  }
 }
 
 function newestOf(tables: Tables, { streamId, epoch }: EpochKey): LastReading | undefined {

@@ -158,7 +158,7 @@ async function nameStrays(
 ): Promise<void> {
   const rows = await queries.rows<{ run_hex: string; sequence: string; total: string }>(
     `SELECT lower(hex(run)) AS run_hex, sequence, count() AS total FROM ${database}.readings FINAL
-    WHERE ${LASTING} AND (run, sequence) NOT IN (SELECT run, sequence FROM ${database}.batches)
+    WHERE ${LASTING} AND (run, sequence) GLOBAL NOT IN (SELECT run, sequence FROM ${database}.batches)
     GROUP BY run, sequence ORDER BY run, sequence LIMIT ${STRAYS_MAX}`,
     { expired },
   )

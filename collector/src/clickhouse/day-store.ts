@@ -98,7 +98,7 @@ async function collectLeaves(queries: Queries, database: string, startMs: number
       await queries.command(
         `INSERT INTO ${database}.audit_leaves (day, digest, last_time)
         SELECT DISTINCT toDate({day:String}), digest, last_time FROM ${database}.batches WHERE ${RECEIVED} AND ${IN_SLICE}
-          AND digest NOT IN (SELECT digest FROM ${database}.audit_leaves
+          AND digest GLOBAL NOT IN (SELECT digest FROM ${database}.audit_leaves
             WHERE day >= toDate({own:String}) AND day < toDate({day:String}) AND ${IN_SLICE}) ${INSERT}`,
         params,
       )
@@ -126,7 +126,7 @@ async function missingFromOwnDay(
   params: { readonly from: number; readonly to: number; readonly own: string; low: string; high: string },
 ): Promise<number> {
   const [row] = await queries.rows<{ total: string }>(
-    `SELECT count() AS total FROM ${database}.batches WHERE ${RECEIVED} AND ${IN_SLICE} AND digest NOT IN
+    `SELECT count() AS total FROM ${database}.batches WHERE ${RECEIVED} AND ${IN_SLICE} AND digest GLOBAL NOT IN
       (SELECT digest FROM ${database}.audit_leaves WHERE day = toDate({own:String}) AND ${IN_SLICE})`,
     params,
   )

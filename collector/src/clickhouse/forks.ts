@@ -16,7 +16,7 @@ export async function findForks(
 ): Promise<Result<readonly Hex[]>> {
   const agents = 'agent IN (SELECT toFixedString(unhex(arrayJoin({agents:Array(String)})), 16))'
   const recent = `SELECT agent, run, sequence, previous, digest FROM ${database}.batches
-    WHERE ${agents} AND received >= fromUnixTimestamp64Milli({since:Int64}) AND (agent, run, sequence) NOT IN
+    WHERE ${agents} AND received >= fromUnixTimestamp64Milli({since:Int64}) AND (agent, run, sequence) GLOBAL NOT IN
       (SELECT agent, run, sequence FROM ${database}.quarantine WHERE ${agents} AND code = 'CHAIN_BROKEN')`
   try {
     const result = await client.query({

@@ -163,5 +163,8 @@ async function nameStrays(
     { expired },
   )
   for (const { run_hex, sequence, total } of rows)
-    findings.add('readings', `${total} name batch ${sequence} of run ${run_hex}, which is not stored`)
+    findings.add(
+      'readings',
+      `${total} name batch ${sequence} of run ${run_hex}, which is not stored: its insert was cut off, or it was removed; an agent that has it in its spool sends it again, else usage that begins or ends with them is refused with EVIDENCE_MISSING`,
+    )
 }

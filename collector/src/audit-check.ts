@@ -41,9 +41,11 @@ export async function checkArchive(options: CheckOptions): Promise<string> {
   for (const day of days) await checker.check(day)
   const last = days.at(-1)
   const closed = new Set(days.map(({ startMs }) => startMs))
-  for (const day of await leafDays(queries, database)) {
-    // Leaves after the last root are those of a day that is being closed.
-    if (last === undefined || day.startMs > last.startMs) continue
+  const withLeaves = await leafDays(queries, database)
+  const closing = last === undefined ? withLeaves[0]?.startMs : last.startMs + DAY_MS
+  for (const day of withLeaves) {
+    // Leaves come before the root, of one day at a time: the first one after the last root may be in the making.
+    if (day.startMs === closing) continue
     if (!closed.has(day.startMs))
       findings.add(`day ${formatDay(day.startMs)}`, `has ${day.batches} leaves, and no root any more`)
     const own = await checkLeaves(queries, database, { ...day, expiredMs: expiry.batchesMs }, findings)

@@ -43,9 +43,10 @@ export async function runAudit(
 async function run(
   command: AuditCommand,
   client: ClickHouseClient,
-  { clickhouseDatabase: database, auditGraceMs: graceMs }: CollectorConfig,
+  config: CollectorConfig,
   pool: Pool,
 ): Promise<string> {
+  const { clickhouseDatabase: database, auditGraceMs: graceMs } = config
   const queries = createQueries(client)
   const sources = {
     collectorKeys: unwrap(await collectorKeys(pool)),
@@ -54,7 +55,7 @@ async function run(
   switch (command.name) {
     case 'audit close': {
       const signer = unwrap(await collectorSigner(pool))
-      const store = createDayStore(client, database)
+      const store = createDayStore(client, database, topologyOf(config))
       return closeAll(() => closeDay({ store, signer, pool, graceMs, now: SYSTEM_CLOCK.now }))
     }
     case 'audit days':

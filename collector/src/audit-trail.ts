@@ -39,8 +39,11 @@ export async function writeTrail(
   const { queries, database, signer } = sources
   const streams = await trailStreams(queries, database, of)
   const rows: TrailRow[] = []
-  for (const { definition } of streams)
-    rows.push(...(await trailRows(queries, database, definition.streamId.toHex(), { fromMs, toMs })))
+  for (const { definition } of streams) {
+    const stream = definition.streamId.toHex()
+    for (const row of await trailRows(queries, database, stream, { fromMs, toMs }, rows.length))
+      rows.push(row)
+  }
   if (rows.length === 0) throwFault('NOT_FOUND', 'there is no reading in this period')
   const read = new Set(rows.map(({ stream_hex }) => stream_hex))
   const { batches, receipts } = await signedOf(rows, sources)

@@ -79,7 +79,8 @@ function openFault(path: string, error: unknown): Result<never> {
     return fail('DATA_DIRECTORY_LOCKED', `${path} is in use: another agent runs on this state directory`)
   if (code === SQLITE.CANTOPEN || code === SQLITE.READONLY)
     return fail('DATA_DIRECTORY_UNWRITABLE', `${path} cannot be opened for writing`)
-  if (code === SQLITE.FULL || code === SQLITE.IOERR)
+  // What cannot be kept beside the spool for want of room is no damage to the spool.
+  if (code === SQLITE.FULL || code === SQLITE.IOERR || (error instanceof Error && 'syscall' in error))
     return fail('DISK_FULL', `${path} cannot be written: ${reason(error)}`)
   return fail('SPOOL_CORRUPT', `${path} cannot be read: ${reason(error)}`)
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -141,6 +141,19 @@ it('a batch with a flipped bit is kept beside the spool; the loss reaches from t
   const again = opened()
   expect(again.losses).toHaveLength(1)
   again.close()
+})
+
+it('where a damaged batch cannot be kept beside the spool, the whole ones stay in it', () => {
+  const flipped = Buffer.from(pristine)
+  flipped[flipped.indexOf(Buffer.alloc(800, 5))]! ^= 1
+  writeFileSync(file, flipped)
+  const inTheWay = join(directory, `spool.sqlite.unreadable-${NOW_MS}-5`)
+  mkdirSync(inTheWay)
+  expect(openSpool(file, LIMITS, NOW_MS)).toMatchObject({ ok: false, fault: { code: 'DISK_FULL' } })
+  rmSync(inTheWay, { recursive: true })
+  const spool = opened()
+  expect(spool.batches(RUN, 0n, 100)).toHaveLength(BATCHES - 1)
+  spool.close()
 })
 
 it('a spool of version 1 is taken over as it is', () => {

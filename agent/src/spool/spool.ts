@@ -77,7 +77,8 @@ const STREAM_AGE_MAX_MS = 90 * 24 * 3600 * 1000
 
 /**
  * Opens the spool of a state directory. A spool that cannot be read is set aside under another name
- * and never blocks the start. Faults: DATA_DIRECTORY_LOCKED, DATA_DIRECTORY_NEWER, DATA_DIRECTORY_UNWRITABLE.
+ * and never blocks the start. Faults: DATA_DIRECTORY_LOCKED, DATA_DIRECTORY_NEWER, DATA_DIRECTORY_UNWRITABLE,
+ * DISK_FULL.
  */
 export function openSpool(path: string, limits: SpoolLimits, nowMs: number): Result<Spool> {
   const database = openDatabase(path, limits.bytesMax, nowMs)

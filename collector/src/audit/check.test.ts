@@ -151,3 +151,21 @@ it('what was set aside, stored twice, or signed twice is no finding', async () =
     ].join('\n'),
   )
 }, 30_000)
+
+it('roots that were taken off the end are missed, as far as their leaves are there', async () => {
+  await vouch.clear()
+  const witness: Witness = { agent: await vouch.enrol(), batches: [] }
+  for (const receivedMs of [0, 1, 2].map((day) => FIRST_MS + day * DAY_MS))
+    await vouch.store([sealFor(witness, receivedMs)], receivedMs)
+  await closeDays()
+  await remove(vouch, 'audit_days', `day > '${dayName(0)}'`)
+  const rootless = (day: number): string => `day ${dayName(day)}: has 1 leaves, and no root any more`
+  const short = await check(undefined, false)
+  expect(short).toContain(rootless(2))
+  // This one may be being closed.
+  expect(short).not.toContain(rootless(1))
+  await remove(vouch, 'audit_days', 'true')
+  const none = await check(undefined, false)
+  expect(none).toContain(rootless(1))
+  expect(none).toContain(rootless(2))
+}, 30_000)

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { closeDay } from '../audit-task.ts'
 import { createDayStore, storedDay, DAY_COLUMNS } from '../clickhouse/day-store.ts'
 import type { DayRow } from '../clickhouse/day-store.ts'
+import { ONE_NODE } from '../clickhouse/topology.ts'
 import { openPool } from '../postgres/pool.ts'
 import type { TestAgent } from '../testing/test-agent.ts'
 import { openTestArchive } from '../testing/test-archive.ts'
@@ -183,7 +184,7 @@ describe('faults', () => {
     await expect(closeDay({ ...parts, store: broken, pool: pools[0]! })).rejects.toThrow('STORE_UNAVAILABLE')
     const closed = await Promise.all(
       pools.map(async (pool) => {
-        const store = createDayStore(await vouch.connect(), vouch.database)
+        const store = createDayStore(await vouch.connect(), vouch.database, ONE_NODE)
         const own: number[] = []
         for (let turn = 0; turn < 4; turn++) {
           const day = await closeDay({ ...parts, store, pool })

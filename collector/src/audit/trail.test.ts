@@ -104,3 +104,24 @@ it('leads from every reading of an hour to its batch, receipt and root, and says
     'NOT_FOUND',
   )
 }, 30_000)
+
+it('is bounded over all streams of a meter together', async () => {
+  const fromMs = START_MS + 40 * DAY_MS
+  for (const { stream } of [await vouch.enrol(), await vouch.enrol()])
+    await vouch.command(
+      `INSERT INTO ${vouch.database}.readings (stream, epoch, time, register)
+      SELECT unhex('${stream.streamId.toHex()}'), 1, fromUnixTimestamp64Milli(toInt64(${fromMs} + number), 'UTC'), number
+      FROM numbers(50_001)`,
+    )
+  const queries = createQueries(await vouch.connect())
+  const sources = {
+    queries,
+    database: vouch.database,
+    signer: vouch.signer,
+    collectorKeys: new Map(),
+    leaves: (startMs: number) => leafPages(queries, vouch.database, startMs),
+  }
+  const of = { resource: 'host:test', meter: 'host.cpu.used' }
+  const period = { name: 'audit trail', fromMs, toMs: fromMs + HOUR_MS, file: undefined } as const
+  await expect(writeTrail({ ...period, of }, sources)).rejects.toThrow('OUT_OF_RANGE')
+}, 60_000)

@@ -46,7 +46,7 @@ export async function checkLeaves(
 /** Leaves of a day and slice that are not among the batches of that day. */
 function absent(database: string): string {
   return `SELECT digest FROM ${database}.audit_leaves WHERE day = toDate({day:String}) AND ${IN_SLICE}
-    AND digest NOT IN (SELECT digest FROM ${database}.batches WHERE ${RECEIVED} AND ${IN_SLICE}) GROUP BY digest`
+    AND digest GLOBAL NOT IN (SELECT digest FROM ${database}.batches WHERE ${RECEIVED} AND ${IN_SLICE}) GROUP BY digest`
 }
 
 const EXPIRED = `max(last_time) < fromUnixTimestamp64Milli({expired:Int64}, 'UTC')`
@@ -62,8 +62,8 @@ async function expiredLeaves(
   // Of those, what came on an earlier day, or is pinned.
   const [kept] = await queries.rows<{ total: string }>(
     `SELECT uniqExact(digest) AS total FROM (
-      SELECT digest FROM ${database}.batches WHERE received < fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND digest IN (${old})
-      UNION ALL SELECT digest FROM ${database}.evidence WHERE digest IN (${old}))`,
+      SELECT digest FROM ${database}.batches WHERE received < fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND digest GLOBAL IN (${old})
+      UNION ALL SELECT digest FROM ${database}.evidence WHERE digest GLOBAL IN (${old}))`,
     params,
   )
   return Number(row.total) - Number(kept?.total ?? 0)
@@ -92,7 +92,7 @@ async function checkCoveredSlice(
 ): Promise<void> {
   const rows = await queries.rows<{ agent: string; run: string; sequence: string; leaf: string }>(
     `SELECT DISTINCT lower(hex(b.agent)) AS agent, lower(hex(b.run)) AS run, b.sequence AS sequence, lower(hex(b.digest)) AS leaf
-    FROM ${database}.batches AS b WHERE ${RECEIVED} AND ${IN_SLICE} AND digest NOT IN
+    FROM ${database}.batches AS b WHERE ${RECEIVED} AND ${IN_SLICE} AND digest GLOBAL NOT IN
       (SELECT digest FROM ${database}.audit_leaves WHERE day = toDate({day:String}) AND ${IN_SLICE})
     ORDER BY leaf LIMIT ${STRAYS_MAX}`,
     { from: fromMs, to: Math.min(fromMs + DAY_MS, endMs), day: formatDay(dayStart(fromMs)), ...slice },

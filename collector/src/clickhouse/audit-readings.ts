@@ -169,10 +169,13 @@ async function nameStrays(
 ): Promise<void> {
   const rows = await queries.rows<{ run_hex: string; sequence: string; total: string }>(
     `SELECT lower(hex(run)) AS run_hex, sequence, count() AS total FROM ${database}.readings_v1
-    WHERE ${LASTING} AND (run, sequence) NOT IN (SELECT run, sequence FROM ${database}.batches)
+    WHERE ${LASTING} AND (run, sequence) GLOBAL NOT IN (SELECT run, sequence FROM ${database}.batches)
     GROUP BY run, sequence ORDER BY run, sequence LIMIT ${STRAYS_MAX}`,
     { expired },
   )
   for (const { run_hex, sequence, total } of rows)
-    findings.add('readings', `${total} name batch ${sequence} of run ${run_hex}, which is not stored`)
+    findings.add(
+      'readings',
+      `${total} name batch ${sequence} of run ${run_hex}, which is not stored: its insert was cut off, or it was removed; an agent that has it in its spool sends it again, else usage that begins or ends with them is refused with EVIDENCE_MISSING`,
+    )
 }

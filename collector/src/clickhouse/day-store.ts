@@ -6,10 +6,10 @@ import type { DayStore, StoredDay } from '../audit/day-store.ts'
 import { IN_SLICE, digestSlices } from './digest-slices.ts'
 import { createQueries } from './rows.ts'
 import type { Queries } from './rows.ts'
+import { insertSettings } from './topology.ts'
+import type { Topology } from './topology.ts'
 
 const PAGE_DIGESTS = 50_000
-/** As for every insert: what answers is durable, and a repeated one is not swallowed. */
-const INSERT = 'SETTINGS insert_deduplicate = 0, async_insert = 0'
 const RECEIVED = `received >= fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND received < fromUnixTimestamp64Milli({to:Int64}, 'UTC')`
 
 /** Columns of a day as texts. */
@@ -30,7 +30,7 @@ export interface DayRow {
 }
 
 /** Roots and leaves on ClickHouse. */
-export function createDayStore(client: ClickHouseClient, database: string): DayStore {
+export function createDayStore(client: ClickHouseClient, database: string, topology: Topology): DayStore {
   const queries = createQueries(client)
   return {
     lastDay: async () => {
@@ -45,13 +45,13 @@ export function createDayStore(client: ClickHouseClient, database: string): DayS
       )
       return row === undefined || row.total === '0' ? undefined : Number(row.first_ms)
     },
-    collectLeaves: (startMs) => collectLeaves(queries, database, startMs),
+    collectLeaves: (startMs) => collectLeaves(queries, database, topology, startMs),
     leaves: (startMs) => leafPages(queries, database, startMs),
     addDay: async ({ startMs, batches, root, previous, signed }, closedMs) =>
       queries.command(
         `INSERT INTO ${database}.audit_days (day, batches, root, previous, message, signature, key_id, closed)
         SELECT toDate({day:String}), {batches:UInt64}, unhex({root:String}), unhex({previous:String}), unhex({message:String}),
-          unhex({signature:String}), unhex({key:String}), fromUnixTimestamp64Milli({closed:Int64}, 'UTC') ${INSERT}`,
+          unhex({signature:String}), unhex({key:String}), fromUnixTimestamp64Milli({closed:Int64}, 'UTC') ${insertSettings(topology)}`,
         {
           day: formatDay(startMs),
           batches,
@@ -86,9 +86,15 @@ export function storedDay(row: DayRow): StoredDay {
 /**
  * Day of arrival by day of arrival, and a slice of digests at a time: a batch received on a day is
  * under the root of that day or, where it was stored late, of a later one. So nearly all are found
- * under their own day, and only what is not there is looked for in the days after.
+ * under their own day, and only what is not there is looked for in the days after. On a cluster the leaves
+ * must be on every shard before the root is computed over them.
  */
-async function collectLeaves(queries: Queries, database: string, startMs: number): Promise<void> {
+async function collectLeaves(
+  queries: Queries,
+  database: string,
+  topology: Topology,
+  startMs: number,
+): Promise<void> {
   const endMs = startMs + DAY_MS
   for (const { fromMs, count } of await receivedDays(queries, database, endMs)) {
     const span = { from: fromMs, to: Math.min(fromMs + DAY_MS, endMs), own: formatDay(fromMs) }
@@ -98,8 +104,8 @@ async function collectLeaves(queries: Queries, database: string, startMs: number
       await queries.command(
         `INSERT INTO ${database}.audit_leaves (day, digest, last_time)
         SELECT DISTINCT toDate({day:String}), digest, last_time FROM ${database}.batches WHERE ${RECEIVED} AND ${IN_SLICE}
-          AND digest NOT IN (SELECT digest FROM ${database}.audit_leaves
-            WHERE day >= toDate({own:String}) AND day < toDate({day:String}) AND ${IN_SLICE}) ${INSERT}`,
+          AND digest GLOBAL NOT IN (SELECT digest FROM ${database}.audit_leaves
+            WHERE day >= toDate({own:String}) AND day < toDate({day:String}) AND ${IN_SLICE}) ${insertSettings(topology)}`,
         params,
       )
     }
@@ -126,7 +132,7 @@ async function missingFromOwnDay(
   params: { readonly from: number; readonly to: number; readonly own: string; low: string; high: string },
 ): Promise<number> {
   const [row] = await queries.rows<{ total: string }>(
-    `SELECT count() AS total FROM ${database}.batches WHERE ${RECEIVED} AND ${IN_SLICE} AND digest NOT IN
+    `SELECT count() AS total FROM ${database}.batches WHERE ${RECEIVED} AND ${IN_SLICE} AND digest GLOBAL NOT IN
       (SELECT digest FROM ${database}.audit_leaves WHERE day = toDate({own:String}) AND ${IN_SLICE})`,
     params,
   )

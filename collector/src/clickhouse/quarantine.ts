@@ -149,7 +149,7 @@ function factsOn(
 export async function countOpen(client: ClickHouseClient, database: string): Promise<Result<number>> {
   try {
     const query = `SELECT toUInt32(uniqExact(id)) AS open FROM ${database}.quarantine
-      WHERE id NOT IN (SELECT quarantine FROM ${database}.quarantine_decisions)`
+      WHERE id GLOBAL NOT IN (SELECT quarantine FROM ${database}.quarantine_decisions)`
     const rows = await (await client.query({ query, format: 'JSONEachRow' })).json<{ open: number }>()
     return ok(rows[0]?.open ?? 0)
   } catch (error) {

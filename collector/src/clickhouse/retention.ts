@@ -6,7 +6,7 @@ import type { RetentionPolicy } from '../retention/policy.ts'
 import { AGE_COLUMN, RETAINED_TABLES, daysByClass, ttlOf } from '../retention/ttl.ts'
 import type { RetainedTable } from '../retention/ttl.ts'
 import { storeFault } from './fault.ts'
-import { localTable } from './topology.ts'
+import { insertSettings, localTable } from './topology.ts'
 import type { Topology } from './topology.ts'
 
 /** Where the tables are. */
@@ -57,14 +57,14 @@ export async function applyRetention(
     const different = states.filter(({ wanted, inForce }) => !isSame(wanted, inForce))
     if (different.length === 0) return ok([])
     // Before and after: in between either policy may delete, and what may be gone must be known.
-    await record(client, place.database, policy, false)
+    await record(client, place, policy, false)
     for (const state of different) {
       const context = { table: state.table, was: state.inForce.ttl, now: state.wanted.ttl }
       if (state.inForce.ttl === '') logger.info(context, 'retention set')
       else logger.warn(context, 'retention changed; all collectors of a database must have the same settings')
       await change(client, place, state)
     }
-    await record(client, place.database, policy, true)
+    await record(client, place, policy, true)
     return ok(different.map(({ table }) => table))
   } catch (error) {
     return storeFault(error)
@@ -102,14 +102,15 @@ async function removeTtl(alter: (clause: string) => Promise<unknown>): Promise<v
   }
 }
 
+/** A row of the log that is durable before, or after, anything is altered. */
 async function record(
   client: ClickHouseClient,
-  database: string,
+  { database, topology }: StorePlace,
   policy: RetentionPolicy,
   applied: boolean,
 ): Promise<void> {
   await client.command({
-    query: `INSERT INTO ${database}.retention_log (applied, readings_days, hours_days, batches_days)
+    query: `INSERT INTO ${database}.retention_log (applied, readings_days, hours_days, batches_days) ${insertSettings(topology)}
       SELECT ${applied ? 1 : 0}, ${mapOf(daysByClass(policy, 'readingsDays'))}, ${mapOf(daysByClass(policy, 'hoursDays'))}, ${policy.batchesDays ?? 0}`,
   })
 }

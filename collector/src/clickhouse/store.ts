@@ -68,7 +68,7 @@ export async function openStore(
       archive: writes.archive,
       quarantine: createQuarantine(reader, writer, database),
       countOpen: () => countOpen(prober, database),
-      days: createDayStore(await open(), database),
+      days: createDayStore(await open(), database, topology),
       forks: (agentIds, sinceMs) => findForks(auditor, database, agentIds, sinceMs),
       ping: async () => {
         const checked = await checkSchema(prober, database, schema)

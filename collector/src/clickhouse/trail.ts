@@ -6,7 +6,7 @@ import { batchColumns } from './batch-pages.ts'
 import type { BatchRow } from './batch-pages.ts'
 import type { Queries } from './rows.ts'
 
-/** Bounds of one trail: what is more is shown hour by hour. */
+/** Bounds of one trail, over all of its streams: what is more is shown hour by hour. */
 const STREAMS_MAX = 100
 const READINGS_MAX = 100_000
 /** Bodies have up to 4 MiB each. */
@@ -77,13 +77,18 @@ export async function trailStreams(
   }))
 }
 
-/** The trail of a stream's readings in [from, to), epoch milliseconds. Throws a FaultError: OUT_OF_RANGE, STORE_…. */
+/**
+ * The trail of a stream's readings in [from, to), epoch milliseconds, after `before` readings of other streams.
+ * Throws a FaultError: OUT_OF_RANGE, STORE_….
+ */
 export async function trailRows(
   queries: Queries,
   database: string,
   stream: string,
   { fromMs, toMs }: { readonly fromMs: number; readonly toMs: number },
+  before = 0,
 ): Promise<TrailRow[]> {
+  const readingsMax = READINGS_MAX - before
   const instant = (ms: number): string => new Date(ms).toISOString().slice(0, -1).replace('T', ' ')
   const rows = await queries.rows<TrailRow>(
     `SELECT lower(hex(t.stream)) AS stream_hex, lower(hex(t.agent)) AS agent_hex, lower(hex(t.run)) AS run_hex, t.sequence AS sequence,
@@ -91,9 +96,9 @@ export async function trailRows(
       lower(hex(t.digest)) AS digest_hex, toUnixTimestamp64Milli(t.received) AS received_ms, t.late_ms AS late_ms,
       t.clock_offset_ms AS clock_offset_ms, t.receipt_sequence AS receipt_sequence, ifNull(toString(t.day), '') AS day_name
     FROM ${database}.trail_v1(stream = '${stream}', since = '${instant(fromMs)}', until = '${instant(toMs)}') AS t
-    ORDER BY t.epoch, t.time, t.register LIMIT ${READINGS_MAX + 1}`,
+    ORDER BY t.epoch, t.time, t.register LIMIT ${readingsMax + 1}`,
   )
-  if (rows.length > READINGS_MAX)
+  if (rows.length > readingsMax)
     throwFault('OUT_OF_RANGE', `more than ${READINGS_MAX} readings; ask for a shorter period`)
   return rows
 }

@@ -64,7 +64,7 @@ export async function openTestArchive(): Promise<TestArchive> {
   const command = async (query: string): Promise<void> => void (await inserting.command({ query }))
   return {
     archive,
-    days: createDayStore(auditor, database),
+    days: createDayStore(auditor, database, ONE_NODE),
     pool,
     postgresUrl: postgres.url,
     signer,

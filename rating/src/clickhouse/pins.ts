@@ -53,7 +53,8 @@ function copyQuery(
     `INSERT INTO {database:Identifier}.evidence (${COLUMNS}, body, document, retain_until) ` +
     `SELECT ${COLUMNS}, ${withBody ? 'body' : "''"}, {document:String}, fromUnixTimestamp64Milli(${retainUntilMs}, 'UTC') ` +
     `FROM {database:Identifier}.batches_v1 WHERE ${inPlaces(places)}${withBody ? " AND body != ''" : ''} ` +
-    'SETTINGS async_insert = 0'
+    // On a cluster a Distributed table would else answer before the rows are on their shard.
+    'SETTINGS async_insert = 0, distributed_foreground_insert = 1'
   return { sql, params: { document: id } }
 }
 

@@ -218,7 +218,12 @@ class HostAgent implements Agent {
       this.#options.logger.warn({ code: checked.fault.code }, checked.fault.message)
       return
     }
-    spool.setMeta('policy', toBinary(SignedPolicySchema, signed))
+    const kept = spool.setMeta('policy', toBinary(SignedPolicySchema, signed))
+    if (!kept.ok)
+      this.#options.logger.warn(
+        { code: kept.fault.code },
+        'the policy is in force, and asked for again after a restart',
+      )
     this.#apply(run, checked.value)
   }
 

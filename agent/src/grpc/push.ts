@@ -183,7 +183,10 @@ export class PushConnection {
     for (const { sequence, code, message } of receipt.quarantined) {
       logger.error({ sequence: sequence.toString(), code }, `the collector set a batch aside: ${message}`)
     }
-    spool.release(runId, receipt.sequence)
+    const released = spool.release(runId, receipt.sequence)
+    // It is durable there: the next receipt covers it too, and the next connection sends it once more.
+    if (!released.ok)
+      logger.warn({ code: released.fault.code }, 'batches with a receipt stay in the spool for now')
     this.#acknowledged = receipt.sequence
     this.#progressed = true
     this.#settle()

@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { create } from '@bufbuild/protobuf'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { LossReason, RegisterKind, SignedBatchSchema } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { openDatabase } from './database.ts'
@@ -156,6 +156,25 @@ describe('a full disk', () => {
     expect(db.all('SELECT * FROM meta')).toEqual([])
     expect(db.transaction(() => insert(10))).toMatchObject({ ok: true })
     db.close()
+  })
+
+  it('keeps what a receipt covers until there is room, and the facts of before', () => {
+    const spool = opened()
+    for (const sequence of [1, 2]) unwrap(spool.append(sealed(sequence)))
+    unwrap(spool.setMeta('policy', Uint8Array.of(1)))
+    const full = vi.spyOn(DatabaseSync.prototype, 'exec').mockImplementationOnce(() => {
+      throw Object.assign(new Error('database or disk is full'), { errcode: 13 })
+    })
+    expect(spool.release(RUN, 1n)).toMatchObject({ fault: { code: 'DISK_FULL' } })
+    expect(spool.usage().batches).toBe(2)
+    full.mockImplementationOnce(() => {
+      throw Object.assign(new Error('disk I/O error'), { errcode: 10 })
+    })
+    expect(spool.setMeta('policy', Uint8Array.of(2))).toMatchObject({ fault: { code: 'DISK_FULL' } })
+    full.mockRestore()
+    expect(spool.meta('policy')).toEqual(Uint8Array.of(1))
+    unwrap(spool.release(RUN, 2n))
+    expect(spool.usage()).toEqual({ batches: 0, bytes: 0 })
   })
 })
 

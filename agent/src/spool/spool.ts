@@ -59,13 +59,14 @@ export interface Spool {
   /** Batches of a run after a sequence, in order. */
   batches(runId: Uint8Array, after: bigint, limit: number): SpooledBatch[]
   digest(runId: Uint8Array, sequence: bigint): Uint8Array | undefined
-  /** Deletes the batches of a run up to a sequence, their receipt being verified. */
-  release(runId: Uint8Array, sequence: bigint): void
+  /** Deletes the batches of a run up to a sequence, their receipt being verified. Fault: DISK_FULL; all are kept then. */
+  release(runId: Uint8Array, sequence: bigint): Result<void>
   /** Definitions kept after a place in their order, at most `limit`. */
   definitions(after: number, limit: number): SpooledDefinition[]
   /** Small facts that outlive the process. */
   meta(key: string): Uint8Array | undefined
-  setMeta(key: string, value: Uint8Array): void
+  /** Fault: DISK_FULL; the fact stays as it was. */
+  setMeta(key: string, value: Uint8Array): Result<void>
   usage(): { readonly batches: number; readonly bytes: number }
   /** When the oldest batch kept was sealed, epoch milliseconds. */
   oldestSealedMs(): number | undefined
@@ -143,7 +144,7 @@ class SqliteSpool implements Spool {
       )
       for (const { id, state } of sealed.states) this.#putState(id, state)
       for (const declaration of sealed.declared) this.#putDefinition(declaration)
-      this.setMeta('last_digest', sealed.digest)
+      this.#putMeta('last_digest', sealed.digest)
       this.#db.run('DELETE FROM losses')
     })
     if (kept.ok) this.#count(1, signed.length)
@@ -170,12 +171,14 @@ class SqliteSpool implements Spool {
     return rows[0]?.bytes('digest')
   }
 
-  release(runId: Uint8Array, sequence: bigint): void {
+  release(runId: Uint8Array, sequence: bigint): Result<void> {
     const where = 'FROM batches WHERE run = ? AND sequence <= ?'
     const sum = `SELECT count(*) AS batches, coalesce(sum(length(signed)), 0) AS bytes ${where}`
     const [gone] = this.#db.all(sum, runId, sequence)
-    this.#db.run(`DELETE ${where}`, runId, sequence)
+    const deleted = this.#db.transaction(() => this.#db.run(`DELETE ${where}`, runId, sequence))
+    if (!deleted.ok) return deleted
     this.#count(-(gone?.integer('batches') ?? 0), -(gone?.integer('bytes') ?? 0))
+    return deleted
   }
 
   definitions(after: number, limit: number): SpooledDefinition[] {
@@ -194,7 +197,11 @@ class SqliteSpool implements Spool {
     return this.#db.all('SELECT value FROM meta WHERE key = ?', key)[0]?.bytes('value')
   }
 
-  setMeta(key: string, value: Uint8Array): void {
+  setMeta(key: string, value: Uint8Array): Result<void> {
+    return this.#db.transaction(() => this.#putMeta(key, value))
+  }
+
+  #putMeta(key: string, value: Uint8Array): void {
     this.#db.run(
       'INSERT OR REPLACE INTO meta (key, value, sum) VALUES (?, ?, ?)',
       key,

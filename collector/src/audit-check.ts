@@ -54,7 +54,7 @@ export async function checkArchive(options: CheckOptions): Promise<string> {
   }
   if (last !== undefined) await checkCovered(queries, database, last.startMs + DAY_MS, findings)
   if (kept !== undefined) await compareWithExport(days, kept, options, findings)
-  const rows = readings ? await checkReadings(queries, database, expiry, findings) : undefined
+  const rows = readings ? await checkReadings(queries, database, expiry, nowMs, findings) : undefined
   if (findings.count > 0) {
     const items = findings.count === 1 ? '1 item does' : `${findings.count} items do`
     return throwFault('PROOF_MISMATCH', `${items} not fit\n${findings.text().trimEnd()}`)

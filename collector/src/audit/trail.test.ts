@@ -109,9 +109,10 @@ it('is bounded over all streams of a meter together', async () => {
   const fromMs = START_MS + 40 * DAY_MS
   for (const { stream } of [await vouch.enrol(), await vouch.enrol()])
     await vouch.command(
-      `INSERT INTO ${vouch.database}.readings (stream, epoch, time, register)
-      SELECT unhex('${stream.streamId.toHex()}'), 1, fromUnixTimestamp64Milli(toInt64(${fromMs} + number), 'UTC'), number
-      FROM numbers(50_001)`,
+      `INSERT INTO ${vouch.database}.segments (stream, epoch, first_time, last_time, times, registers, spans)
+      SELECT unhex('${stream.streamId.toHex()}'), 1, times[1], times[-1],
+        arrayMap(one -> fromUnixTimestamp64Milli(toInt64(${fromMs} + one), 'UTC'), range(50_001)) AS times,
+        range(50_001), arrayMap(one -> 0, range(50_001))`,
     )
   const queries = createQueries(await vouch.connect())
   const sources = {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { STREAM_ID_BYTES, decodeBody } from '@vouch/proto/wire/body.ts'
 import type { Columns } from '@vouch/proto/wire/body.ts'
 import { batchName } from '../audit/check-batch.ts'
@@ -18,36 +19,59 @@ interface ReadingRow {
   readonly row: number
 }
 
-/** Checks that the readings of `readings_v1` are those that the signed bodies say, and no others. Gives their number. */
+/**
+ * Checks that the readings of `readings_v1` are those that the signed bodies say, and no others; collectors may
+ * go on storing meanwhile. Gives their number.
+ *
+ * @param nowMs when the check began, epoch milliseconds.
+ */
 export async function checkReadings(
   queries: Queries,
   database: string,
   expiry: Expiry,
+  nowMs: number,
   findings: Findings,
 ): Promise<number> {
   let [checked, lasting] = [0, 0]
+  const settledMs = nowMs - SETTLING_MS
   const before = findings.count
   for await (const place of allRuns(queries, database)) {
     for await (const page of batchPages(queries, database, place, true))
       for (const batch of page) {
         const good = await checkBody(queries, database, batch, expiry.readingsMs, findings)
         checked += good.length
-        lasting += good.filter(({ key }) => timeOf(key) >= expiry.batchesMs).length
+        if (Number(batch.received_ms) < settledMs)
+          lasting += good.filter(({ key }) => timeOf(key) >= expiry.batchesMs).length
       }
   }
-  const [row] = await queries.rows<{ total: string }>(
-    `SELECT count() AS total FROM ${database}.readings_v1 WHERE ${LASTING}`,
-    { expired: expiry.batchesMs },
-  )
-  const total = Number(row?.total ?? 0)
-  if (total !== lasting) await nameStrays(queries, database, expiry.batchesMs, findings)
-  if (total !== lasting && findings.count === before)
-    findings.add('readings', `${total} rows are stored, and ${lasting} of them stand in a signed body`)
+  const settled = await countSettled(queries, database, expiry.batchesMs, settledMs)
+  await nameStrays(queries, database, expiry.batchesMs, findings)
+  if (settled !== lasting && findings.count === before)
+    findings.add('readings', `${settled} rows are stored, and ${lasting} of them stand in a signed body`)
   return checked
 }
 
 /** Rows whose batch cannot have expired. */
 const LASTING = `segment_last_time >= fromUnixTimestamp64Milli({expired:Int64}, 'UTC') AND time >= fromUnixTimestamp64Milli({expired:Int64}, 'UTC')`
+/** What was received so long before a check is stored when it begins, whatever the clocks of collectors say. */
+const SETTLING_MS = 60_000
+/** Readings become durable before their batch: within this time it follows. */
+const FOLLOWING_MS = 2_000
+
+/** Rows that name a batch which was received by then. */
+async function countSettled(
+  queries: Queries,
+  database: string,
+  expired: number,
+  settledMs: number,
+): Promise<number> {
+  const [row] = await queries.rows<{ total: string }>(
+    `SELECT count() AS total FROM ${database}.readings_v1 WHERE ${LASTING} AND (run, sequence) GLOBAL IN (
+      SELECT run, sequence FROM ${database}.batches WHERE received < fromUnixTimestamp64Milli({settledMs:Int64}, 'UTC'))`,
+    { expired, settledMs },
+  )
+  return Number(row?.total ?? 0)
+}
 
 /** Gives the stored rows that stand in this body; readings of before `expiredMs` may be gone. */
 async function checkBody(
@@ -161,21 +185,40 @@ async function isAside(queries: Queries, database: string, batch: BatchRow): Pro
   return row?.total !== '0'
 }
 
+/** Names rows whose batch is not stored, and does not follow either. */
 async function nameStrays(
   queries: Queries,
   database: string,
   expired: number,
   findings: Findings,
 ): Promise<void> {
-  const rows = await queries.rows<{ run_hex: string; sequence: string; total: string }>(
+  const first = await strays(queries, database, expired)
+  if (first.length === 0) return
+  await sleep(FOLLOWING_MS)
+  const named = new Set(first.map((stray) => placeOf(stray)))
+  for (const stray of await strays(queries, database, expired)) {
+    if (!named.has(placeOf(stray))) continue
+    const { run_hex, sequence, total } = stray
+    findings.add(
+      'readings',
+      `${total} name batch ${sequence} of run ${run_hex}, which is not stored: its insert was cut off, or it was removed; an agent that has it in its spool sends it again, else usage that begins or ends with them is refused with EVIDENCE_MISSING`,
+    )
+  }
+}
+
+interface Stray {
+  readonly run_hex: string
+  readonly sequence: string
+  readonly total: string
+}
+
+const placeOf = ({ run_hex, sequence }: Stray): string => `${run_hex} ${sequence}`
+
+async function strays(queries: Queries, database: string, expired: number): Promise<Stray[]> {
+  return queries.rows<Stray>(
     `SELECT lower(hex(run)) AS run_hex, sequence, count() AS total FROM ${database}.readings_v1
     WHERE ${LASTING} AND (run, sequence) GLOBAL NOT IN (SELECT run, sequence FROM ${database}.batches)
     GROUP BY run, sequence ORDER BY run, sequence LIMIT ${STRAYS_MAX}`,
     { expired },
   )
-  for (const { run_hex, sequence, total } of rows)
-    findings.add(
-      'readings',
-      `${total} name batch ${sequence} of run ${run_hex}, which is not stored: its insert was cut off, or it was removed; an agent that has it in its spool sends it again, else usage that begins or ends with them is refused with EVIDENCE_MISSING`,
-    )
 }

@@ -18,6 +18,7 @@ export interface BatchRow extends StoredBatch {
   readonly body: string
   readonly first_ms: string
   readonly last_ms: string
+  readonly received_ms: string
 }
 
 const id = (name: string): string => `toFixedString(unhex({${name}:String}), 16)`
@@ -28,7 +29,8 @@ export function batchColumns(withBody: boolean): string {
     lower(hex(previous)) AS previous, lower(hex(key_id)) AS key, lower(hex(header)) AS header,
     lower(hex(SHA256(b.body))) AS body_digest, lower(hex(signature)) AS signature,
     ${withBody ? 'lower(hex(b.body))' : "''"} AS body,
-    toUnixTimestamp64Milli(first_time) AS first_ms, toUnixTimestamp64Milli(last_time) AS last_ms`
+    toUnixTimestamp64Milli(first_time) AS first_ms, toUnixTimestamp64Milli(last_time) AS last_ms,
+    toUnixTimestamp64Milli(received) AS received_ms`
 }
 
 /** Every run that has a batch, by agent and run. */

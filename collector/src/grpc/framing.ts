@@ -22,7 +22,7 @@ export function framed(message: Uint8Array): Buffer {
 
 /**
  * Cuts what is received into messages, one at a time as they are asked for. What is not asked for stays in the pieces
- * that it came in; a message in many pieces takes at most twice what has come of it.
+ * that it came in; a message in many pieces takes at most four times what has come of it.
  */
 export class MessageReader {
   readonly #bytesMax: number
@@ -117,10 +117,10 @@ export class MessageReader {
     }
   }
 
-  /** Room for what has come of the message: doubled where it is short, so that a length alone takes no memory. */
+  /** Room for what has come of the message, and thrice as much: a length alone takes no memory. */
   #reserve(bytes: number, length: number): void {
     if (bytes <= this.#gathered.length) return
-    const grown = new Uint8Array(Math.min(length, Math.max(GATHER_BYTES_MIN, 2 * bytes)))
+    const grown = new Uint8Array(Math.min(length, Math.max(GATHER_BYTES_MIN, 4 * bytes)))
     grown.set(this.#gathered.subarray(0, this.#filled))
     this.#gathered = grown
   }

@@ -91,7 +91,7 @@ describe('a client of grpc-js', () => {
     subject = await start()
     expect(await outcome(open('/t/None'))).toMatchObject({
       code: status.UNIMPLEMENTED,
-      details: /\/t\/None/ as unknown,
+      details: expect.stringContaining('/t/None'),
     })
     const options = { 'grpc.default_compression_algorithm': compressionAlgorithms.gzip }
     const compressing = new Client(subject.server.address, credentials.createInsecure(), options)

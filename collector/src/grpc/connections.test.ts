@@ -64,6 +64,6 @@ it('ends an old connection in order, and by force after the time for that', () =
   connections.call(PEER, () => 0)
   pass(0, 895_000, 1)
   expect(session.closed).toBe(false)
-  pass(900_000, 1_100_000, 1)
+  pass(900_000, 1_165_000, 1)
   expect([session.closed, socket.destroyed]).toEqual([true, true])
 })

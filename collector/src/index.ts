@@ -1,9 +1,8 @@
 import { hostname } from 'node:os'
-import type { Server } from '@grpc/grpc-js'
 import { fail, unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Fault } from '@vouch/proto/kernel/fault.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
-import { serverCredentials } from '@vouch/proto/wire/listen.ts'
+import { serverCertificate } from '@vouch/proto/wire/tls.ts'
 import { startAuditTask } from './audit-task.ts'
 import type { ClickHouseFactory } from './clickhouse/connect.ts'
 import { openStore } from './clickhouse/store.ts'
@@ -11,9 +10,9 @@ import type { ClickHouseStore } from './clickhouse/store.ts'
 import { topologyOf } from './clickhouse/topology.ts'
 import { SYSTEM_CLOCK } from './clock.ts'
 import type { CollectorConfig } from './config.ts'
-import { listen } from './grpc/listener.ts'
-import type { Listener } from './grpc/listener.ts'
-import { createGrpcServer } from './grpc/server.ts'
+import type { Health } from './grpc/health.ts'
+import { serveGrpc } from './grpc/http2-server.ts'
+import type { GrpcServer } from './grpc/http2-server.ts'
 import { Strangers } from './grpc/strangers.ts'
 import { createGapMetrics, createMetrics } from './http/metrics.ts'
 import { serveProbes } from './http/probes.ts'
@@ -23,7 +22,7 @@ import { collectorSigner, createFleet } from './postgres/fleet.ts'
 import { migratePostgres } from './postgres/migrate.ts'
 import { openPool, pingPool } from './postgres/pool.ts'
 import { retentionPolicy } from './retention/policy.ts'
-import { addServices } from './service.ts'
+import { createServices } from './service.ts'
 import { FleetWatch, barredFault } from './session/fleet-watch.ts'
 import type { Pipeline } from './pipeline.ts'
 
@@ -68,8 +67,8 @@ const DRAINING = fail('UNAVAILABLE', 'the collector stops; connect again, to ano
 const STRANGER_BYTES_MAX = 262_144
 
 interface Running {
-  readonly server: Server
-  readonly listener: Listener
+  readonly server: GrpcServer
+  readonly health: Health
   readonly store: ClickHouseStore
   readonly pipeline: Pipeline
   readonly watch: FleetWatch
@@ -147,8 +146,12 @@ async function start(
     topology: topologyOf(config),
     retention,
   })
-  const { server, strangers } = openServer(config)
-  let listener: Listener | undefined
+  const strangers = new Strangers({
+    socketsMax: config.unauthenticatedMax,
+    bytesMax: STRANGER_BYTES_MAX,
+    silentMs: config.helloTimeoutMs,
+  })
+  let server: GrpcServer | undefined
   try {
     const { registry, telemetry, showFleet, dayClosed } = createMetrics()
     const drain = { draining: false }
@@ -162,38 +165,27 @@ async function start(
     const gaps = createGapMetrics(registry, () => store.countOpen(), clock.now)
     const archive = observeArchive(wrapArchive(store.archive), gaps, config.lateAfterMs)
     const parts = { config, archive, fleet, signer, logger, telemetry, clock, ready, strangers }
-    const pipeline = addServices(server, parts)
-    const credentials = unwrap(await serverCredentials(config.listen, config))
-    listener = unwrap(await listen(server, config.listen, credentials, strangers))
-    const { address } = listener
+    const { routes, pipeline, health } = createServices(parts)
+    const certificate = unwrap(await serverCertificate(config.listen, config))
+    const about = { listenOn: config.listen, certificate, routes, limits: config, strangers }
+    server = unwrap(await serveGrpc(about))
+    const { address } = server
     const probes =
       config.httpListen === undefined
         ? undefined
         : unwrap(await serveProbes(config.httpListen, { registry, obstacles }))
-    const about = { fleet, pool, signer, logger, clock, config, store }
-    const tasks = startTasks(about, { pipeline, address, onTotals: showFleet, closed: dayClosed })
+    const taskParts = { fleet, pool, signer, logger, clock, config, store }
+    const tasks = startTasks(taskParts, { pipeline, address, onTotals: showFleet, closed: dayClosed })
     const stopProbes = probes?.stop ?? (async () => {})
     return {
-      running: { server, listener, store, pipeline, ...tasks, stopProbes, drain, config, logger },
+      running: { server, health, store, pipeline, ...tasks, stopProbes, drain, config, logger },
       addresses: { address, httpAddress: probes?.address },
     }
   } catch (error) {
-    listener?.destroy()
-    server.forceShutdown()
+    server?.destroy()
     await store.close()
     throw error
   }
-}
-
-function openServer(config: CollectorConfig): { readonly server: Server; readonly strangers: Strangers } {
-  const { batchBytesMax, connectionAgeMaxMs, helloTimeoutMs, unauthenticatedMax } = config
-  const strangers = new Strangers({
-    socketsMax: unauthenticatedMax,
-    bytesMax: STRANGER_BYTES_MAX,
-    silentMs: helloTimeoutMs,
-  })
-  const limits = { batchBytesMax, connectionAgeMaxMs, requestMs: helloTimeoutMs }
-  return { server: createGrpcServer(limits, strangers), strangers }
 }
 
 /** What goes on beside the agents: the watch over the fleet, and the closing of days. */
@@ -220,7 +212,7 @@ function startTasks(
 /** In order: not ready, a time for load balancers, no new work, what was taken in stored and acknowledged, then the stores. */
 async function stop({
   server,
-  listener,
+  health,
   store,
   pipeline,
   drain,
@@ -240,11 +232,9 @@ async function stop({
   await within(committer.drain(), leftMs())
   if (sessions.taking > 0)
     logger.error({ connections: sessions.taking }, 'drain cut short; what has no receipt is sent again')
-  const closed = listener.close()
-  server.tryShutdown(() => undefined)
-  await within(closed, STOP_MS)
-  server.forceShutdown()
-  listener.destroy()
+  health.stop()
+  await within(server.close(), STOP_MS)
+  server.destroy()
   // What was heard last, above all that an agent stopped in order.
   await within(running.watch.round(), STOP_MS)
   await within(running.auditTask.stop(), STOP_MS)

@@ -8,6 +8,7 @@ import type { IntakeLimits } from './intake/intake.ts'
 import { receiptsOf } from './intake/receipt.ts'
 import { Room } from './intake/room.ts'
 import type { Archive, Clock, Fleet, Logger, Telemetry } from './ports.ts'
+import { Ages } from './session/ages.ts'
 import { converse } from './session/conversation.ts'
 import { Sessions } from './session/sessions.ts'
 import type { SessionLimits } from './session/sessions.ts'
@@ -90,6 +91,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     intake,
     committer,
     sessions,
+    ages: new Ages(clock, config.connectionAgeMaxMs),
     room: new Room({
       bytesMax: config.pendingBytesMax,
       agentBytesMax: config.pendingBytesMax / AGENT_SHARES,

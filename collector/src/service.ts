@@ -1,12 +1,9 @@
-import type { Server } from '@grpc/grpc-js'
-import { EnrolmentService } from '@vouch/proto/gen/vouch/enrolment/v1/enrolment_pb.ts'
-import { IngestService } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
-import { PolicyService } from '@vouch/proto/gen/vouch/policy/v1/policy_pb.ts'
-import { addService } from '@vouch/proto/wire/grpc.ts'
-import { enrolmentHandlers } from './grpc/enrolment.ts'
-import { HEALTH_SERVICE, healthHandlers } from './grpc/health.ts'
-import { policyHandlers } from './grpc/policy.ts'
-import { pushHandler } from './grpc/push.ts'
+import { enrolmentRoutes } from './grpc/enrolment.ts'
+import { createHealth } from './grpc/health.ts'
+import type { Health } from './grpc/health.ts'
+import { policyRoutes } from './grpc/policy.ts'
+import { pushRoute } from './grpc/push.ts'
+import type { Routes } from './grpc/route.ts'
 import type { Strangers } from './grpc/strangers.ts'
 import { createPipeline } from './pipeline.ts'
 import type { Pipeline, PipelineParts } from './pipeline.ts'
@@ -17,16 +14,25 @@ export interface Parts extends PipelineParts {
   readonly strangers: Strangers
 }
 
-/** Adds every service to a server. */
-export function addServices(server: Server, parts: Parts): Pipeline {
-  const { archive, fleet, logger, clock, signer, strangers } = parts
+/** Every service by its paths, and what is behind them. */
+export interface Services {
+  readonly routes: Routes
+  readonly pipeline: Pipeline
+  readonly health: Health
+}
+
+/** Puts the services together. */
+export function createServices(parts: Parts): Services {
+  const { archive, fleet, logger, clock, signer, strangers, ready, config } = parts
   const { now } = clock
+  const requestMs = config.helloTimeoutMs
   const pipeline = createPipeline(parts)
-  addService(server, IngestService, {
-    push: pushHandler({ ...pipeline, logger, strangers, now: () => performance.now() }),
-  })
-  addService(server, EnrolmentService, enrolmentHandlers({ fleet, archive, signer, logger, now }))
-  addService(server, PolicyService, policyHandlers({ fleet, signer, logger, now }))
-  server.addService(HEALTH_SERVICE, healthHandlers(parts.ready))
-  return pipeline
+  const health = createHealth({ ready, requestMs })
+  const routes = new Map([
+    pushRoute({ ...pipeline, logger, strangers, now: () => performance.now() }),
+    ...enrolmentRoutes({ fleet, archive, signer, logger, now, requestMs }),
+    ...policyRoutes({ fleet, signer, logger, now, requestMs }),
+    ...health.routes,
+  ])
+  return { routes, pipeline, health }
 }

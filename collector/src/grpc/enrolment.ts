@@ -1,11 +1,11 @@
 import { create } from '@bufbuild/protobuf'
 import {
+  EnrolmentService,
   EnrolResponseSchema,
   RotateKeyResponseSchema,
 } from '@vouch/proto/gen/vouch/enrolment/v1/enrolment_pb.ts'
 import type {
   EnrolRequest,
-  EnrolmentService,
   EnrolResponse,
   RotateKeyRequest,
   RotateKeyResponse,
@@ -16,28 +16,29 @@ import { parseResourceId } from '@vouch/proto/kernel/id.ts'
 import { enrolBytes, rotateBytes } from '@vouch/proto/seal/handshake.ts'
 import { TAGS, keyId, verify } from '@vouch/proto/seal/seal.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
-import type { Handlers } from '@vouch/proto/wire/grpc.ts'
-import type { Archive, Fleet, KeyWitness, Logger } from '../ports.ts'
+import type { Archive, Fleet, KeyWitness } from '../ports.ts'
+import type { Handler } from './route.ts'
 import { unary } from './unary.ts'
+import type { UnaryDeps } from './unary.ts'
 
 /** What enrolment needs. */
-export interface EnrolmentDeps {
+export interface EnrolmentDeps extends UnaryDeps {
   readonly fleet: Fleet
   readonly archive: Archive
   readonly signer: Signer
-  readonly logger: Logger
   readonly now: () => number
 }
 
 const TOKEN_CHARACTERS_MAX = 200
 const TEXT_CHARACTERS_MAX = 200
 
-/** Handlers of EnrolmentService. */
-export function enrolmentHandlers(deps: EnrolmentDeps): Handlers<(typeof EnrolmentService)['method']> {
-  return {
-    enrol: unary((request: EnrolRequest) => enrol(request, deps), deps.logger),
-    rotateKey: unary((request: RotateKeyRequest) => rotateKey(request, deps), deps.logger),
-  }
+/** Routes of EnrolmentService. */
+export function enrolmentRoutes(deps: EnrolmentDeps): (readonly [string, Handler])[] {
+  const { method } = EnrolmentService
+  return [
+    unary(method.enrol, (request) => enrol(request, deps), deps),
+    unary(method.rotateKey, (request) => rotateKey(request, deps), deps),
+  ]
 }
 
 async function enrol(request: EnrolRequest, deps: EnrolmentDeps): Promise<Result<EnrolResponse>> {

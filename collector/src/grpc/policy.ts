@@ -2,26 +2,23 @@ import { create, toBinary } from '@bufbuild/protobuf'
 import {
   GetPolicyResponseSchema,
   PolicySchema,
+  PolicyService,
   SignedPolicySchema,
 } from '@vouch/proto/gen/vouch/policy/v1/policy_pb.ts'
-import type {
-  GetPolicyRequest,
-  GetPolicyResponse,
-  PolicyService,
-} from '@vouch/proto/gen/vouch/policy/v1/policy_pb.ts'
+import type { GetPolicyRequest, GetPolicyResponse } from '@vouch/proto/gen/vouch/policy/v1/policy_pb.ts'
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import { TAGS } from '@vouch/proto/seal/seal.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
-import type { Handlers } from '@vouch/proto/wire/grpc.ts'
-import type { Fleet, Logger } from '../ports.ts'
+import type { Fleet } from '../ports.ts'
+import type { Handler } from './route.ts'
 import { unary } from './unary.ts'
+import type { UnaryDeps } from './unary.ts'
 
 /** What GetPolicy needs. */
-export interface PolicyDeps {
+export interface PolicyDeps extends UnaryDeps {
   readonly fleet: Fleet
   readonly signer: Signer
-  readonly logger: Logger
   readonly now: () => number
 }
 
@@ -36,9 +33,9 @@ const DEFAULTS = {
 }
 const VALID_MS = 7 * 86_400_000
 
-/** Handlers of PolicyService. */
-export function policyHandlers(deps: PolicyDeps): Handlers<(typeof PolicyService)['method']> {
-  return { getPolicy: unary((request: GetPolicyRequest) => getPolicy(request, deps), deps.logger) }
+/** Routes of PolicyService. */
+export function policyRoutes(deps: PolicyDeps): (readonly [string, Handler])[] {
+  return [unary(PolicyService.method.getPolicy, (request) => getPolicy(request, deps), deps)]
 }
 
 async function getPolicy(

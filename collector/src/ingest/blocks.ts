@@ -14,7 +14,7 @@ import {
   words,
 } from './native.ts'
 import type { NativeColumn } from './native.ts'
-import { wordsOf } from './words.ts'
+import { instantAt, wordsOf } from './words.ts'
 
 /** Words of 32 bits in a stream's or run's id. */
 const ID_WORDS = 4
@@ -81,7 +81,7 @@ function segmentColumns(taken: readonly Readings[], segments: number) {
     const runWords = wordsOf(runId)
     epoch.set(columns.segmentEpoch, at)
     sequence.fill(number, at, at + segmentRows.length)
-    const known = Uint32Array.from(classOf, (name) => indexIn(classes, name))
+    const known = indicesIn(classes, classOf)
     let row = 0
     for (let segment = 0; segment < segmentRows.length; segment++, at++) {
       const own = segmentStream[segment]!
@@ -100,6 +100,14 @@ function segmentColumns(taken: readonly Readings[], segments: number) {
   }
   const names = [...classes.keys()]
   return { stream, epoch, firstTime, lastTime, run, sequence, firstRow, ends, classes: { names, keys } }
+}
+
+/** Index of each name; streams of one class mostly stand together. */
+function indicesIn(names: Map<string, number>, wanted: readonly string[]): Uint32Array {
+  const indices = new Uint32Array(wanted.length)
+  for (let at = 0; at < wanted.length; at++)
+    indices[at] = at > 0 && wanted[at] === wanted[at - 1] ? indices[at - 1]! : indexIn(names, wanted[at]!)
+  return indices
 }
 
 function indexIn(names: Map<string, number>, name: string): number {
@@ -144,15 +152,16 @@ export function timesOf(batch: AdmittedBatch): readonly [number, number] {
     const sealedMs = Math.max(0, Math.min(wallMs, receivedMs))
     return [sealedMs, sealedMs]
   }
-  let first = columns.timeMs[0]!
-  let last = first
+  const times = wordsOf(columns.timeMs)
+  let first = Number.POSITIVE_INFINITY
+  let last = 0
   let at = 0
   for (const rows of columns.segmentRows) {
-    if (columns.timeMs[at]! < first) first = columns.timeMs[at]!
+    first = Math.min(first, instantAt(times, at))
     at += rows
-    if (columns.timeMs[at - 1]! > last) last = columns.timeMs[at - 1]!
+    last = Math.max(last, instantAt(times, at - 1))
   }
-  return [Number(first), Number(last)]
+  return [first, last]
 }
 
 /** Losses that agents admit. */

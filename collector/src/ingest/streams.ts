@@ -6,6 +6,8 @@ import { wordsOf } from './words.ts'
 const ID_WORDS = STREAM_ID_BYTES / 4
 /** Class, and what the attributes were. */
 const VALUE_WORDS = 3
+/** Of the stream looked up last: there are many tables, and one is used at a time. */
+const VALUE = new Uint32Array(VALUE_WORDS)
 
 /** The streams that were declared on one connection. */
 export class DeclaredStreams {
@@ -13,7 +15,6 @@ export class DeclaredStreams {
   /** In the order of their indices. */
   readonly #classes = new Map<string, number>()
   #names: readonly string[] = []
-  readonly #value = new Uint32Array(VALUE_WORDS)
 
   /** @param streamsMax more are never declared. */
   constructor(streamsMax: number, seed: number) {
@@ -38,8 +39,8 @@ export class DeclaredStreams {
   declare(streamId: Uint8Array, meter: string, attributesDigest: Uint8Array): boolean {
     const key = wordsOf(streamId)
     const [low, high] = wordsOf(attributesDigest.slice(0, 8))
-    const known = this.#table.get(key, 0, this.#value)
-    if (known && this.#value[1] === low && this.#value[2] === high) return false
+    const known = this.#table.get(key, 0, VALUE)
+    if (known && VALUE[1] === low && VALUE[2] === high) return false
     this.#table.set(key, 0, Uint32Array.of(this.#classIndex(classOf(meter)), low!, high!))
     return true
   }
@@ -50,8 +51,8 @@ export class DeclaredStreams {
     const ids = wordsOf(streamIds)
     const classes: string[] = []
     for (let at = 0; at < ids.length; at += ID_WORDS) {
-      if (!this.#table.get(ids, at, this.#value)) return at / ID_WORDS
-      classes.push(this.#names[this.#value[0]!]!)
+      if (!this.#table.get(ids, at, VALUE)) return at / ID_WORDS
+      classes.push(this.#names[VALUE[0]!]!)
     }
     return classes
   }

@@ -66,3 +66,15 @@ it('what is used again stays', () => {
   expect(out[0]).toBe(42)
   expect(table.get(Uint32Array.of(2, 1), 0, out)).toBe(false)
 })
+
+it('with many entries it is a map too, whatever its pages and the width of its index', () => {
+  const table = new WordTable({ ...SHAPE, entriesMax: 100_000 })
+  for (let index = 0; index < 60_000; index++)
+    table.set(Uint32Array.of(index, 7), 0, Uint32Array.of(index * 3))
+  expect(table.size).toBe(60_000)
+  const wrong = Array.from({ length: 60_000 }, (_, index) => index).filter(
+    (index) => !table.get(Uint32Array.of(index, 7), 0, out) || out[0] !== index * 3,
+  )
+  expect(wrong).toEqual([])
+  expect(table.get(Uint32Array.of(60_000, 7), 0, out)).toBe(false)
+})

@@ -1,7 +1,8 @@
 /**
  * A bounded hash table whose keys and values are words of 32 bits in typed arrays: millions of entries
- * without an object each. Open addressing with linear probing (Knuth, TAOCP 6.4), half to three quarters
- * full. When it is full, the older half of what was used makes room.
+ * without an object each. Entries lie side by side in the order in which they came; an index of their numbers is what
+ * is sparse, by open addressing with linear probing (Knuth, TAOCP 6.4), three eighths to three quarters full. When
+ * the table is full, the older half of what was used makes room.
  */
 
 /** Shape of a table. */
@@ -15,60 +16,104 @@ export interface WordTableShape {
 }
 
 const SLOTS_MIN = 16
+/** Entries of a page: what a growing table copies at most. */
+const PAGE_BITS = 12
+const PAGE_ENTRIES = 2 ** PAGE_BITS
+/** The first page grows by a quarter: most tables are small, and there are many of them. */
+const GROWTH_SHIFT = 2
+/** Numbers of entries that fit into an index of 16 bits, zero being none. */
+const SHORT_MAX = 0xff_ff
 
 /** One generation: a table that grows and does not forget. */
 class Generation {
-  readonly width: number
-  words: Uint32Array
-  used: Uint8Array
   size = 0
+  readonly #width: number
   readonly #keyWords: number
   readonly #seed: number
+  readonly #pages: Uint32Array[] = []
+  /** Number of an entry, from 1; 0 = free. */
+  #index: Uint16Array | Uint32Array = new Uint16Array(SLOTS_MIN)
 
   constructor({ keyWords, valueWords, seed }: WordTableShape) {
-    this.width = keyWords + valueWords
+    this.#width = keyWords + valueWords
     this.#keyWords = keyWords
     this.#seed = seed
-    this.words = new Uint32Array(SLOTS_MIN * this.width)
-    this.used = new Uint8Array(SLOTS_MIN)
+  }
+
+  /** Number of the entry with this key, from 0; -1 where there is none. */
+  find(key: Uint32Array, at: number): number {
+    return this.#index[this.#slot(key, at)]! - 1
+  }
+
+  /** Number of the entry with this key, added where it is new. */
+  add(key: Uint32Array, at: number): number {
+    if ((this.size + 1) * 4 > this.#index.length * 3) this.#growIndex()
+    const slot = this.#slot(key, at)
+    const known = this.#index[slot]! - 1
+    if (known >= 0) return known
+    const entry = this.size++
+    this.#index[slot] = entry + 1
+    const page = this.#roomFor(entry)
+    const start = this.#start(entry)
+    for (let word = 0; word < this.#keyWords; word++) page[start + word] = key[at + word]!
+    return entry
+  }
+
+  /** Copies the value of an entry to `out`. */
+  read(entry: number, out: Uint32Array): void {
+    const page = this.#pages[entry >>> PAGE_BITS]!
+    const start = this.#start(entry) + this.#keyWords
+    for (let word = 0; word < this.#width - this.#keyWords; word++) out[word] = page[start + word]!
+  }
+
+  /** Replaces the value of an entry. */
+  write(entry: number, value: Uint32Array): void {
+    const page = this.#pages[entry >>> PAGE_BITS]!
+    const start = this.#start(entry) + this.#keyWords
+    for (let word = 0; word < this.#width - this.#keyWords; word++) page[start + word] = value[word]!
+  }
+
+  #start(entry: number): number {
+    return (entry & (PAGE_ENTRIES - 1)) * this.#width
+  }
+
+  /** The page of an entry that is the newest. */
+  #roomFor(entry: number): Uint32Array {
+    const number = entry >>> PAGE_BITS
+    const page = this.#pages[number]
+    const used = entry & (PAGE_ENTRIES - 1)
+    if (page !== undefined && (used + 1) * this.#width <= page.length) return page
+    const grown = used + (used >>> GROWTH_SHIFT) + SLOTS_MIN
+    const entries = number > 0 ? PAGE_ENTRIES : Math.min(PAGE_ENTRIES, grown)
+    const next = new Uint32Array(entries * this.#width)
+    if (page !== undefined) next.set(page)
+    this.#pages[number] = next
+    return next
   }
 
   /** Slot of a key, or the free slot where it belongs. */
-  slot(key: Uint32Array, at: number): number {
-    const mask = this.used.length - 1
+  #slot(key: Uint32Array, at: number): number {
+    const mask = this.#index.length - 1
     let slot = this.#hash(key, at) & mask
-    while (this.used[slot] === 1 && !this.#equals(slot, key, at)) slot = (slot + 1) & mask
+    while (this.#index[slot] !== 0 && !this.#equals(this.#index[slot]! - 1, key, at)) slot = (slot + 1) & mask
     return slot
   }
 
-  /** Slot of a key, added where it is new. */
-  add(key: Uint32Array, at: number): number {
-    if ((this.size + 1) * 4 > this.used.length * 3) this.#grow()
-    const slot = this.slot(key, at)
-    if (this.used[slot] === 1) return slot
-    this.used[slot] = 1
-    this.size++
-    const start = slot * this.width
-    for (let word = 0; word < this.#keyWords; word++) this.words[start + word] = key[at + word]!
-    return slot
-  }
-
-  #grow(): void {
-    const { words, used, width } = this
-    this.words = new Uint32Array(words.length * 2)
-    this.used = new Uint8Array(used.length * 2)
-    for (let slot = 0; slot < used.length; slot++) {
-      if (used[slot] === 0) continue
-      const to = this.slot(words, slot * width)
-      this.used[to] = 1
-      this.words.set(words.subarray(slot * width, (slot + 1) * width), to * width)
+  #growIndex(): void {
+    const slots = this.#index.length * 2
+    this.#index = slots > SHORT_MAX ? new Uint32Array(slots) : new Uint16Array(slots)
+    const mask = slots - 1
+    for (let entry = 0; entry < this.size; entry++) {
+      let slot = this.#hash(this.#pages[entry >>> PAGE_BITS]!, this.#start(entry)) & mask
+      while (this.#index[slot] !== 0) slot = (slot + 1) & mask
+      this.#index[slot] = entry + 1
     }
   }
 
-  #equals(slot: number, key: Uint32Array, at: number): boolean {
-    const start = slot * this.width
-    for (let word = 0; word < this.#keyWords; word++)
-      if (this.words[start + word] !== key[at + word]) return false
+  #equals(entry: number, key: Uint32Array, at: number): boolean {
+    const page = this.#pages[entry >>> PAGE_BITS]!
+    const start = this.#start(entry)
+    for (let word = 0; word < this.#keyWords; word++) if (page[start + word] !== key[at + word]) return false
     return true
   }
 
@@ -89,7 +134,7 @@ export class WordTable {
   readonly #shape: WordTableShape
   #young: Generation
   #old: Generation | undefined
-  /** Slot of the young generation that was found or added last. */
+  /** Entry of the young generation that was found or added last. */
   #found = 0
 
   constructor(shape: WordTableShape) {
@@ -113,8 +158,7 @@ export class WordTable {
 
   /** Replaces the value that {@link get} has just found. */
   replace(value: Uint32Array): void {
-    const start = this.#found * this.#young.width + this.#shape.keyWords
-    for (let word = 0; word < this.#shape.valueWords; word++) this.#young.words[start + word] = value[word]!
+    this.#young.write(this.#found, value)
   }
 
   /** Remembers a value. */
@@ -128,11 +172,10 @@ export class WordTable {
   }
 
   #read(from: Generation, key: Uint32Array, at: number, out: Uint32Array): boolean {
-    const slot = from.slot(key, at)
-    if (from.used[slot] === 0) return false
-    this.#found = slot
-    const start = slot * from.width + this.#shape.keyWords
-    for (let word = 0; word < this.#shape.valueWords; word++) out[word] = from.words[start + word]!
+    const entry = from.find(key, at)
+    if (entry < 0) return false
+    this.#found = entry
+    from.read(entry, out)
     return true
   }
 }

@@ -11,3 +11,8 @@ export function wordsOf(values: Uint8Array | BigUint64Array): Uint32Array {
 export function compareWords(left: Uint32Array, at: number, right: Uint32Array, other: number): number {
   return left[at + 1]! - right[other + 1]! || left[at]! - right[other]!
 }
+
+/** Epoch milliseconds at a row of a column of times, without a bigint for each; times that were taken are far below 2^53. */
+export function instantAt(times: Uint32Array, row: number): number {
+  return times[2 * row + 1]! * 2 ** 32 + times[2 * row]!
+}

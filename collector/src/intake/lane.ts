@@ -5,6 +5,8 @@ import { Observer } from './observer.ts'
 
 /** Digests of a run that are remembered for duplicates; older ones are asked of the archive. */
 const RECENT_MAX = 64
+/** And of those that are durable, which the archive has: what an agent repeats is mostly the newest. */
+const DURABLE_MAX = 8
 /** Runs of an agent that are remembered; others are asked of the archive. */
 const RUNS_MAX = 8
 
@@ -83,7 +85,12 @@ export class Lane {
 
   /** Notes that a run is durable up to a link; never goes back. */
   settle(run: Run, link: Link | undefined): void {
-    if (link !== undefined && isAfter(link, run.durable)) run.durable = link
+    if (link === undefined || !isAfter(link, run.durable)) return
+    run.durable = link
+    for (const sequence of run.recent.keys()) {
+      if (sequence > link.sequence - BigInt(DURABLE_MAX)) return
+      run.recent.delete(sequence)
+    }
   }
 
   /** The run that holds a digest, among the batches remembered. */

@@ -1,4 +1,5 @@
 import type { Status } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
+import { instantAt, wordsOf } from '../ingest/words.ts'
 import type { AdmittedBatch, Observation } from '../ports.ts'
 
 /** Longest version text kept of a hello, characters. */
@@ -54,14 +55,7 @@ export class Observer {
   batch({ runId, sequence, final, wallMs, receivedMs, columns, fault }: AdmittedBatch): void {
     if (this.#notes === undefined) return
     const { newestReadingMs: before, spool, clockOffsetMs } = this.#notes
-    let newestReadingMs = before
-    // Times ascend within a segment: its last row is its newest.
-    let row = -1
-    for (const rows of fault === undefined ? (columns?.segmentRows ?? []) : []) {
-      row += rows
-      const timeMs = Number(columns?.timeMs[row] ?? 0n)
-      if (timeMs > (newestReadingMs ?? 0)) newestReadingMs = timeMs
-    }
+    const newestReadingMs = fault === undefined ? newestOf(columns, before) : before
     // A batch may have waited in a spool: where the agent tells its clock, that is the better measure.
     const offset = spool === undefined ? receivedMs - within(wallMs) : clockOffsetMs
     this.#note(
@@ -84,6 +78,19 @@ export class Observer {
   #note(news: Partial<Notes>, nowMs: number): void {
     if (this.#notes !== undefined) this.#notes = { ...this.#notes, ...news, heardMs: nowMs }
   }
+}
+
+/** Times ascend within a segment: its last row is its newest. */
+function newestOf(columns: AdmittedBatch['columns'], before: number | undefined): number | undefined {
+  if (columns === undefined) return before
+  const times = wordsOf(columns.timeMs)
+  let newestMs = before ?? 0
+  let row = -1
+  for (const rows of columns.segmentRows) {
+    row += rows
+    newestMs = Math.max(newestMs, instantAt(times, row))
+  }
+  return newestMs === 0 ? before : newestMs
 }
 
 function within(timeMs: number): number {

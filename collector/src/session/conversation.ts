@@ -14,6 +14,7 @@ import type { Committer } from '../intake/committer.ts'
 import type { Intake } from '../intake/intake.ts'
 import type { Room } from '../intake/room.ts'
 import type { AgentRecord, Archive, Clock, Logger } from '../ports.ts'
+import type { Ages } from './ages.ts'
 import { Session } from './session.ts'
 import type { SessionDeps } from './session.ts'
 import type { Sessions } from './sessions.ts'
@@ -25,6 +26,7 @@ export interface ConversationDeps extends SessionDeps {
   readonly committer: Committer
   readonly archive: Archive
   readonly sessions: Sessions
+  readonly ages: Ages
   readonly room: Room
   readonly logger: Logger
   readonly clock: Clock
@@ -43,6 +45,8 @@ const NONCE_BYTES = 32
 const WEIGHT = 3
 /** Of the age of a connection, up or down. */
 const AGE_JITTER = 0.1
+/** Why a wait ends early; without a reason of our own an exception is made for each. */
+const ANSWERED = 'answered'
 /** The sequence of a rejection that concerns the connection itself. */
 const CONNECTION = 0n
 
@@ -75,12 +79,11 @@ export async function converse(wire: Wire, deps: ConversationDeps): Promise<void
   const session = new Session(wire, lane, agent, deps)
   wire.watch({ relieved: session.moved, gone: () => session.close() })
   deps.sessions.add(session)
-  const over = new AbortController()
-  void deps.clock.sleep(ageMs(deps), over.signal).then(() => session.handOver())
+  deps.ages.add(session, ageMs(deps))
   try {
     await takeAll(session, hello, deps)
   } finally {
-    over.abort()
+    deps.ages.remove(session)
     // What is queued still belongs to this agent's lane, and its receipts to this connection.
     await session.settled()
     deps.sessions.remove(session)
@@ -103,7 +106,7 @@ async function greet(
   const answered = new AbortController()
   const late = deps.clock.sleep(deps.helloTimeoutMs, answered.signal).then(() => undefined)
   const frame = await Promise.race([wire.next(), late])
-  answered.abort()
+  answered.abort(ANSWERED)
   if (frame?.case !== 'hello') return fail('CHALLENGE_FAILED', 'the challenge was not answered, or too late')
   const agent = await authenticate(frame.value, nonce, deps)
   return agent.ok ? ok({ hello: frame.value, agent: agent.value }) : agent

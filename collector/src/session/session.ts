@@ -32,6 +32,8 @@ export interface SessionDeps {
 const KEYS_AGE_MS = 2_000
 /** All streams of a connection may be declared twice at once, and again within this time, seconds. */
 const DEFINING_S = 60
+/** Why a wait ends early; without a reason of our own an exception is made for each. */
+const MOVED = 'moved'
 const NOTHING = (): void => {}
 const RETRY_LATER = new Set<string>([
   'STORE_UNAVAILABLE',
@@ -61,7 +63,8 @@ export class Session implements Connection, Endable {
   /** Room of the batches that wait for their receipts. */
   readonly #held: (() => void)[] = []
   readonly #definitions: TokenBucket
-  #pause = new AbortController()
+  /** While this agent waits for its quotas. */
+  #pause: AbortController | undefined
 
   constructor(wire: Wire, lane: Lane, agent: AgentRecord, deps: SessionDeps) {
     this.#wire = wire
@@ -126,7 +129,7 @@ export class Session implements Connection, Endable {
 
   /** Something changed that `room` or `settled` may wait for. */
   readonly moved = (): void => {
-    this.#pause.abort()
+    this.#pause?.abort(MOVED)
     this.#moved.resolve()
     this.#moved = Promise.withResolvers()
   }
@@ -160,10 +163,11 @@ export class Session implements Connection, Endable {
     for (;;) {
       const nowMs = clock.now()
       const { readings, frames } = this.lane
-      const waitMs = Math.max(...[readings, frames, this.#definitions].map((bucket) => bucket.waitMs(nowMs)))
+      const waitMs = Math.max(readings.waitMs(nowMs), frames.waitMs(nowMs), this.#definitions.waitMs(nowMs))
       if (waitMs === 0 || this.#ended || this.#leaving !== undefined) return
       this.#pause = new AbortController()
       await clock.sleep(waitMs, this.#pause.signal)
+      this.#pause = undefined
     }
   }
 

@@ -53,7 +53,8 @@ const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex')
 const KEY_BYTES = 32
 const SIGNATURE_BYTES = 64
 const KEY_ID_BYTES = 16
-const CACHED_KEYS_MAX = 10_000
+/** Twice the agents that a collector takes by default. */
+const CACHED_KEYS_MAX = 20_000
 
 /** SHA-256, 32 bytes. */
 export function sha256(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
@@ -130,7 +131,8 @@ function publicKeyObject(publicKey: Uint8Array): KeyObject {
   const known = publicKeyObjects.get(name)
   if (known !== undefined) return known
   const key = createPublicKey({ key: Buffer.concat([SPKI_PREFIX, publicKey]), format: 'der', type: 'spki' })
-  if (publicKeyObjects.size >= CACHED_KEYS_MAX) publicKeyObjects.clear()
   publicKeyObjects.set(name, key)
+  const [oldest] = publicKeyObjects.keys()
+  if (publicKeyObjects.size > CACHED_KEYS_MAX && oldest !== undefined) publicKeyObjects.delete(oldest)
   return key
 }

@@ -4,14 +4,12 @@ import type { GenService, GenServiceMethods } from '@bufbuild/protobuf/codegenv2
 import * as grpc from '@grpc/grpc-js'
 import { FAULTS, FaultError } from '../kernel/fault.ts'
 import type { Fault, FaultCode } from '../kernel/fault.ts'
+import { FAULT_KEY, faultBytes } from './fault-metadata.ts'
 
 /**
  * Joins protobuf-es messages to grpc-js: service definitions for servers, typed clients, and faults
  * across the wire. Source: gRPC over HTTP/2 (paths, status codes); grpc-js `ServiceDefinition`.
  */
-
-/** Metadata key that carries a fault as JSON. */
-const FAULT_KEY = 'vouch-fault-bin'
 
 type Input<M extends GenServiceMethods[string]> = MessageShape<M['input']>
 type Output<M extends GenServiceMethods[string]> = MessageShape<M['output']>
@@ -72,7 +70,7 @@ export function makeClient<Methods extends GenServiceMethods>(
 /** A fault as the error that ends a call, with the fault itself in the trailing metadata. */
 export function faultToStatus(of: Fault): grpc.ServiceError {
   const metadata = new grpc.Metadata()
-  metadata.set(FAULT_KEY, Buffer.from(JSON.stringify(of)))
+  metadata.set(FAULT_KEY, faultBytes(of))
   const code: grpc.status = FAULTS[of.code].grpc
   return Object.assign(new Error(of.message), { code, details: of.message, metadata })
 }

@@ -23,12 +23,12 @@ type Random = () => number
 
 const BOMB = gzipSync(Buffer.alloc(64 * 1024 * 1024))
 const MESSAGE_CHARACTERS_MAX = 1_000
-/** What grpc-js itself refuses, before any of the collector's code is asked, by gRPC status. */
+/** What the collector's server refuses before a service is asked, by gRPC status. */
 const TRANSPORT = new Map<number, RegExp>([
-  [4, /did not arrive in time|Deadline exceeded/],
-  [8, /larger than max/],
-  [12, /does not implement|compressed with unsupported encoding|(?:no|second) request message/],
-  [13, /Error deserializing request|Invalid grpc-timeout|single request|[Nn]o request/],
+  [4, /did not arrive in time|deadline of the call/],
+  [8, /is larger than/],
+  [12, /does not implement|compressed|(?:no|a second) request message/],
+  [13, /is not a|grpc-timeout|unknown flag|ends within a message/],
 ])
 const SOCKET_MAX_MS = 20_000
 

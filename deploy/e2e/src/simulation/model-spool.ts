@@ -88,10 +88,12 @@ export class ModelSpool implements Spool {
     return this.#batches.find((each) => same(each.runId, runId) && each.sequence === sequence)?.digest
   }
 
-  release(runId: Uint8Array, upTo: bigint): void {
+  release(runId: Uint8Array, upTo: bigint): Result<void> {
+    if (!this.hasRoom()) return fail('DISK_FULL', 'the disk is full')
     const gone = this.#batches.filter(({ runId: run, sequence }) => same(run, runId) && sequence <= upTo)
     this.#batches = this.#batches.filter((each) => !gone.includes(each))
     this.watcher?.released(gone)
+    return ok(undefined)
   }
 
   definitions(after: number, limit: number): SpooledDefinition[] {
@@ -102,8 +104,9 @@ export class ModelSpool implements Spool {
     return this.#meta.get(key)
   }
 
-  setMeta(key: string, value: Uint8Array): void {
+  setMeta(key: string, value: Uint8Array): Result<void> {
     this.#meta.set(key, value)
+    return ok(undefined)
   }
 
   usage(): { readonly batches: number; readonly bytes: number } {

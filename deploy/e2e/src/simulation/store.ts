@@ -3,6 +3,7 @@ import type {
   Archive,
   CommitGroup,
   EpochKey,
+  Hex,
   LastReading,
   Link,
   Neighbours,
@@ -10,6 +11,7 @@ import type {
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Failure, FaultCode, Result } from '@vouch/proto/kernel/fault.ts'
 import type { Dice } from './dice.ts'
+import { forkedSince } from './forks.ts'
 import { readingsOf } from './readings.ts'
 import type { Reading } from './readings.ts'
 import { Tables } from './tables.ts'
@@ -68,6 +70,10 @@ export class Store {
       lastReadings: (keys) => read(() => keys.map((key) => newestOf(tables, key))),
     }
   }
+
+  /** What the watch over the fleet asks: which of these agents have a fork among what came since. */
+  readonly forks = (agentIds: readonly Hex[], sinceMs: number): Promise<Result<readonly Hex[]>> =>
+    this.#read(() => agentIds.filter((agent) => forkedSince(this.tables, agent, sinceMs)))
 
   async #read<T>(answer: () => T): Promise<Result<T>> {
     await this.#time.sleep(this.#dice.between(1, this.latencyMs))

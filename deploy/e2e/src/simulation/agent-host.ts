@@ -53,6 +53,8 @@ export class AgentHost {
   fate: 'honest' | 'lost' | 'copied' = 'honest'
   /** What makes spans and looks differ from what the device saw. */
   steps = 0
+  /** It began a new history after it lost its spool. */
+  beganAnew = false
   /** Digests of the batches that waited on disks which were lost or replaced, hexadecimal. */
   readonly gone = new Set<string>()
   readonly #world: AgentWorld
@@ -102,6 +104,7 @@ export class AgentHost {
     const loss = create(LossSchema, { fromMs: toMs - 1n, toMs, reason: LossReason.SPOOL_CORRUPT })
     this.#spool = new ModelSpool(this.#world.spoolBytesMax, [loss])
     this.fate = this.fate === 'copied' ? 'copied' : 'lost'
+    this.beganAnew = true
   }
 
   #forget(): void {

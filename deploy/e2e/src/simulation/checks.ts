@@ -151,6 +151,8 @@ function kept(agent: Hex, name: string, hosts: readonly AgentHost[], { ledger, t
 
 /** Copies together are billed for no more than all their devices used. */
 function billedOnce(agent: Hex, name: string, hosts: readonly AgentHost[], { tables }: Evidence): string[] {
+  // A disk from before the loss, put back after a new history began: both count the time between, see the README.
+  if (hosts.some(({ beganAnew }) => beganAnew)) return []
   const usage = usageOf(tables.readings.values().filter((row) => row.agent === agent))
   const truths = hosts.map(({ device }) => device.truth())
   return [...usage].flatMap(([stream, billed]) => {

@@ -2,16 +2,16 @@
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import type { Tally } from './decoder.ts'
-import { runDecoder, runFlood, runSurface } from './run.ts'
+import { runDecoder, runSockets, runSurface } from './run.ts'
 import type { FuzzReport } from './run.ts'
 import { startSubject } from './subject.ts'
 
 const HELP = `Feeds mutated batches, definitions and frames to the decoders, and mutated calls to a running collector,
 beside an honest agent. Prints how often each answer was given, and each case that got none that it may get.
 
-  npm run fuzz -- [--cases 1000000] [--calls CASES/50] [--flood 0] [--seed N] [--case I | --call I | --flood-case I]
+  npm run fuzz -- [--cases 1000000] [--calls CASES/50] [--sockets 0] [--seed N] [--case I | --call I | --socket I]
 
---flood makes so many calls, hundreds at once, and throws bytes at sockets. --case, --call and --flood-case run one case again. Exit code 0 = nothing was found.
+--sockets throws HTTP/2 frames and other bytes at so many bare sockets. --case, --call and --socket run one case again. Exit code 0 = nothing was found.
 `
 const CASES_PER_CALL = 50
 const SEED_END = 2 ** 31
@@ -23,22 +23,22 @@ const { values } = parseArgs({
   options: {
     cases: text,
     calls: text,
-    flood: text,
+    sockets: text,
     seed: text,
     case: text,
     call: text,
-    'flood-case': text,
+    socket: text,
     help: { type: 'boolean' },
   },
 })
-const single = ['case', 'call', 'flood-case'].some((name) => name in values)
+const single = ['case', 'call', 'socket'].some((name) => name in values)
 const cases = numberOf(values.cases, single ? 0 : 1_000_000)
 const calls = numberOf(values.calls, Math.floor(cases / CASES_PER_CALL))
-const flood = numberOf(values.flood, 0)
+const sockets = numberOf(values.sockets, 0)
 const seed = numberOf(values.seed, randomInt(SEED_END))
 if (
   values.help === true ||
-  [cases, calls, flood, seed].some((value) => !Number.isSafeInteger(value) || value < 0)
+  [cases, calls, sockets, seed].some((value) => !Number.isSafeInteger(value) || value < 0)
 ) {
   process.stdout.write(HELP)
   process.exit(values.help === true ? 0 : 2)
@@ -49,9 +49,12 @@ tell('decoders', decoded)
 const failures = [...decoded.failures]
 if (calls > 0 || values.call !== undefined)
   await call('calls', runSurface, values.call === undefined ? range(calls) : [numberOf(values.call, 0)])
-const floodCase = values['flood-case']
-if (flood > 0 || floodCase !== undefined)
-  await call('flood', runFlood, floodCase === undefined ? range(flood) : [numberOf(floodCase, 0)])
+if (sockets > 0 || values.socket !== undefined)
+  await call(
+    'sockets',
+    runSockets,
+    values.socket === undefined ? range(sockets) : [numberOf(values.socket, 0)],
+  )
 process.exit(failures.length === 0 ? 0 : 1)
 
 async function call(what: string, run: typeof runSurface, indexes: Iterable<number>): Promise<void> {

@@ -1,8 +1,8 @@
-import { fuzzDecoder } from './decoder.ts'
+import { fuzzDecoder, randomOf, tallyUp } from './decoder.ts'
 import type { Tally } from './decoder.ts'
-import { FloodConnection } from './flood.ts'
 import { HonestAgent } from './honest.ts'
 import type { HonestReport } from './honest.ts'
+import { socketBytes, throwAt } from './raw-http2.ts'
 import type { Subject } from './subject.ts'
 import { SurfaceWorker } from './surface.ts'
 
@@ -23,9 +23,9 @@ export interface SurfaceReport extends FuzzReport {
 
 const FAILURES_MAX = 10
 const WORKERS = 16
-/** Connections of a flood, and calls on each. */
-const CONNECTIONS = 24
-const CALLS_AT_ONCE = 12
+const SOCKETS_AT_ONCE = 200
+/** A socket need not end by itself: a call may have been opened on it. */
+const SOCKET_WAIT_MS = 500
 const MEMORY_POLL_MS = 20
 
 /** Feeds cases to the decoders in this process. */
@@ -57,25 +57,18 @@ export function runSurface(subject: Subject, seed: number, cases: Iterable<numbe
   return besideHonest(subject, cases, workers, (index) => `--seed ${seed} --call ${index}`)
 }
 
-/** The same with many calls at once on each connection, and bytes on bare sockets; afterwards a new agent is served. */
-export async function runFlood(
+/** Throws bytes at bare sockets: HTTP/2 frames, sound and mutated, and what is none. Afterwards a new agent is served. */
+export async function runSockets(
   subject: Subject,
   seed: number,
   cases: Iterable<number>,
 ): Promise<SurfaceReport> {
   const workers = (tally: Tally): Worker[] => {
-    const connections = Array.from(
-      { length: CONNECTIONS },
-      (_, index) => new FloodConnection(subject, seed, tally, index % 2 === 0),
-    )
-    return connections.flatMap((connection) => Array.from({ length: CALLS_AT_ONCE }, () => connection))
+    const run = async (index: number): Promise<void> =>
+      tallyUp(await throwAt(subject.address, socketBytes(randomOf(seed, index)), SOCKET_WAIT_MS), tally)
+    return Array.from({ length: SOCKETS_AT_ONCE }, () => ({ run, close: () => {} }))
   }
-  const report = await besideHonest(
-    subject,
-    cases,
-    workers,
-    (index) => `--seed ${seed} --flood-case ${index}`,
-  )
+  const report = await besideHonest(subject, cases, workers, (index) => `--seed ${seed} --socket ${index}`)
   await new HonestAgent(subject.address, await subject.enrol()).report()
   return report
 }

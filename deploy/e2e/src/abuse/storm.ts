@@ -1,8 +1,8 @@
 import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { HonestAgent } from '../fuzz/honest.ts'
 import type { HonestReport } from '../fuzz/honest.ts'
 import type { Subject } from '../fuzz/subject.ts'
@@ -18,7 +18,7 @@ export interface StormReport {
   readonly memoryMib: { readonly before: number; readonly peak: number }
 }
 
-const CROWD = join(import.meta.dirname, 'crowd.ts')
+const CROWD = fileURLToPath(import.meta.resolve('./crowd.ts'))
 const AROUND_MS = 1_000
 /** Descriptors that the stores of a collector open and close meanwhile. */
 export const NOISE = 50

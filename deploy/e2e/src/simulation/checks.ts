@@ -158,7 +158,7 @@ function billedOnce(agent: Hex, name: string, hosts: readonly AgentHost[], { tab
   return [...usage].flatMap(([stream, billed]) => {
     const meter = tables.streams.get(stream)?.meter
     const used = truths.reduce(
-      (sum, truth) => sum + (meter === 'host.cpu.used' ? truth[meter] : truth['host.memory.held']),
+      (sum, each) => sum + (meter === 'host.cpu.used' ? each[meter] : each['host.memory.held']),
       0n,
     )
     return billed > used ? [`${name}: ${meter} used ${used} and is billed ${billed}`] : []

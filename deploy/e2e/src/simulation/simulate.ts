@@ -82,9 +82,9 @@ export async function simulate(plan: Plan, sabotage: Sabotage = (archive) => arc
 }
 
 /** Two copies of an enrolled machine that never ran; the clocks of machines differ a little. */
-function twin({ clone, dice, hosts }: World): void {
-  const copy = clone(hosts[0]!)
-  copy.device.wallOffsetMs = dice.between(1, CLOCKS_DIFFER_MS)
+function twin(world: World): void {
+  const copy = world.clone(world.hosts[0]!)
+  copy.device.wallOffsetMs = world.dice.between(1, CLOCKS_DIFFER_MS)
 }
 
 interface World extends AgentWorld {
@@ -113,7 +113,6 @@ function build(plan: Plan, sabotage: Sabotage, problem: (what: string) => void):
     { length: plan.collectors },
     (_, index) => new CollectorProcess(`collector-${index + 1}`, around, dice.fork()),
   )
-  const { looksPerBatch, spoolBytesMax } = plan
   const ledger = new Ledger()
   const agents = {
     time,
@@ -123,8 +122,8 @@ function build(plan: Plan, sabotage: Sabotage, problem: (what: string) => void):
     ledger,
     tables: store.tables,
     problem,
-    looksPerBatch,
-    spoolBytesMax,
+    looksPerBatch: plan.looksPerBatch,
+    spoolBytesMax: plan.spoolBytesMax,
   }
   const world: AgentWorld = { ...agents, collectorKey: signer.publicKey }
   const hosts = Array.from(

@@ -11,7 +11,7 @@ const MAIN = join(import.meta.dirname, 'main.ts')
 const FIRST_SEED = 1
 /** Wall time for fresh seeds. */
 const BUDGET_MS = 12_000
-const MUTANT_SEEDS = 300
+const MUTANT_SEEDS = 500
 
 describe('a run', () => {
   it('is the same for the same seed, to the last line of its trace', async () => {

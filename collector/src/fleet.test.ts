@@ -172,25 +172,38 @@ describe('across collectors', () => {
 
   it('a clone whose batches two collectors took for one place is found and quarantined', async () => {
     const agent = await a!.enrol()
-    const [here, there] = [await a!.connect(agent), await b!.connect(agent)]
-    const { previous } = agent
-    // Both pass the check before either is in the archive.
-    let arrived = 0
-    const { promise: both, resolve } = Promise.withResolvers<void>()
-    const meet = async (): Promise<undefined> => {
-      if (++arrived === 2) resolve()
-      await both
-    }
-    a!.hooks.beforeCommit = meet
-    b!.hooks.beforeCommit = meet
-    here.batch(agent.seal([reading(1)]))
-    there.batch(agent.seal([reading(2)], { sequence: 1n, previous }))
-    await Promise.all([here.receipt(1n), there.receipt(1n)])
-    delete a!.hooks.beforeCommit
-    delete b!.hooks.beforeCommit
-    await vi.waitFor(async () => expect((await summary(agent)).state).toBe('quarantined'), PATIENCE)
+    await forkAtOnce(agent, agent.runId)
     expect((await summary(agent)).reason).toMatch(/two collectors/)
-    await expectFault(here.receipt(2n), 'AGENT_QUARANTINED')
-    await expectFault(there.receipt(2n), 'AGENT_QUARANTINED')
+  }, 30_000)
+
+  it('so is a copy that began its very first run beside the original, on another collector', async () => {
+    const agent = await a!.enrol()
+    await forkAtOnce(agent, new Uint8Array(16).fill(7))
+    expect((await summary(agent)).reason).toMatch(/two collectors/)
   }, 30_000)
 })
+
+/** An agent delivers to one collector and its copy to the other, each its first batch; both are taken. */
+async function forkAtOnce(agent: TestAgent, runOfCopy: Uint8Array): Promise<void> {
+  const { previous, runId } = agent
+  const here = await a!.connect(agent)
+  agent.runId = runOfCopy
+  const there = await b!.connect(agent)
+  // Both pass the check before either is in the archive.
+  let arrived = 0
+  const { promise: both, resolve } = Promise.withResolvers<void>()
+  const meet = async (): Promise<undefined> => {
+    if (++arrived === 2) resolve()
+    await both
+  }
+  a!.hooks.beforeCommit = meet
+  b!.hooks.beforeCommit = meet
+  here.batch(agent.seal([reading(1)], { runId, sequence: 1n, previous }))
+  there.batch(agent.seal([reading(2)], { sequence: 1n, previous }))
+  await Promise.all([here.receipt(1n), there.receipt(1n)])
+  delete a!.hooks.beforeCommit
+  delete b!.hooks.beforeCommit
+  await vi.waitFor(async () => expect((await summary(agent)).state).toBe('quarantined'), PATIENCE)
+  await expectFault(here.receipt(2n), 'AGENT_QUARANTINED')
+  await expectFault(there.receipt(2n), 'AGENT_QUARANTINED')
+}

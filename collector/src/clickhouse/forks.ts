@@ -9,8 +9,9 @@ import { storeFault } from './fault.ts'
 const SPOOL_CORRUPT: number = LossReason.SPOOL_CORRUPT
 
 /**
- * Agents with two batches under one sequence of a run, two that follow one digest, or two that are the first of
- * the agent's life, among those received since. A batch that was set aside for a broken chain proves nothing. Faults: STORE_UNAVAILABLE.
+ * Agents with two batches under one sequence of a run, two that follow one digest, or two beginnings of which
+ * neither admits that the spool was lost, among those received since. A batch that was set aside for a broken
+ * chain proves nothing. Faults: STORE_UNAVAILABLE.
  */
 export async function findForks(
   client: ClickHouseClient,

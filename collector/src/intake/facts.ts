@@ -66,11 +66,39 @@ async function gatherFacts(
     const recent = run.recent.get(claim.sequence)
     if (recent !== undefined) return ok({ ...nothing, taken: recent })
     const archived = await archive.digestAt(lane.agentId, header.runId, claim.sequence)
-    return archived.ok ? ok({ ...nothing, taken: archived.value }) : archived
+    if (!archived.ok) return archived
+    if (archived.value === undefined) return holeFacts(lane, header, claim, archive)
+    return ok({ ...nothing, taken: archived.value })
   }
   if (last !== undefined) return ok({ ...nothing, successor: run.successor })
   if (claim.sequence > 1n) return ok(nothing)
   return rootFacts(lane, header.previousDigest, claim, archive, nothing)
+}
+
+/**
+ * For a batch that is missing though later ones of its run are there: an insert that spans two months may have
+ * failed between them. It stands where the batch before it says, and the run goes on from there once more.
+ */
+async function holeFacts(
+  lane: Lane,
+  { previousDigest, runId }: BatchHeader,
+  claim: Claim,
+  archive: Archive,
+): Promise<Result<Facts>> {
+  const around = await archive.neighbours(lane.agentId, previousDigest)
+  if (!around.ok) return around
+  const { known, successor } = around.value
+  const facts: Facts = {
+    last: undefined,
+    taken: undefined,
+    successor,
+    rooted: known || claim.previous === '',
+  }
+  if (claim.sequence === 1n) return ok(facts)
+  const sequence = claim.sequence - 1n
+  const before = await archive.digestAt(lane.agentId, runId, sequence)
+  if (!before.ok) return before
+  return ok(before.value === undefined ? facts : { ...facts, last: { sequence, digest: before.value } })
 }
 
 /** For the first batch of a run: does it continue the agent's chain, and does something else already? */

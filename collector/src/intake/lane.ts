@@ -42,6 +42,8 @@ export class Lane {
   readonly observer: Observer
   /** How often the archive may be asked again before a batch of this agent is refused. */
   readonly questions = new TokenBucket(QUESTIONS)
+  /** A run was found in the archive that did not come this way: through another collector, or one that died. */
+  inherited = false
   /** Changes when everything is forgotten; what was found out before does not count any more. */
   generation = 0
 
@@ -78,6 +80,7 @@ export class Lane {
       run.successor ??= successor ?? this.firstAfter(durable?.digest ?? '')
     this.settle(run, durable)
     if (known !== undefined) return run
+    this.inherited ||= durable !== undefined
     this.#runs.set(runId, run)
     this.#forgetSettledRuns()
     return run

@@ -33,7 +33,7 @@ const SUSPECTS_MAX = 500
 export class FleetWatch {
   readonly #deps: FleetWatchDeps
   #round: Promise<void> | undefined
-  /** Agents that two collectors heard of within a short time, and since when this one knows. */
+  /** Agents that two collectors had to do with within a short time, and since when this one knows. */
   readonly #suspects = new Map<Hex, number>()
   /** Since when every round has succeeded: before that nobody can be said to be silent. */
   #watchingSinceMs: number | undefined
@@ -74,7 +74,8 @@ export class FleetWatch {
       if (state === 'active') sessions.keysChanged(agentId, keys)
       else sessions.end(agentId, barredFault(state))
     }
-    for (const agentId of news.value.elsewhere) {
+    // A collector that died may have told nobody what it took.
+    for (const agentId of [...news.value.elsewhere, ...sessions.takeInherited()]) {
       this.#suspects.delete(agentId)
       if (this.#suspects.size < sessions.streamsMax) this.#suspects.set(agentId, nowMs)
     }
@@ -83,7 +84,8 @@ export class FleetWatch {
 
   /**
    * Two collectors that take different batches for one place at the same moment cannot see each other's.
-   * An agent that both hear of has moved, which is fine, or there are two of it: the archive shows which.
+   * An agent that both hear of, or that comes with a history from elsewhere, has moved, which is fine, or there
+   * are two of it: the archive shows which.
    */
   async #audit(): Promise<Fault | undefined> {
     const { fleet, sessions, clock, logger, forks } = this.#deps

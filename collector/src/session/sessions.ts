@@ -31,6 +31,8 @@ export class Sessions {
   readonly #byAgent = new Map<Hex, { readonly lane: Lane; readonly open: Set<Endable> }>()
   /** What was heard of agents that left since the last report. */
   readonly #departed = new Map<Hex, Observation>()
+  /** Agents that left before anybody asked for those whose history came another way. */
+  readonly #inherited = new Set<Hex>()
   #streams = 0
   #draining: Fault | undefined
 
@@ -95,6 +97,7 @@ export class Sessions {
     entry?.open.delete(session)
     if (entry?.open.size !== 0) return
     this.#byAgent.delete(name)
+    if (session.lane.inherited && this.#inherited.size < this.#limits.streamsMax) this.#inherited.add(name)
     const { news } = session.lane.observer
     if (news === undefined) return
     this.#departed.set(name, news)
@@ -125,6 +128,15 @@ export class Sessions {
     const here = new Set(heard.map(({ agentId }) => agentId.toHex()))
     const left = [...this.#departed.values()].filter(({ agentId }) => !here.has(agentId.toHex()))
     return { connected: lanes.map(({ agentId }) => agentId), observations: [...heard, ...left] }
+  }
+
+  /** Agents whose history came another way before, each told once. */
+  takeInherited(): Hex[] {
+    const lanes = [...this.#byAgent.values()].map(({ lane }) => lane).filter(({ inherited }) => inherited)
+    for (const lane of lanes) lane.inherited = false
+    const agents = this.#inherited.union(new Set(lanes.map(({ name }) => name)))
+    this.#inherited.clear()
+    return [...agents]
   }
 
   /** These have been written. */

@@ -1,11 +1,12 @@
 import { randomInt } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { runDecoder, runSurface } from './run.ts'
+import { runDecoder, runSockets, runSurface } from './run.ts'
 import { startSubject } from './subject.ts'
 import type { Subject } from './subject.ts'
 
 const DECODER_CASES = 10_000
 const CALLS = 100
+const SOCKETS = 500
 /** What mutated calls may cost: 16 sockets with a few messages of the largest size each, and the engine's own. */
 const MEMORY_GROWTH_MIB = 600
 const RECEIPT_MAX_MS = 10_000
@@ -38,6 +39,13 @@ describe('mutated input', () => {
     const { failures, honest, memoryMib } = await runSurface(subject, seed, range(CALLS))
     expect(failures).toEqual([])
     expect(honest.batches).toBeGreaterThan(0)
+    expect(honest.slowestMs).toBeLessThan(RECEIPT_MAX_MS)
+    expect(memoryMib.peak - memoryMib.before).toBeLessThan(MEMORY_GROWTH_MIB)
+  }, 60_000)
+
+  it('HTTP/2 frames and other bytes on bare sockets leave it as it is', async () => {
+    const { failures, honest, memoryMib } = await runSockets(subject, seed, range(SOCKETS))
+    expect(failures).toEqual([])
     expect(honest.slowestMs).toBeLessThan(RECEIPT_MAX_MS)
     expect(memoryMib.peak - memoryMib.before).toBeLessThan(MEMORY_GROWTH_MIB)
   }, 60_000)

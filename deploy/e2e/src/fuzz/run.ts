@@ -1,7 +1,8 @@
-import { fuzzDecoder } from './decoder.ts'
+import { fuzzDecoder, randomOf, tallyUp } from './decoder.ts'
 import type { Tally } from './decoder.ts'
 import { HonestAgent } from './honest.ts'
 import type { HonestReport } from './honest.ts'
+import { socketBytes, throwAt } from './raw-http2.ts'
 import type { Subject } from './subject.ts'
 import { SurfaceWorker } from './surface.ts'
 
@@ -22,6 +23,9 @@ export interface SurfaceReport extends FuzzReport {
 
 const FAILURES_MAX = 10
 const WORKERS = 16
+const SOCKETS_AT_ONCE = 200
+/** A socket need not end by itself: a call may have been opened on it. */
+const SOCKET_WAIT_MS = 500
 const MEMORY_POLL_MS = 20
 
 /** Feeds cases to the decoders in this process. */
@@ -40,11 +44,40 @@ export function runDecoder(seed: number, cases: Iterable<number>): FuzzReport {
   return { tally, failures, tookMs: Math.round(performance.now() - startedMs) }
 }
 
-/** Makes calls to a collector while an honest agent delivers to it. */
-export async function runSurface(
+/** Runs cases, one after another. */
+interface Worker {
+  run(index: number): Promise<void>
+  close(): void
+}
+
+/** Makes calls to a collector while an honest agent delivers to it, each worked through to its end. */
+export function runSurface(subject: Subject, seed: number, cases: Iterable<number>): Promise<SurfaceReport> {
+  const workers = (tally: Tally): Worker[] =>
+    Array.from({ length: WORKERS }, () => new SurfaceWorker(subject, seed, tally))
+  return besideHonest(subject, cases, workers, (index) => `--seed ${seed} --call ${index}`)
+}
+
+/** Throws bytes at bare sockets: HTTP/2 frames, sound and mutated, and what is none. Afterwards a new agent is served. */
+export async function runSockets(
   subject: Subject,
   seed: number,
   cases: Iterable<number>,
+): Promise<SurfaceReport> {
+  const workers = (tally: Tally): Worker[] => {
+    const run = async (index: number): Promise<void> =>
+      tallyUp(await throwAt(subject.address, socketBytes(randomOf(seed, index)), SOCKET_WAIT_MS), tally)
+    return Array.from({ length: SOCKETS_AT_ONCE }, () => ({ run, close: () => {} }))
+  }
+  const report = await besideHonest(subject, cases, workers, (index) => `--seed ${seed} --socket ${index}`)
+  await new HonestAgent(subject.address, await subject.enrol()).report()
+  return report
+}
+
+async function besideHonest(
+  subject: Subject,
+  cases: Iterable<number>,
+  workersOf: (tally: Tally) => readonly Worker[],
+  again: (index: number) => string,
 ): Promise<SurfaceReport> {
   const tally: Tally = new Map()
   const failures: string[] = []
@@ -54,20 +87,18 @@ export async function runSurface(
   const look = setInterval(() => (peak = Math.max(peak, subject.memoryMib())), MEMORY_POLL_MS)
   const startedMs = performance.now()
   const queue = cases[Symbol.iterator]()
-  const work = async (): Promise<void> => {
-    const worker = new SurfaceWorker(subject, seed, tally)
+  const work = async (worker: Worker): Promise<void> => {
     for (let next = queue.next(); next.done !== true; next = queue.next()) {
       try {
         await worker.run(next.value)
       } catch (error) {
-        if (failures.length < FAILURES_MAX)
-          failures.push(`--seed ${seed} --call ${next.value}: ${String(error)}`)
+        if (failures.length < FAILURES_MAX) failures.push(`${again(next.value)}: ${String(error)}`)
       }
       if (subject.ended() !== undefined || failures.length >= FAILURES_MAX) break
     }
     worker.close()
   }
-  await Promise.all(Array.from({ length: WORKERS }, work))
+  await Promise.all(workersOf(tally).map(work))
   clearInterval(look)
   const tookMs = Math.round(performance.now() - startedMs)
   if (subject.ended() !== undefined) failures.push(`the collector ended with ${subject.ended()}`)

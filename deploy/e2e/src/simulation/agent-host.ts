@@ -53,6 +53,10 @@ export class AgentHost {
   fate: 'honest' | 'lost' | 'copied' = 'honest'
   /** What makes spans and looks differ from what the device saw. */
   steps = 0
+  /** It began a new history after it lost its spool. */
+  beganAnew = false
+  /** Digests of the batches that waited on disks which were lost or replaced, hexadecimal. */
+  readonly gone = new Set<string>()
   readonly #world: AgentWorld
   readonly #dice: Dice
   #spool: ModelSpool
@@ -75,6 +79,11 @@ export class AgentHost {
     return this.#spool.copy()
   }
 
+  /** Digests of the batches that wait, hexadecimal. */
+  waiting(): string[] {
+    return this.#spool.waiting()
+  }
+
   get spooled(): number {
     return this.#spool.usage().batches
   }
@@ -82,6 +91,7 @@ export class AgentHost {
   /** Puts an older copy of the disk back. */
   restore(disk: ModelSpool): void {
     this.crash()
+    this.#forget()
     this.#spool = disk
     this.fate = 'copied'
   }
@@ -89,10 +99,16 @@ export class AgentHost {
   /** The spool cannot be read any more. */
   loseSpool(): void {
     this.crash()
+    this.#forget()
     const toMs = BigInt(this.device.wallMs())
     const loss = create(LossSchema, { fromMs: toMs - 1n, toMs, reason: LossReason.SPOOL_CORRUPT })
     this.#spool = new ModelSpool(this.#world.spoolBytesMax, [loss])
     this.fate = this.fate === 'copied' ? 'copied' : 'lost'
+    this.beganAnew = true
+  }
+
+  #forget(): void {
+    for (const digest of this.waiting()) this.gone.add(digest)
   }
 
   crash(): void {

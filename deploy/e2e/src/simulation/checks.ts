@@ -1,4 +1,5 @@
 import type { AdmittedBatch, Hex } from '@vouch/collector/ports.ts'
+import { LossReason } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import { equalBytes } from '@vouch/proto/kernel/bytes.ts'
 import type { AgentHost } from './agent-host.ts'
 import type { Ledger } from './ledger.ts'
@@ -13,7 +14,12 @@ export interface Evidence {
   readonly ledger: Ledger
   readonly tables: Tables
   readonly registry: Registry
+  /** When the last fault was over, epoch milliseconds. */
+  readonly healedMs: number
 }
+
+/** A fork is barred so long after both of its batches have come and nothing fails any more, milliseconds. */
+const BARRED_WITHIN_MS = 60_000
 
 /** Everything that does not hold; empty = all is well. */
 export function check(evidence: Evidence): string[] {
@@ -28,11 +34,13 @@ function checkAgent(agent: Hex, hosts: readonly AgentHost[], evidence: Evidence)
   const own = evidence.tables.batchesOf(hosts[0]!.identity.agentId)
   const state = evidence.registry.agents.get(agent)?.state
   const name = hosts.map((host) => host.name).join(' and ')
-  if (hosts.some(({ fate }) => fate === 'copied')) {
-    return forked(agent, evidence.tables) && state !== 'quarantined'
-      ? [`${name}: the history has forked and nobody is barred`]
-      : []
-  }
+  if (hosts.some(({ fate }) => fate === 'copied'))
+    return [
+      ...barredInTime(agent, name, evidence),
+      ...kept(agent, name, hosts, evidence),
+      ...complete(agent, hosts[0]!, own, evidence),
+      ...billedOnce(agent, name, hosts, evidence),
+    ]
   const barred = state === 'active' ? [] : [`${name} is honest and ${state}`]
   const [host] = hosts
   return [...barred, ...chain(name, own), ...complete(agent, host!, own, evidence)]
@@ -101,13 +109,60 @@ function chain(name: string, batches: readonly AdmittedBatch[]): string[] {
   return problems
 }
 
-/** Two different batches follow the same one, among those taken and those set aside. The first of a life follows none. */
-function forked(agent: Hex, tables: Tables): boolean {
+/** A fork, among what was taken and what was set aside, bars its agent within the bound. */
+function barredInTime(agent: Hex, name: string, { healedMs, registry, tables }: Evidence): string[] {
+  const forkedMs = forkMs(agent, tables)
+  if (forkedMs === undefined) return []
+  const barredMs = registry.barredMs.get(agent)
+  if (barredMs === undefined) return [`${name}: the history has forked and nobody is barred`]
+  const lateMs = barredMs - Math.max(forkedMs, healedMs)
+  return lateMs > BARRED_WITHIN_MS ? [`${name}: a fork was barred after ${lateMs} ms`] : []
+}
+
+/** When the earliest fork was complete: two batches that follow one, or two beginnings that were taken. */
+function forkMs(agent: Hex, tables: Tables): number | undefined {
   const all = [...tables.batches.values(), ...tables.quarantine.values()]
   const own = all.filter((batch) => batch.agentId.toHex() === agent)
-  return [...Map.groupBy(own, (batch) => batch.previous.toHex())].some(
-    ([previous, after]) => previous !== '' && new Set(after.map(({ digest }) => digest.toHex())).size > 1,
+  const begun = own.filter(({ fault, columns, previous }) => {
+    const isLoss = columns?.losses.some(({ reason }) => reason === LossReason.SPOOL_CORRUPT) ?? false
+    return previous.length === 0 && fault?.code !== 'CHAIN_BROKEN' && !isLoss
+  })
+  const followed = Map.groupBy(
+    own.filter(({ previous }) => previous.length > 0),
+    ({ previous }) => previous.toHex(),
   )
+  const times = [begun, ...followed.values()].flatMap((after) => {
+    const firstMs = new Map(after.toReversed().map(({ digest, receivedMs }) => [digest.toHex(), receivedMs]))
+    const [, second] = [...firstMs.values()].toSorted((a, b) => a - b)
+    return second ?? []
+  })
+  return times.length === 0 ? undefined : Math.min(...times)
+}
+
+/** Whatever one of several copies sealed is archived, set aside, or still waits on one of the disks. */
+function kept(agent: Hex, name: string, hosts: readonly AgentHost[], { ledger, tables }: Evidence): string[] {
+  const known = new Set([
+    ...hosts.flatMap((host) => [...host.waiting(), ...host.gone]),
+    ...[...tables.batches.values(), ...tables.quarantine.values()].map(({ digest }) => digest.toHex()),
+  ])
+  const lost = [...ledger.sealed].filter(([digest, record]) => record.agent === agent && !known.has(digest))
+  return lost.length === 0 ? [] : [`${name}: ${lost.length} sealed batches are nowhere`]
+}
+
+/** Copies together are billed for no more than all their devices used. */
+function billedOnce(agent: Hex, name: string, hosts: readonly AgentHost[], { tables }: Evidence): string[] {
+  // A disk from before the loss, put back after a new history began: both count the time between, see the README.
+  if (hosts.some(({ beganAnew }) => beganAnew)) return []
+  const usage = usageOf(tables.readings.values().filter((row) => row.agent === agent))
+  const truths = hosts.map(({ device }) => device.truth())
+  return [...usage].flatMap(([stream, billed]) => {
+    const meter = tables.streams.get(stream)?.meter
+    const used = truths.reduce(
+      (sum, each) => sum + (meter === 'host.cpu.used' ? each[meter] : each['host.memory.held']),
+      0n,
+    )
+    return billed > used ? [`${name}: ${meter} used ${used} and is billed ${billed}`] : []
+  })
 }
 
 /** What was sealed is stored, once; what is used is what the device used; what is not stored is a listed loss. */

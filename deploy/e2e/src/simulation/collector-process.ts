@@ -1,7 +1,8 @@
 import type { CollectorConfig } from '@vouch/collector/config.ts'
 import { createPipeline } from '@vouch/collector/pipeline.ts'
 import type { Pipeline } from '@vouch/collector/pipeline.ts'
-import type { Archive, Clock, Fleet, Logger } from '@vouch/collector/ports.ts'
+import type { Archive, Clock, Logger } from '@vouch/collector/ports.ts'
+import { FleetWatch } from '@vouch/collector/session/fleet-watch.ts'
 import { FaultError, fail } from '@vouch/proto/kernel/fault.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
 import type { Dice } from './dice.ts'
@@ -23,8 +24,9 @@ export interface Surroundings {
   readonly wrapArchive: (archive: Archive, clock: Clock) => Archive
 }
 
-/** Between two looks at whether a connected agent was barred, milliseconds. */
+/** Between two rounds of the watch over the fleet, and until an agent is silent, milliseconds. */
 const REFRESH_MS = 5_000
+const SILENT_AFTER_MS = 300_000
 
 /** A collector that can die wherever it waits, and comes back with nothing but the stores. */
 export class CollectorProcess {
@@ -103,17 +105,29 @@ class Life implements Client {
       now: () => hooks.nowMs(),
       sleep: (ms, signal) => this.#alive(() => time.sleep(ms, signal)),
     }
+    const fleet = this.#guarded(registry.fleet)
+    const logger = this.#logger()
     this.#pipeline = createPipeline({
       config,
       archive: around.wrapArchive(this.#guarded(store.archive(this)), clock),
-      fleet: this.#guarded(registry.fleet),
+      fleet,
       signer,
-      logger: this.#logger(),
+      logger,
       telemetry: { batch: () => {}, committed: () => {}, stream: () => {} },
       clock,
       random: dice.bytes,
     })
-    void this.#watchFleet(this.#guarded(registry.fleet))
+    const watch = new FleetWatch({
+      fleet,
+      sessions: this.#pipeline.sessions,
+      logger,
+      clock,
+      collector: name,
+      silentAfterMs: SILENT_AFTER_MS,
+      onTotals: () => {},
+      forks: (...asked) => this.#alive(() => store.forks(...asked)),
+    })
+    void this.#watchFleet(watch)
   }
 
   end(): void {
@@ -143,15 +157,10 @@ class Life implements Client {
       .finally(() => this.#links.delete(link))
   }
 
-  async #watchFleet(fleet: Fleet): Promise<void> {
+  async #watchFleet(watch: FleetWatch): Promise<void> {
     for (;;) {
       await this.#alive(() => this.#around.time.sleep(REFRESH_MS))
-      const { sessions } = this.#pipeline
-      const report = { ...sessions.report(), collector: this.name, nowMs: this.#around.time.nowMs }
-      const news = await fleet.report(report)
-      if (!news.ok) continue
-      for (const { agentId } of news.value.agents.filter(({ state }) => state !== 'active'))
-        this.#pipeline.sessions.end(agentId, fail('AGENT_QUARANTINED', 'this agent is held apart').fault)
+      await watch.round()
     }
   }
 

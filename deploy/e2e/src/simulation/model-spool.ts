@@ -75,6 +75,11 @@ export class ModelSpool implements Spool {
     return ok(undefined)
   }
 
+  /** Digests of the batches that wait, hexadecimal. */
+  waiting(): string[] {
+    return this.#batches.map(({ digest }) => digest.toHex())
+  }
+
   oldestRun(): Uint8Array | undefined {
     return this.#batches[0]?.runId
   }

@@ -22,6 +22,7 @@ export const FAULT_KINDS = [
   'rogue',
   'month-end',
   'tight',
+  'twin',
 ] as const
 
 /** A kind of fault. */
@@ -55,11 +56,11 @@ export interface Plan {
   readonly spoolBytesMax: number
 }
 
-/** What only one collector finds out: a history that forks through two at once is in the archive, and nobody is barred. */
-const ONE_COLLECTOR: readonly FaultKind[] = ['clone', 'snapshot']
+/** What makes two of one agent: they are to meet, and to miss each other on several collectors. */
+const COPIES: readonly FaultKind[] = ['clone', 'snapshot', 'twin']
 
 /** Rare kinds end an agent's delivery, so most runs go without them. */
-const RARE: ReadonlySet<FaultKind> = new Set(['clone', 'snapshot', 'spool-lost', 'alter', 'rogue'])
+const RARE: ReadonlySet<FaultKind> = new Set(['clone', 'snapshot', 'spool-lost', 'alter', 'rogue', 'twin'])
 const MONTH_END_MS = Date.UTC(2026, 3, 1)
 const MIDDLE_MS = Date.UTC(2026, 2, 15, 11, 59, 40)
 
@@ -89,7 +90,7 @@ export function planOf(seed: number, without: ReadonlySet<FaultKind> = new Set()
   return {
     ...plan,
     faults,
-    collectors: faults.has('move') && !ONE_COLLECTOR.some((kind) => drawn.includes(kind)) ? many : 1,
+    collectors: ['move' as const, ...COPIES].some((kind) => faults.has(kind)) ? many : 1,
     spoolBytesMax: faults.has('spool-bound') ? plan.spoolBytesMax : 2 ** 20,
   }
 }

@@ -37,6 +37,7 @@ const REST_MAX_MS = 1_800_000
 const NOTICE_MS = 180_000
 /** A rogue agent holds its connection for so long. */
 const ROGUE_MS = 30_000
+const CLOCKS_DIFFER_MS = 900
 
 const CONFIG = unwrap(
   readCollectorConfig({
@@ -52,9 +53,11 @@ export async function simulate(plan: Plan, sabotage: Sabotage = (archive) => arc
   const world = build(plan, sabotage, (what) => problems.push(what))
   const { collectors, hosts, ledger, registry, store, time, trace } = world
   try {
+    if (plan.faults.has('twin')) twin(world)
     const faults = new Injection(world, world.dice.fork())
     await time.pass(plan.startMs + plan.faultsMs)
     faults.heal()
+    const healedMs = time.nowMs
     await time.pass(time.nowMs + AFTERMATH_MS)
     for (const host of hosts) await host.finish()
     const isAtRest = (): boolean =>
@@ -71,11 +74,17 @@ export async function simulate(plan: Plan, sabotage: Sabotage = (archive) => arc
     for (const host of hosts) host.stop()
     await time.pass(time.nowMs + NOTICE_MS)
     problems.push(...collectors.flatMap((collector) => collector.remains()))
-    problems.push(...check({ hosts, ledger, registry, tables: store.tables }))
+    problems.push(...check({ hosts, ledger, registry, tables: store.tables, healedMs }))
   } catch (error) {
     problems.push(error instanceof Error ? (error.stack ?? error.message) : String(error))
   }
   return { problems, hash: trace.hash(), trace: trace.lines, batches: ledger.sealed.size }
+}
+
+/** Two copies of an enrolled machine that never ran; the clocks of machines differ a little. */
+function twin(world: World): void {
+  const copy = world.clone(world.hosts[0]!)
+  copy.device.wallOffsetMs = world.dice.between(1, CLOCKS_DIFFER_MS)
 }
 
 interface World extends AgentWorld {
@@ -84,7 +93,7 @@ interface World extends AgentWorld {
   readonly store: Store
   readonly registry: Registry
   readonly hosts: AgentHost[]
-  clone(origin: AgentHost): void
+  clone(origin: AgentHost): AgentHost
   attack(): void
 }
 
@@ -104,7 +113,6 @@ function build(plan: Plan, sabotage: Sabotage, problem: (what: string) => void):
     { length: plan.collectors },
     (_, index) => new CollectorProcess(`collector-${index + 1}`, around, dice.fork()),
   )
-  const { looksPerBatch, spoolBytesMax } = plan
   const ledger = new Ledger()
   const agents = {
     time,
@@ -114,8 +122,8 @@ function build(plan: Plan, sabotage: Sabotage, problem: (what: string) => void):
     ledger,
     tables: store.tables,
     problem,
-    looksPerBatch,
-    spoolBytesMax,
+    looksPerBatch: plan.looksPerBatch,
+    spoolBytesMax: plan.spoolBytesMax,
   }
   const world: AgentWorld = { ...agents, collectorKey: signer.publicKey }
   const hosts = Array.from(
@@ -147,6 +155,7 @@ function build(plan: Plan, sabotage: Sabotage, problem: (what: string) => void):
       )
       clone.fate = 'copied'
       hosts.push(clone)
+      return clone
     },
     attack: () => {
       const { identity, device } = dice.pick(hosts)

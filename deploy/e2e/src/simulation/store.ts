@@ -3,12 +3,14 @@ import type {
   Archive,
   CommitGroup,
   EpochKey,
+  Hex,
   LastReading,
   Link,
 } from '@vouch/collector/ports.ts'
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Failure, FaultCode, Result } from '@vouch/proto/kernel/fault.ts'
 import type { Dice } from './dice.ts'
+import { forkedSince } from './forks.ts'
 import { readingsOf } from './readings.ts'
 import type { Reading } from './readings.ts'
 import { Tables } from './tables.ts'
@@ -76,6 +78,10 @@ export class Store {
       lastReadings: (keys) => read(() => keys.map((key) => newestOf(tables, key))),
     }
   }
+
+  /** What the watch over the fleet asks: which of these agents have a fork among what came since. */
+  readonly forks = (agentIds: readonly Hex[], sinceMs: number): Promise<Result<readonly Hex[]>> =>
+    this.#read(() => agentIds.filter((agent) => forkedSince(this.tables, agent, sinceMs)))
 
   async #read<T>(answer: () => T): Promise<Result<T>> {
     await this.#time.sleep(this.#dice.between(1, this.latencyMs))

@@ -26,10 +26,9 @@ function archive(): Archive {
     lastReadings: () => Promise.resolve(ok([])),
     head: () => Promise.resolve(ok({ sequence: 4n, digest: digestOf(4).toHex() })),
     digestAt: (_agent, _run, sequence) => Promise.resolve(ok(hex(STORED.get(sequence)))),
-    neighbours: (_agent, digest) => {
-      const known = names.some((name) => hex(name) === digest.toHex())
-      return Promise.resolve(ok({ agentKnown: true, known, successor: successors.get(digest.toHex()) }))
-    },
+    hasAgent: () => Promise.resolve(ok(true)),
+    hasDigest: (_agent, digest) => Promise.resolve(ok(names.some((name) => hex(name) === digest.toHex()))),
+    successor: (_agent, digest) => Promise.resolve(ok(successors.get(digest.toHex()))),
   }
 }
 

@@ -85,15 +85,9 @@ async function holeFacts(
   claim: Claim,
   archive: Archive,
 ): Promise<Result<Facts>> {
-  const around = await archive.neighbours(lane.agentId, previousDigest)
-  if (!around.ok) return around
-  const { known, successor } = around.value
-  const facts: Facts = {
-    last: undefined,
-    taken: undefined,
-    successor,
-    rooted: known || claim.previous === '',
-  }
+  const root = await neighboursOf(lane, previousDigest, archive)
+  if (!root.ok) return root
+  const facts: Facts = { last: undefined, taken: undefined, ...root.value }
   if (claim.sequence === 1n) return ok(facts)
   const sequence = claim.sequence - 1n
   const before = await archive.digestAt(lane.agentId, runId, sequence)
@@ -115,11 +109,23 @@ async function rootFacts(
     const known = await archive.hasAgent(lane.agentId)
     return known.ok ? ok({ ...nothing, rooted: !known.value && !lane.started }) : known
   }
+  const around = await neighboursOf(lane, previous, archive)
+  if (!around.ok) return around
+  const { rooted, successor } = around.value
+  return ok({ ...nothing, rooted, successor: successor ?? lane.firstAfter(claim.previous) })
+}
+
+/** Whether a batch is archived, and which one follows it; nothing is before the first of the agent's life. */
+async function neighboursOf(
+  lane: Lane,
+  digest: Uint8Array,
+  archive: Archive,
+): Promise<Result<Pick<Facts, 'rooted' | 'successor'>>> {
+  if (digest.length === 0) return ok({ rooted: true, successor: undefined })
   const [known, next] = await Promise.all([
-    archive.hasDigest(lane.agentId, previous),
-    archive.successor(lane.agentId, previous),
+    archive.hasDigest(lane.agentId, digest),
+    archive.successor(lane.agentId, digest),
   ])
   if (!known.ok) return known
-  if (!next.ok) return next
-  return ok({ ...nothing, rooted: known.value, successor: next.value ?? lane.firstAfter(claim.previous) })
+  return next.ok ? ok({ rooted: known.value, successor: next.value }) : next
 }

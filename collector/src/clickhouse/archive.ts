@@ -13,7 +13,7 @@ import {
 import type { TableBlock } from '../ingest/blocks.ts'
 import { levelsOf } from '../ingest/levels.ts'
 import { coalesce } from '../coalesce.ts'
-import type { Archive, EpochKey, LastReading } from '../ports.ts'
+import type { Archive, KeyRow, EpochKey, LastReading } from '../ports.ts'
 import { createChains } from './chains.ts'
 import { storeFault } from './fault.ts'
 import type { Inserter } from './insert.ts'
@@ -36,6 +36,11 @@ export function createArchive({ writer, reader, database, topology }: ArchiveCli
     const result = await reader.query({ query: sql, format: 'JSONEachRow' })
     return result.json<T>()
   }
+  // Agents that enrol together share an insert.
+  const addKeys = coalesce<KeyRow, undefined>(async (keys) => {
+    const inserted = await insertAll(writer, [keysBlock(keys)])
+    return inserted.ok ? ok(keys.map(() => undefined)) : inserted
+  }, KEYS_MAX)
   return {
     commit: ({ streams, batches }) =>
       // Batches come last: an archived batch says that all it brought is durable.
@@ -46,7 +51,10 @@ export function createArchive({ writer, reader, database, topology }: ArchiveCli
         quarantineBlock(batches),
         ...levelsOf(batches, (batch) => timesOf(batch)[1]).map((level) => batchesBlock(level)),
       ]),
-    addKey: (key) => insertAll(writer, [keysBlock([key])]),
+    addKey: async (key) => {
+      const added = await addKeys([key])
+      return added.ok ? ok(undefined) : added
+    },
     ...createChains({ database, topology, query, guarded }),
     lastReadings: coalesce(
       (keys) =>
@@ -66,6 +74,8 @@ interface LastRow {
   readonly register: string
 }
 
+/** Keys in one insert. */
+const KEYS_MAX = 1_000
 /** Epochs in one query: a quarter of a megabyte of text, the most that the engine parses by default. */
 const LAST_READINGS_MAX = 5_000
 

@@ -23,7 +23,7 @@ export interface GrowthOptions {
 
 const DATABASE = 'vouch'
 /** Of disk, for a stored reading with its hour and its batch, merges under way among them. */
-const BYTES_PER_READING = 60
+const BYTES_PER_READING = 30
 const SHOW_MS = 10_000
 /** Parts that wait to be merged are work of the rows before, not of those measured. */
 const MERGE_WAIT_MAX_MS = 900_000

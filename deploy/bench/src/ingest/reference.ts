@@ -21,7 +21,7 @@ interface Range {
   readonly to: number
 }
 
-/** Readings of one insert: of 100,000 to 2,400,000 the cheapest for the engine, see README.md. */
+/** Readings of one insert: as many as a group of ours has at most. */
 export const REFERENCE_ROWS = 1_000_000
 const DATABASE = 'vouch'
 

@@ -1,5 +1,3 @@
-import { concat } from '@vouch/proto/kernel/bytes.ts'
-
 /**
  * ClickHouse's Native format: a block is a number of columns and rows, then each column's name, type
  * and values. Source: ClickHouse docs, "Native" format; numbers are little-endian.
@@ -15,6 +13,11 @@ export interface NativeColumn {
 const utf8 = new TextEncoder()
 /** Strings up to here are copied. */
 const SHORT_BYTES = 1_024
+/** Strings are copied into pieces of this size at first, and then into larger ones. */
+const ROOM_BYTES = 16_384
+const ROOM_GROWTH = 4
+/** A length below 2^53. */
+const VARUINT_BYTES_MAX = 8
 const DICTIONARY_VERSION = 1n
 /** Keys are UInt32 (2); the values stand in this block (bit 9) and replace those before (bit 10). */
 const DICTIONARY_FLAGS = 2n | (1n << 9n) | (1n << 10n)
@@ -138,22 +141,44 @@ export function uuids<T>(name: string, rows: readonly T[], pick: (row: T) => Uin
 /** Strings behind their lengths: short ones copied together, as a chunk has a price of its own, long ones as they are. */
 function stringParts(values: readonly (string | Uint8Array)[]): Uint8Array[] {
   const parts: Uint8Array[] = []
-  let short: Uint8Array[] = []
-  const join = (): void => {
-    if (short.length > 0) parts.push(concat(short))
-    short = []
+  let room = Buffer.allocUnsafe(ROOM_BYTES)
+  let [from, at] = [0, 0]
+  const flush = (): void => {
+    if (at > from) parts.push(room.subarray(from, at))
+    from = at
+  }
+  const reserve = (bytes: number): void => {
+    if (at + bytes <= room.length) return
+    flush()
+    room = Buffer.allocUnsafe(Math.max(ROOM_GROWTH * room.length, bytes))
+    from = at = 0
   }
   for (const value of values) {
-    const encoded = typeof value === 'string' ? utf8.encode(value) : value
-    short.push(varUint(encoded.length))
-    if (encoded.length <= SHORT_BYTES) short.push(encoded)
-    else {
-      join()
-      parts.push(encoded)
+    const length = typeof value === 'string' ? Buffer.byteLength(value) : value.length
+    const copied = typeof value === 'string' || length <= SHORT_BYTES
+    reserve(VARUINT_BYTES_MAX + (copied ? length : 0))
+    at = putVarUint(room, at, length)
+    if (typeof value === 'string') at += room.write(value, at)
+    else if (copied) {
+      room.set(value, at)
+      at += length
+    } else {
+      flush()
+      parts.push(value)
     }
   }
-  join()
+  flush()
   return parts
+}
+
+function putVarUint(to: Buffer, at: number, value: number): number {
+  let [place, rest] = [at, value]
+  while (rest >= 0x80) {
+    to[place++] = (rest % 0x80) | 0x80
+    rest = Math.floor(rest / 0x80)
+  }
+  to[place++] = rest
+  return place
 }
 
 function text(value: string): Uint8Array {
@@ -162,11 +187,6 @@ function text(value: string): Uint8Array {
 }
 
 function varUint(value: number): Uint8Array {
-  const bytes: number[] = []
-  let rest = value
-  while (rest >= 0x80) {
-    bytes.push((rest % 0x80) | 0x80)
-    rest = Math.floor(rest / 0x80)
-  }
-  return Uint8Array.of(...bytes, rest)
+  const bytes = Buffer.allocUnsafe(VARUINT_BYTES_MAX)
+  return bytes.subarray(0, putVarUint(bytes, 0, value))
 }

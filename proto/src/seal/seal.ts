@@ -53,13 +53,16 @@ const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex')
 const KEY_BYTES = 32
 const SIGNATURE_BYTES = 64
 const KEY_ID_BYTES = 16
+/** Octets that are copied to be hashed. */
+const JOINED_BYTES_MAX = 4_096
 /** Twice the agents that a collector takes by default. */
 const CACHED_KEYS_MAX = 20_000
 
 /** SHA-256, 32 bytes. */
 export function sha256(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const [only] = parts
-  if (only !== undefined && parts.length === 1) return new Uint8Array(hashOnce('sha256', only, 'buffer'))
+  // At once where it is little: an object for a hash costs more than to put the parts together.
+  if (parts.length === 1 || parts.reduce((sum, { length }) => sum + length, 0) <= JOINED_BYTES_MAX)
+    return new Uint8Array(hashOnce('sha256', parts.length === 1 ? parts[0]! : Buffer.concat(parts), 'buffer'))
   const hash = createHash('sha256')
   for (const part of parts) hash.update(part)
   return new Uint8Array(hash.digest())

@@ -31,7 +31,7 @@ export function planOf(readings: number): GrowthPlan {
 
 /**
  * Statements that store one insert of a plan: segments through the table and its view, and the batches that they came
- * in, the bodies left out. The names of runs are those of the streams' agents, 200 streams each.
+ * in, the bodies left out, received now: of days gone by the collector would close each under its root. The names of runs are those of the streams' agents, 200 streams each.
  */
 export function statementsOf(
   database: string,
@@ -56,7 +56,7 @@ export function statementsOf(
       arrayMap(row -> toUInt32(${spacingMs}), range(${BATCH.rows}))
     FROM (SELECT number, number % ${streams} AS stream_number FROM numbers(${from * streams}, ${(to - from) * streams}))
     SETTINGS insert_deduplicate = 0, async_insert = 0, max_insert_threads = 1`
-  return [segments, batchesOf(database, plan, { from, to }, startMs, name)]
+  return [segments, batchesOf(database, plan, { from, to }, { startMs, nowMs }, name)]
 }
 
 const AGENT_STREAMS = 200
@@ -65,7 +65,7 @@ function batchesOf(
   database: string,
   { streams }: GrowthPlan,
   { from, to }: { readonly from: number; readonly to: number },
-  startMs: number,
+  { startMs, nowMs }: { readonly startMs: number; readonly nowMs: number },
   name: (text: string) => string,
 ): string {
   const agents = Math.ceil(streams / AGENT_STREAMS)
@@ -78,6 +78,6 @@ function batchesOf(
       first_time, last_time, rows, received, clock_offset_ms, final)
     SELECT ${name(`'agent', ${agent}`)}, ${name(`'run', ${agent}`)}, ${sequence}, ${digest(sequence)},
       ${digest(`${sequence} - 1`)}, ${name(`'key', ${agent}`)}, randomString(250), '', toFixedString(randomString(64), 64),
-      ${time}, ${time}, ${AGENT_STREAMS * BATCH.rows}, ${time}, 0, 0
+      ${time}, ${time}, ${AGENT_STREAMS * BATCH.rows}, fromUnixTimestamp64Milli(${nowMs}, 'UTC'), 0, 0
     FROM numbers(${from * agents}, ${(to - from) * agents}) SETTINGS insert_deduplicate = 0, async_insert = 0`
 }

@@ -28,4 +28,20 @@ describe('a lane', () => {
     lane.adopt('run', { sequence: 5n, digest: 'd5' }, undefined)
     expect(run.successor).toBeUndefined()
   })
+
+  it('is inherited once it meets a run that it did not take, or goes on with another run', () => {
+    const lane = new Lane(new Uint8Array(16))
+    lane.advance(lane.adopt('run', undefined, undefined), { sequence: 1n, digest: 'd1' }, '')
+    lane.advance(lane.adopt('run', undefined, undefined), { sequence: 2n, digest: 'd2' }, 'd1')
+    expect(lane.inherited).toBe(false)
+    const next = lane.adopt('next', undefined, undefined)
+    lane.advance(next, { sequence: 1n, digest: 'n1' }, 'd2')
+    expect(lane.inherited).toBe(true)
+    lane.inherited = false
+    lane.advance(lane.run('run')!, { sequence: 3n, digest: 'd3' }, 'd2')
+    expect(lane.inherited).toBe(true)
+    const other = new Lane(new Uint8Array(16))
+    other.adopt('run', { sequence: 3n, digest: 'd3' }, undefined)
+    expect(other.inherited).toBe(true)
+  })
 })

@@ -38,11 +38,16 @@ export class Lane {
   readonly #runs = new Map<Hex, Run>()
   /** First batches of runs by the batch that they name as the one before: the archive may not have them yet. */
   readonly #firsts = new Map<Hex, Hex>()
+  /** The run of the batch admitted last. */
+  #newest: Run | undefined
   #tail: Promise<unknown> = Promise.resolve()
   readonly observer: Observer
   /** How often the archive may be asked again before a batch of this agent is refused. */
   readonly questions = new TokenBucket(QUESTIONS)
-  /** A run was found in the archive that did not come this way: through another collector, or one that died. */
+  /**
+   * A run was found in the archive that did not come this way, through another collector or one that died; or a batch
+   * goes on with another run than the last, which may be from before a loss of the spool.
+   */
   inherited = false
   /** Changes when everything is forgotten; what was found out before does not count any more. */
   generation = 0
@@ -122,6 +127,8 @@ export class Lane {
     const before = this.holder(previous)
     if (before !== undefined && before.run !== run) before.run.successor = link.digest
     if (link.sequence === 1n && previous !== '') this.#rememberFirst(previous, link.digest)
+    this.inherited ||= run !== this.#newest && previous !== ''
+    this.#newest = run
     run.head = link
     run.successor = undefined
     run.recent.set(link.sequence, link.digest)

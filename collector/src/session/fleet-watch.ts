@@ -76,8 +76,9 @@ export class FleetWatch {
     }
     // A collector that died may have told nobody what it took.
     for (const agentId of [...news.value.elsewhere, ...sessions.takeInherited()]) {
-      this.#suspects.delete(agentId)
-      if (this.#suspects.size < sessions.streamsMax) this.#suspects.set(agentId, nowMs)
+      // Whoever is in line keeps its place, or those at the head would be asked about for ever.
+      if (this.#suspects.has(agentId) || this.#suspects.size < sessions.streamsMax)
+        this.#suspects.set(agentId, nowMs)
     }
     return undefined
   }

@@ -2,6 +2,7 @@ import type { AdmittedBatch, Hex } from '@vouch/collector/ports.ts'
 import { LossReason } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import { equalBytes } from '@vouch/proto/kernel/bytes.ts'
 import type { AgentHost } from './agent-host.ts'
+import { crossingsOf } from './forks.ts'
 import type { Ledger } from './ledger.ts'
 import type { Reading } from './readings.ts'
 import { usageOf } from './readings.ts'
@@ -119,7 +120,7 @@ function barredInTime(agent: Hex, name: string, { healedMs, registry, tables }: 
   return lateMs > BARRED_WITHIN_MS ? [`${name}: a fork was barred after ${lateMs} ms`] : []
 }
 
-/** When the earliest fork was complete: two batches that follow one, or two beginnings that were taken. */
+/** When the earliest fork was complete: two batches that follow one, two beginnings that were taken, or a link across a loss. */
 function forkMs(agent: Hex, tables: Tables): number | undefined {
   const all = [...tables.batches.values(), ...tables.quarantine.values()]
   const own = all.filter((batch) => batch.agentId.toHex() === agent)
@@ -136,7 +137,8 @@ function forkMs(agent: Hex, tables: Tables): number | undefined {
     const [, second] = [...firstMs.values()].toSorted((a, b) => a - b)
     return second ?? []
   })
-  return times.length === 0 ? undefined : Math.min(...times)
+  const forkedMs = [...times, ...crossingsOf(tables, agent)]
+  return forkedMs.length === 0 ? undefined : Math.min(...forkedMs)
 }
 
 /** Whatever one of several copies sealed is archived, set aside, or still waits on one of the disks. */
@@ -150,9 +152,14 @@ function kept(agent: Hex, name: string, hosts: readonly AgentHost[], { ledger, t
 }
 
 /** Copies together are billed for no more than all their devices used. */
-function billedOnce(agent: Hex, name: string, hosts: readonly AgentHost[], { tables }: Evidence): string[] {
-  // A disk from before the loss, put back after a new history began: both count the time between, see the README.
-  if (hosts.some(({ beganAnew }) => beganAnew)) return []
+function billedOnce(
+  agent: Hex,
+  name: string,
+  hosts: readonly AgentHost[],
+  { registry, tables }: Evidence,
+): string[] {
+  // A disk from before a loss, put back after a new history began, counts time again until its agent is barred.
+  if (registry.barredMs.has(agent) && hosts.some(({ beganAnew }) => beganAnew)) return []
   const usage = usageOf(tables.readings.values().filter((row) => row.agent === agent))
   const truths = hosts.map(({ device }) => device.truth())
   return [...usage].flatMap(([stream, billed]) => {

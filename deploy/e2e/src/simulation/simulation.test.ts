@@ -32,7 +32,13 @@ describe('seeds that once failed hold', () => {
     [1226, 'two copies of an agent began at one moment, and neither was found out'],
     [4196, 'the registry did not answer as a fork was to be barred, and nobody asked again'],
     [1860, 'an insert failed between two months, and an honest agent was taken for a clone'],
-    [187, 'the same, at the bound of pending bytes: all agents waited for ever'],
+    [3211, 'a collector died before it said what it took, and a fork was not found'],
+    [6687, 'the same, of another agent'],
+    [9401, 'the same, once more'],
+    [2259, 'a disk from before a loss of the spool was put back, and usage was billed twice'],
+    [5205, 'the same, of another fork'],
+    [9340, 'a beginning that was set aside, and then was taken, counted as set aside'],
+    [187, 'at the bound of pending bytes: all agents waited for ever'],
   ])('%i: %s', async (seed) => {
     expect((await simulate(planOf(seed))).problems).toEqual([])
   })

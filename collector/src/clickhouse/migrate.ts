@@ -17,6 +17,8 @@ export interface Migration {
   readonly checksum: string
 }
 
+/** Runs of all migrations, where others run them at the same time. */
+const RUNS_MAX = 5
 const DIRECTORY = new URL('./migrations/', import.meta.url)
 
 /** Reads the migrations of this version, in order. */
@@ -39,6 +41,18 @@ export async function migrateClickHouse(
   client: ClickHouseClient,
   database: string,
   topology: Topology = ONE_NODE,
+): Promise<Result<void>> {
+  let result = await migrateOnce(client, database, topology)
+  // A table that is missing was dropped by another runner, which is ahead: what it has done needs no doing.
+  for (let run = 1; run < RUNS_MAX && !result.ok && result.fault.code === 'STORE_OLDER_VERSION'; run++)
+    result = await migrateOnce(client, database, topology)
+  return result
+}
+
+async function migrateOnce(
+  client: ClickHouseClient,
+  database: string,
+  topology: Topology,
 ): Promise<Result<void>> {
   const migrations = await readMigrations()
   const run = async (sql: string): Promise<void> => {

@@ -114,18 +114,18 @@ describe('a policy', () => {
 describe('the TTL clause', () => {
   it.each<[string, Readonly<Record<string, string>>, string]>([
     ['nothing set', {}, ''],
-    ['one for all', { [R]: '500' }, 'toDateTime(time) + toIntervalDay(500)'],
+    ['one for all', { [R]: '500' }, 'toDateTime(last_time) + toIntervalDay(500)'],
     [
       'a class shorter than the rest',
       { [R]: '500', [C]: 'host.cpu:readingsDays=90', [AGE]: '86400000' },
-      "toDateTime(time) + toIntervalDay(90) WHERE class = 'host.cpu', " +
-        "toDateTime(time) + toIntervalDay(500) WHERE class NOT IN ('', 'host.cpu'), " +
-        "toDateTime(time) + toIntervalDay(500) WHERE class = ''",
+      "toDateTime(last_time) + toIntervalDay(90) WHERE class = 'host.cpu', " +
+        "toDateTime(last_time) + toIntervalDay(500) WHERE class NOT IN ('', 'host.cpu'), " +
+        "toDateTime(last_time) + toIntervalDay(500) WHERE class = ''",
     ],
     [
       'only a class, and a cold volume',
       { [C]: 'host.cpu:readingsDays=500', [COLD]: '30', [POLICY]: 'tiered' },
-      "toDateTime(time) + toIntervalDay(500) WHERE class = 'host.cpu', toDateTime(time) + toIntervalDay(30) TO VOLUME 'cold'",
+      "toDateTime(last_time) + toIntervalDay(500) WHERE class = 'host.cpu', toDateTime(last_time) + toIntervalDay(30) TO VOLUME 'cold'",
     ],
   ])('of readings: %s', (_, env, clause) => {
     expect(ttlOf('segments', policyOf(env))).toBe(clause)

@@ -87,6 +87,8 @@ async function checkBody(
   const signed = signedRows(decoded.value)
   const stored = await storedRows(queries, database, batch, decoded.value)
   const byRow = new Map(stored.map((row) => [row.row, row.key]))
+  // A row that is there once more stands in a segment that nobody signed.
+  const firstOf = new Map(stored.map((row, at) => [row.row, at] as const).toReversed())
   const missing = signed.flatMap(({ key }, row) =>
     byRow.get(row) === key || timeOf(key) < expiredMs ? [] : [row],
   )
@@ -97,7 +99,10 @@ async function checkBody(
   }
   if (missing.length > 0)
     findings.add(batchName(batch), `its readings in ${rowList(missing)} are not stored as signed`)
-  const wrong = stored.filter(({ key, span, row }) => signed[row]?.key !== key || signed[row].span !== span)
+  const wrong = stored.filter(
+    ({ key, span, row }, at) =>
+      signed[row]?.key !== key || signed[row].span !== span || firstOf.get(row) !== at,
+  )
   if (wrong.length > 0)
     findings.add(
       batchName(batch),

@@ -106,11 +106,16 @@ it('rows of before are carried over: the same readings, the same hours, nothing 
   const run = async (sql: string): Promise<void> => void (await client.command({ query: sql }))
   for (const migration of migrations.filter(({ version }) => version <= 3))
     for (const sql of statementsOf(migration, engine.database)) await run(sql)
-  // Two segments of a stream in one batch with another's between them, an hour's end inside, and a second epoch.
+  // Two segments of a stream in one batch with another's between them, an hour's end inside, and a second epoch;
+  // a segment that begins before the one that it stands after; and all of it stored twice.
   await run(`INSERT INTO ${engine.database}.readings (stream, epoch, time, register, span_ms, run, sequence, row)
     SELECT toFixedString(unhex(if(number = 7, '${'bb'.repeat(16)}', '${'aa'.repeat(16)}')), 16), if(number < 12, 1, 2),
       ${instant(START_MS)} + toIntervalMinute(number * 9), number * 100, 540000, toFixedString('run', 16),
       1 + intDiv(number, 15), number % 15 FROM numbers(20)`)
+  await run(`INSERT INTO ${engine.database}.readings (stream, epoch, time, register, span_ms, run, sequence, row)
+    SELECT toFixedString('late', 16), 1, ${instant(START_MS)} + toIntervalMinute(if(number < 3, number + 9, number)), number, 0,
+      toFixedString('run', 16), 9, number FROM numbers(6)`)
+  await run(`INSERT INTO ${engine.database}.readings SELECT * FROM ${engine.database}.readings`)
   const read = async (): Promise<unknown[]> => [
     await query(`SELECT stream, epoch, toUnixTimestamp64Milli(time) AS time, register, span_ms, lower(hex(run)) AS run, sequence, row
       FROM ${engine.database}.readings_v1 ORDER BY stream, epoch, time`),
@@ -123,7 +128,7 @@ it('rows of before are carried over: the same readings, the same hours, nothing 
     // As if a node had come that has nothing yet: all is run again.
     await run(`TRUNCATE TABLE ${engine.database}.migrations`)
   }
-  expect(await query(`SELECT count() AS n FROM ${engine.database}.segments`)).toEqual([{ n: '5' }])
+  expect(await query(`SELECT count() AS n FROM ${engine.database}.segments FINAL`)).toEqual([{ n: '26' }])
   unwrap(await migrateClickHouse(client, engine.database))
 })
 

@@ -212,6 +212,15 @@ export const CASES: readonly Case[] = [
     says: (w) => [`${named(3, w)}its readings in row 0 are not stored`],
   },
   {
+    name: 'a reading stored once more, in a segment of its own',
+    tamper: (w, vouch) =>
+      vouch.command(
+        `INSERT INTO ${vouch.database}.segments SELECT * REPLACE ([times[-1]] AS times, [registers[-1]] AS registers, [spans[-1]] AS spans, times[-1] AS first_time, toUInt32(2) AS first_row)
+         FROM ${vouch.database}.segments WHERE ${whereSegment(w, 2)} SETTINGS insert_deduplicate = 0`,
+      ),
+    says: (w) => [`${named(3, w)}the stored readings of row 2 are not in its body`],
+  },
+  {
     name: 'all readings of a batch removed',
     tamper: (w, vouch) => remove(vouch, 'segments', whereSegment(w, 2)),
     says: (w) => [`${named(3, w)}none of its 3 readings is stored`],

@@ -74,8 +74,7 @@ function around(name: string, ms: number): string {
 }
 
 /**
- * Steps between readings that their spans do not explain, over [from, to] of reading times. The window
- * runs in the table's own order; anything that groups first costs ten times as much.
+ * Steps between readings that their spans do not explain, over [from, to] of reading times.
  */
 export function holesQuery(streams: readonly string[], between: Interval, limit: number): Query {
   const sql =

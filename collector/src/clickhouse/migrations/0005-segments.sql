@@ -61,25 +61,9 @@ GROUP BY stream, epoch, hour
 -- Not the hours that lie between two readings.
 HAVING minutes != 0;
 
--- Rows of before: readings that stand in a row in a batch are its segment. Of which class they are is not known.
+-- Rows of before: a segment each. Of which class they are is not known.
 INSERT INTO vouch.segments (stream, epoch, first_time, last_time, run, sequence, first_row, times, registers, spans)
-SELECT
-    stream,
-    epoch,
-    min(time),
-    max(time),
-    run,
-    sequence,
-    min(row),
-    arrayMap(one -> one.2, arraySort(groupArray((row, time, register, span_ms))) AS ones),
-    arrayMap(one -> one.3, ones),
-    arrayMap(one -> one.4, ones)
-FROM
-(
-    SELECT *, row - row_number() OVER (PARTITION BY stream, epoch, run, sequence ORDER BY row) AS island
-    FROM vouch.readings
-)
-GROUP BY stream, epoch, run, sequence, island;
+SELECT stream, epoch, time, time, run, sequence, row, [time], [register], [span_ms] FROM vouch.readings;
 
 DROP VIEW IF EXISTS vouch.usage_hours_feed;
 

@@ -4,6 +4,7 @@ import type { Fault } from '@vouch/proto/kernel/fault.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
 import { serverCertificate } from '@vouch/proto/wire/tls.ts'
 import { startAuditTask } from './audit-task.ts'
+import { startRecoverTask } from './recover-task.ts'
 import type { ClickHouseFactory } from './clickhouse/connect.ts'
 import { openStore } from './clickhouse/store.ts'
 import type { ClickHouseStore } from './clickhouse/store.ts'
@@ -74,6 +75,7 @@ interface Running {
   readonly watch: FleetWatch
   readonly timer: NodeJS.Timeout
   readonly auditTask: ReturnType<typeof startAuditTask>
+  readonly recoverTask: ReturnType<typeof startRecoverTask>
   readonly stopProbes: () => Promise<void>
   readonly drain: { draining: boolean }
   readonly config: CollectorConfig
@@ -192,7 +194,7 @@ async function start(
 function startTasks(
   { fleet, pool, signer, logger, clock, config, store }: TaskParts,
   { pipeline, address, onTotals, closed }: TaskTies,
-): Pick<Running, 'watch' | 'timer' | 'auditTask'> {
+): Pick<Running, 'watch' | 'timer' | 'auditTask' | 'recoverTask'> {
   const watch = new FleetWatch({
     fleet,
     logger,
@@ -206,7 +208,7 @@ function startTasks(
   const timer = setInterval(() => void watch.round(), config.fleetRefreshMs)
   const graceMs = config.auditGraceMs
   const auditTask = startAuditTask({ store: store.days, signer, pool, clock, logger, graceMs, closed })
-  return { watch, timer, auditTask }
+  return { watch, timer, auditTask, recoverTask: startRecoverTask({ store, clock, logger }) }
 }
 
 /** In order: not ready, a time for load balancers, no new work, what was taken in stored and acknowledged, then the stores. */
@@ -237,7 +239,7 @@ async function stop({
   server.destroy()
   // What was heard last, above all that an agent stopped in order.
   await within(running.watch.round(), STOP_MS)
-  await within(running.auditTask.stop(), STOP_MS)
+  await within(Promise.all([running.auditTask.stop(), running.recoverTask.stop()]), STOP_MS)
   await running.stopProbes()
   await within(store.close(), leftMs() > 0 ? config.drainMaxMs : STOP_MS)
 }

@@ -49,7 +49,7 @@ describe('ClickHouse migrations', () => {
         'agent_keys_v1',
       ]),
     )
-    expect((await readMigrations()).map(({ version }) => version)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9])
+    expect((await readMigrations()).map(({ version }) => version)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
   })
 
   it.each([

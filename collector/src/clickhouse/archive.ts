@@ -3,26 +3,27 @@ import { ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import {
   batchesBlock,
+  decodedOf,
   keysBlock,
   lossesBlock,
   quarantineBlock,
   segmentsBlock,
   streamsBlock,
+  takenOf,
   timesOf,
 } from '../ingest/blocks.ts'
-import type { TableBlock } from '../ingest/blocks.ts'
 import { levelsOf } from '../ingest/levels.ts'
 import { coalesce } from '../coalesce.ts'
 import type { Archive, KeyRow, EpochKey, LastReading } from '../ports.ts'
 import { createChains } from './chains.ts'
 import { storeFault } from './fault.ts'
-import type { Inserter } from './insert.ts'
+import type { Journal } from './journal.ts'
 import { keySet } from './key-set.ts'
 import type { Topology } from './topology.ts'
 
 /** One client for each concurrent use, as the embedded engine runs one query a client. */
 export interface ArchiveClients {
-  readonly writer: Inserter
+  readonly journal: Journal
   readonly reader: ClickHouseClient
   readonly database: string
   readonly topology: Topology
@@ -31,26 +32,32 @@ export interface ArchiveClients {
 const QUOTED = 'SETTINGS output_format_json_quote_64bit_integers = 1'
 
 /** The archive on ClickHouse. */
-export function createArchive({ writer, reader, database, topology }: ArchiveClients): Archive {
+export function createArchive({ journal, reader, database, topology }: ArchiveClients): Archive {
   const query = async <T>(sql: string): Promise<T[]> => {
     const result = await reader.query({ query: sql, format: 'JSONEachRow' })
     return result.json<T>()
   }
   // Agents that enrol together share an insert.
   const addKeys = coalesce<KeyRow, undefined>(async (keys) => {
-    const inserted = await insertAll(writer, [keysBlock(keys)])
+    const inserted = await guarded(() => journal.add([keysBlock(keys)]))
     return inserted.ok ? ok(keys.map(() => undefined)) : inserted
   }, KEYS_MAX)
   return {
-    commit: ({ streams, batches }) =>
-      // Batches come last: an archived batch says that all it brought is durable.
-      insertAll(writer, [
-        streamsBlock(streams),
-        segmentsBlock(batches),
-        lossesBlock(batches),
-        quarantineBlock(batches),
-        ...levelsOf(batches, (batch) => timesOf(batch)[1]).map((level) => batchesBlock(level)),
-      ]),
+    commit: ({ streams, batches }) => {
+      const chained = batches.filter((batch) => batch.chained)
+      const before = [streamsBlock(streams), quarantineBlock(batches)]
+      const after = [segmentsBlock(takenOf(batches)), lossesBlock(decodedOf(chained))]
+      return guarded(() =>
+        chained.length === 0
+          ? journal.add([...before, ...after])
+          : journal.write({
+              before,
+              signed: (mark) =>
+                levelsOf(chained, (batch) => timesOf(batch)[1]).map((level) => batchesBlock(level, mark)),
+              after,
+            }),
+      )
+    },
     addKey: async (key) => {
       const added = await addKeys([key])
       return added.ok ? ok(undefined) : added
@@ -95,13 +102,8 @@ function inOrder(keys: readonly EpochKey[], rows: readonly LastRow[]): (LastRead
   })
 }
 
-async function insertAll(writer: Inserter, blocks: readonly TableBlock[]): Promise<Result<void>> {
-  return guarded(async () => {
-    for (const block of blocks) if (block.chunks.length > 0) await writer.insert(block)
-  })
-}
-
-async function guarded<T>(work: () => Promise<T>): Promise<Result<T>> {
+/** Turns whatever is thrown into a fault: STORE_…, DISK_FULL. */
+export async function guarded<T>(work: () => Promise<T>): Promise<Result<T>> {
   try {
     return ok(await work())
   } catch (error) {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { STREAM_ID_BYTES, decodeBody } from '@vouch/proto/wire/body.ts'
 import type { Columns } from '@vouch/proto/wire/body.ts'
 import { batchName } from '../audit/check-batch.ts'
-import type { Findings } from '../audit/findings.ts'
+import { Findings } from '../audit/findings.ts'
 import type { Expiry } from '../retention/expiry.ts'
 import { allRuns, batchPages } from './batch-pages.ts'
 import type { BatchRow } from './batch-pages.ts'
@@ -36,13 +36,18 @@ export async function checkReadings(
   const settledMs = nowMs - SETTLING_MS
   const before = findings.count
   for await (const place of allRuns(queries, database)) {
-    for await (const page of batchPages(queries, database, place, true))
+    for await (const page of batchPages(queries, database, place, true)) {
+      const followedMs = performance.now() + FOLLOWING_MS
       for (const batch of page) {
-        const good = await checkBody(queries, database, batch, expiry.readingsMs, findings)
+        const check = (into: Findings): Promise<readonly ReadingRow[]> =>
+          checkBody(queries, database, batch, expiry.readingsMs, into)
+        const isRecent = Number(batch.received_ms) >= settledMs
+        const good = await (isRecent ? checkFollowed(check, followedMs, findings) : check(findings))
         checked += good.length
         if (Number(batch.received_ms) < settledMs)
           lasting += good.filter(({ key }) => timeOf(key) >= expiry.batchesMs).length
       }
+    }
   }
   const settled = await countSettled(queries, database, expiry.batchesMs, settledMs)
   await nameStrays(queries, database, expiry.batchesMs, findings)
@@ -55,7 +60,7 @@ export async function checkReadings(
 const LASTING = `segment_last_time >= fromUnixTimestamp64Milli({expired:Int64}, 'UTC') AND time >= fromUnixTimestamp64Milli({expired:Int64}, 'UTC')`
 /** What was received so long before a check is stored when it begins, whatever the clocks of collectors say. */
 const SETTLING_MS = 60_000
-/** Readings become durable before their batch: within this time it follows. */
+/** Readings become durable after their batch: within this time, unless a collector died. */
 const FOLLOWING_MS = 2_000
 
 /** Rows that name a batch which was received by then. */
@@ -71,6 +76,19 @@ async function countSettled(
     { expired, settledMs },
   )
   return Number(row?.total ?? 0)
+}
+
+/** Looks again, at that time, where something is missing: readings follow their batch. */
+async function checkFollowed(
+  check: (into: Findings) => Promise<readonly ReadingRow[]>,
+  followedMs: number,
+  findings: Findings,
+): Promise<readonly ReadingRow[]> {
+  const first = new Findings()
+  const good = await check(first)
+  if (first.count === 0) return good
+  await sleep(Math.max(0, followedMs - performance.now()))
+  return check(findings)
 }
 
 /** Gives the stored rows that stand in this body; readings of before `expiredMs` may be gone. */
@@ -206,7 +224,7 @@ async function nameStrays(
     const { run_hex, sequence, total } = stray
     findings.add(
       'readings',
-      `${total} name batch ${sequence} of run ${run_hex}, which is not stored: its insert was cut off, or it was removed; an agent that has it in its spool sends it again, else usage that begins or ends with them is refused with EVIDENCE_MISSING`,
+      `${total} name batch ${sequence} of run ${run_hex}, which is not stored: it was removed, or an older version was cut off before it stored it; usage that begins or ends with them is refused with EVIDENCE_MISSING`,
     )
   }
 }

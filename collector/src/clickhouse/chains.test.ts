@@ -5,11 +5,11 @@ import { ok, unwrap } from '@vouch/proto/kernel/fault.ts'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Archive, Hex, Link } from '../ports.ts'
-import { createArchive } from './archive.ts'
 import { createChains } from './chains.ts'
 import { embeddedInserter } from './insert.ts'
 import type { Inserter } from './insert.ts'
 import { migrateClickHouse } from './migrate.ts'
+import { archiveOn } from '../testing/test-archive.ts'
 import { ONE_NODE } from './topology.ts'
 
 let engine: Awaited<ReturnType<typeof createTestEngine>>
@@ -23,7 +23,7 @@ beforeAll(async () => {
   reader = await engine.connect()
   unwrap(await migrateClickHouse(client, engine.database))
   writer = await embeddedInserter(client, engine.database)
-  archive = createArchive({ writer, reader, database: engine.database, topology: ONE_NODE })
+  archive = archiveOn(engine.database, writer, reader)
 })
 afterAll(async () => {
   await writer.close()
@@ -271,7 +271,7 @@ describe('questions about chains', () => {
         }
       },
     })
-    const other = createArchive({ writer, reader: failing, database: engine.database, topology: ONE_NODE })
+    const other = archiveOn(engine.database, writer, failing)
     const ids = [1, 2, 3].map((index) => idOf('agent', index, 'fault'))
     const all = (): Promise<readonly { readonly ok: boolean }[]> =>
       Promise.all(

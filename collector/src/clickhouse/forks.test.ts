@@ -43,7 +43,7 @@ const HISTORIES: readonly (readonly [
     'a first batch that admits a lost spool',
     (agent) => {
       const loss = create(LossSchema, { fromMs: 1n, toMs: 2n, reason: LossReason.SPOOL_CORRUPT })
-      return [next(agent, { previous: NOTHING, losses: [loss] })]
+      return [next(agent, { previous: NOTHING, losses: [loss], wallMs: NOW_MS })]
     },
     false,
   ],
@@ -83,8 +83,16 @@ const AFTER_A_LOSS: readonly (readonly [
   [
     'the old run in flight',
     WITHIN_MS,
-    (agent, old, runId) => [agent.seal(OTHERS, { runId, sequence: 3n, previous: old })],
+    (agent, old, runId) => [
+      agent.seal(OTHERS, { runId, sequence: 3n, previous: old, wallMs: NOW_MS - 1_000 }),
+    ],
     false,
+  ],
+  [
+    'the old run sealed on, at once',
+    NOW_MS + 1,
+    (agent, old, runId) => [agent.seal(OTHERS, { runId, sequence: 3n, previous: old, wallMs: NOW_MS + 1 })],
+    true,
   ],
   ['the new history and its later runs', AFTER_MS, (agent) => [agent.seal(OTHERS), next(agent)], false],
 ]
@@ -94,7 +102,7 @@ it.each(AFTER_A_LOSS)('after a lost spool: %s', async (_, laterMs, history, isFo
   await vouch.store([agent.seal(SAMPLES), agent.seal(OTHERS)], NOW_MS - 3_600_000)
   const { previous, runId } = agent
   const loss = create(LossSchema, { fromMs: 1n, toMs: 2n, reason: LossReason.SPOOL_CORRUPT })
-  await vouch.store([next(agent, { previous: NOTHING, losses: [loss] })], NOW_MS)
+  await vouch.store([next(agent, { previous: NOTHING, losses: [loss], wallMs: NOW_MS })], NOW_MS)
   await vouch.store(history(agent, previous, runId), laterMs)
   const id = agent.agentId.toHex()
   const client = await vouch.connect()

@@ -1,10 +1,9 @@
 import { createTestEngine } from '@vouch/clickhouse'
 import { ok, unwrap } from '@vouch/proto/kernel/fault.ts'
 import { expect, it } from 'vitest'
-import { createArchive } from './archive.ts'
 import { embeddedInserter } from './insert.ts'
 import { migrateClickHouse } from './migrate.ts'
-import { ONE_NODE } from './topology.ts'
+import { archiveOn } from '../testing/test-archive.ts'
 
 it('keys of agents that enrol together go in one insert, and each answer waits for its own', async () => {
   const engine = await createTestEngine()
@@ -20,7 +19,7 @@ it('keys of agents that enrol together go in one insert, and each answer waits f
         await real.insert(block)
       },
     }
-    const archive = createArchive({ writer, reader, database: engine.database, topology: ONE_NODE })
+    const archive = archiveOn(engine.database, writer, reader)
     const stored = async (): Promise<number> => {
       const query = `SELECT toUInt32(count()) AS keys FROM ${engine.database}.agent_keys_v1`
       const [row] = await (await reader.query({ query, format: 'JSONEachRow' })).json<{ keys: number }>()

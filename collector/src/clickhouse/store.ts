@@ -5,15 +5,18 @@ import type { DayStore } from '../audit/day-store.ts'
 import type { Archive, Hex, Logger } from '../ports.ts'
 import type { Quarantine } from '../quarantine/ports.ts'
 import type { RetentionPolicy } from '../retention/policy.ts'
-import { createArchive } from './archive.ts'
+import { createArchive, guarded } from './archive.ts'
 import type { ClickHouseFactory } from './connect.ts'
 import { createDayStore } from './day-store.ts'
 import { findForks } from './forks.ts'
 import { embeddedInserter, serverInserter } from './insert.ts'
+import type { Inserter } from './insert.ts'
+import { Journal, SILENT_MS, recover } from './journal.ts'
 import { migrateClickHouse } from './migrate.ts'
 import { checkSchema, checkWrites, readSchema } from './probe.ts'
 import { countOpen, createQuarantine } from './quarantine.ts'
 import { applyRetention } from './retention.ts'
+import { createQueries } from './rows.ts'
 import type { Topology } from './topology.ts'
 
 /** The archive with its clients. */
@@ -30,6 +33,11 @@ export interface ClickHouseStore {
   ping(): Promise<Result<void>>
   /** As findForks. */
   forks(agentIds: readonly Hex[], sinceMs: number): Promise<Result<readonly Hex[]>>
+  /**
+   * Tells other collectors that this one lives, and stores what follows from signed batches that one which died did not come
+   * to store. Gives the number of these batches. Faults: STORE_…, DISK_FULL.
+   */
+  recover(): Promise<Result<number>>
   close(): Promise<void>
 }
 
@@ -58,18 +66,23 @@ export async function openStore(
       const { policy, logger } = retention
       unwrap(await applyRetention(inserting, { database, topology }, policy, logger))
     }
-    const writer = embedded
-      ? await embeddedInserter(inserting, database)
-      : serverInserter(inserting, database, topology)
+    const { writer, journal, recoverLeft, closeInserters } = await openJournal(inserting, open, options)
     const [reader, prober, auditor] = [await open(), await open(), await open()]
     const schema = unwrap(await readSchema(prober, database))
-    const writes = watchWrites(createArchive({ writer, reader, database, topology }))
+    const writes = watchWrites(createArchive({ journal, reader, database, topology }))
+    // The embedded engine died with whoever wrote to it.
+    if (embedded) unwrap(await guarded(() => recoverLeft(0)))
     return {
       archive: writes.archive,
       quarantine: createQuarantine(reader, writer, database),
       countOpen: () => countOpen(prober, database),
       days: createDayStore(await open(), database, topology),
       forks: (agentIds, sinceMs) => findForks(auditor, database, agentIds, sinceMs),
+      recover: () =>
+        guarded(async () => {
+          await journal.say()
+          return recoverLeft(SILENT_MS)
+        }),
       ping: async () => {
         const checked = await checkSchema(prober, database, schema)
         const fault = writes.fault()
@@ -79,13 +92,36 @@ export async function openStore(
         return writes.note(await checkWrites(prober, database, embedded))
       },
       close: async () => {
-        await writer.close()
+        // Where it cannot be said, the next one looks and finds nothing left.
+        await guarded(() => journal.end())
+        await closeInserters()
         await Promise.all(clients.map((client) => client.close()))
       },
     }
   } catch (error) {
     await Promise.all(clients.map((client) => client.close()))
     throw error
+  }
+}
+
+/** What writes, and what makes up for those that died; each with a client of its own. */
+async function openJournal(
+  inserting: ClickHouseClient,
+  open: () => Promise<ClickHouseClient>,
+  { database, embedded, topology }: Parameters<typeof openStore>[1],
+) {
+  const inserterOn = async (client: ClickHouseClient): Promise<Inserter> =>
+    embedded ? embeddedInserter(client, database) : serverInserter(client, database, topology)
+  const place = { queries: createQueries(await open()), database, topology }
+  const [writer, other] = [await inserterOn(inserting), await inserterOn(await open())]
+  return {
+    writer,
+    journal: new Journal({ ...place, inserter: writer }),
+    recoverLeft: (silentMs: number) => recover({ ...place, inserter: other }, silentMs),
+    closeInserters: async () => {
+      await writer.close()
+      await other.close()
+    },
   }
 }
 

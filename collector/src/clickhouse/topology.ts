@@ -48,6 +48,12 @@ export function localTable({ cluster }: Topology, table: string): string {
   return cluster === undefined ? table : `${table}_local`
 }
 
+/** The rows of `table` as every replica has them, the same row more than once; on one node the table itself. */
+export function everyReplica(topology: Topology, database: string, table: string): string {
+  const name = `${database}.${localTable(topology, table)}`
+  return topology.cluster === undefined ? name : `clusterAllReplicas('${topology.cluster}', ${name})`
+}
+
 /** What one replica answers, with what is needed to know whether enough of them did. */
 export interface ReplicaAnswer {
   /** The replica's shard, by the servers' macro. */

@@ -20,6 +20,13 @@ import { instantAt, wordsOf } from './words.ts'
 const ID_WORDS = 4
 const INSTANT = "DateTime64(3, 'UTC')"
 
+/** Who stored a batch, and with which of its commits. A writer is a name of 16 random bytes, until it ends or fails. */
+export interface Mark {
+  readonly writer: Uint8Array
+  /** From 1. */
+  readonly commit: bigint
+}
+
 /** Bytes for one table, in chunks; empty = nothing to insert. */
 export interface TableBlock {
   readonly table: string
@@ -28,14 +35,24 @@ export interface TableBlock {
   readonly chunks: readonly Uint8Array[]
 }
 
-type Readings = AdmittedBatch & { readonly columns: Columns }
+/** What a signed body says, and where it stands. */
+export type SignedReadings = Pick<AdmittedBatch, 'agentId' | 'runId' | 'sequence' | 'classes'> & {
+  readonly columns: Columns
+}
 
-/** The readings of all batches that were taken: a row a segment, with its readings in arrays as they were decoded. */
-export function segmentsBlock(batches: readonly AdmittedBatch[]): TableBlock {
-  const taken = batches.filter(
-    (batch): batch is Readings =>
-      batch.fault === undefined && batch.columns !== undefined && batch.columns.timeMs.length > 0,
-  )
+/** The batches whose readings are taken. */
+export function takenOf(batches: readonly AdmittedBatch[]): SignedReadings[] {
+  return decodedOf(batches.filter(({ fault }) => fault === undefined))
+}
+
+/** The batches whose body could be decoded. */
+export function decodedOf(batches: readonly AdmittedBatch[]): SignedReadings[] {
+  return batches.filter((batch): batch is AdmittedBatch & SignedReadings => batch.columns !== undefined)
+}
+
+/** Readings: a row a segment, with its readings in arrays as they were decoded. */
+export function segmentsBlock(batches: readonly SignedReadings[]): TableBlock {
+  const taken = batches.filter(({ columns }) => columns.timeMs.length > 0)
   const segments = taken.reduce((sum, { columns }) => sum + columns.segmentRows.length, 0)
   const of = segmentColumns(taken, segments)
   const arrays = (name: string, type: string, pick: (columns: Columns) => ArrayBufferView): NativeColumn => ({
@@ -62,7 +79,7 @@ export function segmentsBlock(batches: readonly AdmittedBatch[]): TableBlock {
 }
 
 /** What is said once a segment. */
-function segmentColumns(taken: readonly Readings[], segments: number) {
+function segmentColumns(taken: readonly SignedReadings[], segments: number) {
   const stream = new Uint32Array(segments * ID_WORDS)
   const run = new Uint32Array(segments * ID_WORDS)
   const epoch = new BigUint64Array(segments)
@@ -118,7 +135,7 @@ function indexIn(names: Map<string, number>, name: string): number {
 }
 
 /** The signed archive of every batch of the chain, taken or quarantined. */
-export function batchesBlock(all: readonly AdmittedBatch[]): TableBlock {
+export function batchesBlock(all: readonly AdmittedBatch[], { writer, commit }: Mark): TableBlock {
   const batches = all.filter(({ chained }) => chained)
   const spans = batches.map((batch) => timesOf(batch))
   const offsets = BigInt64Array.from(batches, ({ receivedMs, wallMs }) => BigInt(receivedMs - wallMs))
@@ -140,6 +157,8 @@ export function batchesBlock(all: readonly AdmittedBatch[]): TableBlock {
     numbers('clock_offset_ms', 'Int64', offsets),
     octets('final', batches, ({ final }) => (final ? 1 : 0)),
     strings('receipt', batches, ({ receipt }) => receipt ?? ''),
+    fixedStrings('writer', 16, batches, () => writer),
+    words('commit_number', batches, () => commit),
   ])
 }
 
@@ -165,10 +184,8 @@ export function timesOf(batch: AdmittedBatch): readonly [number, number] {
 }
 
 /** Losses that agents admit. */
-export function lossesBlock(batches: readonly AdmittedBatch[]): TableBlock {
-  const losses = batches
-    .filter(({ chained }) => chained)
-    .flatMap((batch) => (batch.columns?.losses ?? []).map((loss) => ({ ...loss, batch })))
+export function lossesBlock(batches: readonly SignedReadings[]): TableBlock {
+  const losses = batches.flatMap((batch) => batch.columns.losses.map((loss) => ({ ...loss, batch })))
   return block('losses', losses.length, [
     fixedStrings('agent', 16, losses, ({ batch }) => batch.agentId),
     fixedStrings('run', 16, losses, ({ batch }) => batch.runId),
@@ -233,6 +250,7 @@ export function keysBlock(keys: readonly KeyRow[]): TableBlock {
   ])
 }
 
-function block(table: string, rows: number, columns: readonly NativeColumn[]): TableBlock {
+/** Rows of one table. */
+export function block(table: string, rows: number, columns: readonly NativeColumn[]): TableBlock {
   return { table, columns, chunks: rows === 0 ? [] : nativeBlock(rows, columns) }
 }

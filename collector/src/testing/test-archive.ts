@@ -14,7 +14,10 @@ import type { DayStore } from '../audit/day-store.ts'
 import { createArchive } from '../clickhouse/archive.ts'
 import { createDayStore } from '../clickhouse/day-store.ts'
 import { embeddedInserter } from '../clickhouse/insert.ts'
+import type { Inserter } from '../clickhouse/insert.ts'
+import { Journal } from '../clickhouse/journal.ts'
 import { migrateClickHouse } from '../clickhouse/migrate.ts'
+import { createQueries } from '../clickhouse/rows.ts'
 import { ONE_NODE } from '../clickhouse/topology.ts'
 import type { AdmittedBatch, Archive } from '../ports.ts'
 import { collectorSigner } from '../postgres/fleet.ts'
@@ -45,6 +48,17 @@ export interface TestArchive {
 
 const TABLES = ['batches', 'segments', 'usage_hours', 'quarantine', 'audit_leaves', 'audit_days', 'losses']
 
+/** The archive of one node; `reader` answers the journal too. */
+export function archiveOn(database: string, inserter: Inserter, reader: ClickHouseClient): Archive {
+  const journal = new Journal({
+    queries: createQueries(reader),
+    inserter,
+    database,
+    topology: ONE_NODE,
+  })
+  return createArchive({ journal, reader, database, topology: ONE_NODE })
+}
+
 /** Opens the stores of one suite. */
 export async function openTestArchive(): Promise<TestArchive> {
   const engine = await createTestEngine()
@@ -59,7 +73,7 @@ export async function openTestArchive(): Promise<TestArchive> {
   unwrap(await migrateClickHouse(inserting, database))
   unwrap(await migratePostgres(pool))
   const writer = await embeddedInserter(inserting, database)
-  const archive = createArchive({ topology: ONE_NODE, writer, reader, database })
+  const archive = archiveOn(database, writer, reader)
   const signer = unwrap(await collectorSigner(pool))
   const command = async (query: string): Promise<void> => void (await inserting.command({ query }))
   return {
@@ -103,7 +117,8 @@ export async function openTestArchive(): Promise<TestArchive> {
   }
 }
 
-function admitted(signed: SignedBatch, receivedMs: number, fault: Fault | undefined): AdmittedBatch {
+/** A batch as the pipeline admits it. */
+export function admitted(signed: SignedBatch, receivedMs: number, fault: Fault | undefined): AdmittedBatch {
   const header = unwrap(peekHeader(signed))
   const columns = unwrap(decodeBody(signed.body))
   return {

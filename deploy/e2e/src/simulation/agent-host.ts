@@ -157,7 +157,7 @@ export class AgentHost {
         for (const batch of batches) {
           ledger.receipted(batch)
           trace.note(this.name, `has the receipt of ${nameOf(batch)}`)
-          if (!tables.isWhole(batch.digest.toHex()))
+          if (!tables.isKept(batch.digest.toHex()))
             problem(`${this.name} has a receipt for ${nameOf(batch)}, which is not stored`)
         }
       },

@@ -24,6 +24,8 @@ export interface Surroundings {
   readonly wrapArchive: (archive: Archive, clock: Clock) => Archive
 }
 
+/** Between two looks for what was cut, milliseconds. */
+const RECOVER_MS = 15_000
 /** Between two rounds of the watch over the fleet, and until an agent is silent, milliseconds. */
 const REFRESH_MS = 5_000
 const SILENT_AFTER_MS = 300_000
@@ -128,6 +130,7 @@ class Life implements Client {
       forks: (...asked) => this.#alive(() => store.forks(...asked)),
     })
     void this.#watchFleet(watch)
+    void this.#recover()
   }
 
   end(): void {
@@ -161,6 +164,13 @@ class Life implements Client {
     for (;;) {
       await this.#alive(() => this.#around.time.sleep(REFRESH_MS))
       await watch.round()
+    }
+  }
+
+  async #recover(): Promise<void> {
+    for (;;) {
+      await this.#alive(() => this.#around.time.sleep(RECOVER_MS))
+      await this.#alive(() => this.#around.store.recover(this))
     }
   }
 

@@ -22,18 +22,24 @@ export function forkedSince(tables: Tables, agent: Hex, sinceMs: number): boolea
 export function crossingsOf(tables: Tables, agent: Hex): number[] {
   const own = tables.batchesOf(Uint8Array.fromHex(agent))
   const byDigest = new Map(own.map((batch) => [batch.digest.toHex(), batch]))
-  const begunMs = own
+  const begun = own
     .filter((batch) => batch.sequence === 1n && batch.previous.length === 0 && admitsLoss(batch))
-    .map(({ runId }) => runId.toHex())
-    .map((run) =>
-      Math.min(...own.filter(({ runId }) => runId.toHex() === run).map(({ receivedMs }) => receivedMs)),
-    )
+    .map(({ runId }) => own.filter((batch) => batch.runId.toHex() === runId.toHex()))
+    .map((run) => ({
+      receivedMs: Math.min(...run.map(({ receivedMs }) => receivedMs)),
+      sealedMs: Math.min(...run.map(({ wallMs }) => wallMs)),
+    }))
   const broken = brokenOf(tables)
   return own
     .filter((batch) => {
       const before = byDigest.get(batch.previous.toHex())
       if (before === undefined || isAside(batch, broken)) return false
-      return begunMs.some((ms) => before.receivedMs < ms && batch.receivedMs > ms + CROSSING_MS)
+      return begun.some(
+        ({ receivedMs, sealedMs }) =>
+          before.receivedMs < receivedMs &&
+          batch.receivedMs > receivedMs &&
+          (batch.wallMs > sealedMs || batch.receivedMs > receivedMs + CROSSING_MS),
+      )
     })
     .map(({ receivedMs }) => receivedMs)
 }

@@ -21,9 +21,9 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
       },
     }),
   },
-  'batches before readings': {
+  'readings of a cut insert forgotten': {
     sabotage: (archive, _, store) => {
-      store.batchesFirst = true
+      store.forgetful = true
       return archive
     },
   },

@@ -61,6 +61,7 @@ export async function simulate(plan: Plan, sabotage: Sabotage = (archive) => arc
     await time.pass(time.nowMs + AFTERMATH_MS)
     for (const host of hosts) await host.finish()
     const isAtRest = (): boolean =>
+      store.unplaced === 0 &&
       hosts.every(
         (host) =>
           host.spooled === 0 || registry.agents.get(host.identity.agentId.toHex())?.state !== 'active',
@@ -71,6 +72,7 @@ export async function simulate(plan: Plan, sabotage: Sabotage = (archive) => arc
       if (host.spooled > 0 && state === 'active')
         problems.push(`${host.name} still has ${host.spooled} batches`)
     }
+    if (store.unplaced > 0) problems.push(`${store.unplaced} cut commits were never made up for`)
     for (const host of hosts) host.stop()
     await time.pass(time.nowMs + NOTICE_MS)
     problems.push(...collectors.flatMap((collector) => collector.remains()))

@@ -38,6 +38,10 @@ describe('seeds that once failed hold', () => {
     [2259, 'a disk from before a loss of the spool was put back, and usage was billed twice'],
     [5205, 'the same, of another fork'],
     [9340, 'a beginning that was set aside, and then was taken, counted as set aside'],
+    [
+      20245,
+      'readings were stored, their batch never, and the restored snapshot of its agent was billed beside them',
+    ],
     [187, 'at the bound of pending bytes: all agents waited for ever'],
   ])('%i: %s', async (seed) => {
     expect((await simulate(planOf(seed))).problems).toEqual([])

@@ -1,3 +1,4 @@
+import { SILENT_MS } from '@vouch/collector/clickhouse/journal.ts'
 import type {
   AdmittedBatch,
   Archive,
@@ -23,6 +24,16 @@ interface Insert {
   readonly parts: readonly (() => void)[]
 }
 
+/** A commit that has not ended well. */
+interface Left {
+  readonly client: Client
+  readonly group: CommitGroup
+  readonly sinceMs: number
+  failed: boolean
+  /** Its own client has made up for it, and goes on; whether the store was still at it, nobody knows. */
+  placed: boolean
+}
+
 /** A process that uses the store: what it began may still be done after its end, the rest is not. */
 export interface Client {
   readonly name: string
@@ -34,8 +45,8 @@ const FAULTS: readonly FaultCode[] = ['STORE_UNAVAILABLE', 'STORE_READ_ONLY', 'D
 /** The store that all collectors share, in memory, with the order and the durability of the real one. */
 export class Store {
   readonly tables = new Tables()
-  /** A store client that does not keep to the order: the batches come before what they bring. */
-  batchesFirst = false
+  /** A store client that does not make up for what was cut. */
+  forgetful = false
   /** Probability that a step fails; and what every step answers while the store is down. */
   failure = 0
   outage: FaultCode | undefined
@@ -44,6 +55,8 @@ export class Store {
   readonly #time: VirtualTime
   readonly #dice: Dice
   readonly #trace: Trace
+  /** Commits under way, and those that were cut. */
+  readonly #left = new Set<Left>()
 
   constructor(time: VirtualTime, dice: Dice, trace: Trace) {
     this.#time = time
@@ -89,17 +102,55 @@ export class Store {
     return this.#dice.chance(this.failure) ? this.#failed() : ok(answer())
   }
 
-  async #commit(client: Client, group: CommitGroup): Promise<Result<void>> {
-    for (const insert of this.inserts(group)) {
-      if (insert.parts.length === 0) continue
-      const failed = await this.#insert(client, insert)
+  /** Commits of which something may be missing. */
+  get unplaced(): number {
+    return this.#left.size
+  }
+
+  /** Makes up for what was cut and whose client has been silent for long enough. */
+  async recover(client: Client): Promise<Result<void>> {
+    for (const left of this.#left) {
+      const isOver = left.failed || !left.client.alive
+      if (!isOver || this.#time.nowMs - left.sinceMs < SILENT_MS) continue
+      const failed = await this.#place(client, left)
       if (failed !== undefined) return failed
+      this.#left.delete(left)
     }
     return ok(undefined)
   }
 
+  async #commit(client: Client, group: CommitGroup): Promise<Result<void>> {
+    for (const left of this.#left) {
+      if (left.client !== client || left.placed) continue
+      const failed = await this.#place(client, left)
+      if (failed !== undefined) return failed
+      left.placed = true
+    }
+    const left: Left = { client, group, sinceMs: this.#time.nowMs, failed: false, placed: false }
+    this.#left.add(left)
+    for (const insert of this.inserts(group)) {
+      const failed = await this.#insert(client, insert)
+      left.failed = failed !== undefined
+      if (failed !== undefined) return failed
+    }
+    this.#left.delete(left)
+    return ok(undefined)
+  }
+
+  /** Stores what follows from those batches of a commit that are there. */
+  async #place(client: Client, { group }: Left): Promise<Failure | undefined> {
+    const batches = group.batches.filter((batch) => this.tables.holds(batch))
+    const inserts = this.forgetful ? [] : this.#following(batches)
+    for (const insert of inserts) {
+      const failed = await this.#insert(client, insert)
+      if (failed !== undefined) return failed
+    }
+    return undefined
+  }
+
   /** Fails before, between, or after the parts: then everything is done and the answer lost. */
   async #insert(client: Client, { table, parts }: Insert): Promise<Failure | undefined> {
+    if (parts.length === 0) return undefined
     await this.#time.sleep(this.#dice.between(1, this.latencyMs))
     if (this.outage !== undefined) return fail(this.outage, 'the store is down')
     const fails = this.#dice.chance(this.failure)
@@ -120,24 +171,25 @@ export class Store {
     return fail(this.#dice.pick(FAULTS), 'the store failed')
   }
 
-  /** The inserts of a group in their order: the batches come last. */
+  /** The inserts of a group in their order: what is signed comes before what follows from it. */
   inserts({ streams, batches }: CommitGroup): Insert[] {
     const { tables } = this
-    const taken = batches.filter(({ fault }) => fault === undefined)
     const faulty = batches.filter(({ fault }) => fault !== undefined)
     const chained = batches.filter((batch) => batch.chained)
-    const one = (table: string, rows: readonly unknown[], part: () => void): Insert => ({
-      table,
-      parts: rows.length === 0 ? [] : [part],
-    })
-    const ordered = [
+    return [
       one('streams', streams, () => streams.forEach((row) => tables.addStream(row))),
-      { table: 'readings', parts: this.#readingParts(taken) },
-      one('losses', chained, () => chained.forEach((batch) => tables.addLosses(batch))),
       one('quarantine', faulty, () => faulty.forEach((batch) => tables.addQuarantined(batch))),
       { table: 'batches', parts: batchParts(tables, chained) },
+      ...this.#following(batches),
     ]
-    return this.batchesFirst ? ordered.toReversed() : ordered
+  }
+
+  #following(batches: readonly AdmittedBatch[]): Insert[] {
+    const chained = batches.filter((batch) => batch.chained)
+    return [
+      { table: 'readings', parts: this.#readingParts(batches.filter(({ fault }) => fault === undefined)) },
+      one('losses', chained, () => chained.forEach((batch) => this.tables.addLosses(batch))),
+    ]
   }
 
   #readingParts(batches: readonly AdmittedBatch[]): (() => void)[] {
@@ -155,6 +207,10 @@ export class Store {
       () => own.forEach((row: Reading) => this.tables.feed(row)),
     ])
   }
+}
+
+function one(table: string, rows: readonly unknown[], part: () => void): Insert {
+  return { table, parts: rows.length === 0 ? [] : [part] }
 }
 
 /** A block becomes one part for each month of `last_time`, in the order in which the months occur. */

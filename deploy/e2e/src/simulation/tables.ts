@@ -1,6 +1,5 @@
 import type { AdmittedBatch, Hex, StreamRow } from '@vouch/collector/ports.ts'
 import type { Loss } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
-import { readingsOf } from './readings.ts'
 import type { Reading } from './readings.ts'
 
 /** A row of `readings`. */
@@ -86,8 +85,11 @@ export class Tables {
   }
 
   addBatch(batch: AdmittedBatch): void {
-    const key = `${batch.agentId.toHex()} ${batch.runId.toHex()} ${batch.sequence} ${batch.digest.toHex()}`
-    this.batches.set(key, batch)
+    this.batches.set(placeOf(batch), batch)
+  }
+
+  holds(batch: AdmittedBatch): boolean {
+    return this.batches.has(placeOf(batch))
   }
 
   /** The chain's batches of one agent, in the order of their insertion. */
@@ -96,13 +98,14 @@ export class Tables {
     return [...this.batches.values()].filter((batch) => batch.agentId.toHex() === agent)
   }
 
-  /** A batch is in the archive with all that it brought, or in quarantine. */
-  isWhole(digest: Hex): boolean {
+  /** A batch is in the archive, and where its readings are not to be taken, the reason is too. */
+  isKept(digest: Hex): boolean {
     const batch = this.batches.values().find((each) => each.digest.toHex() === digest)
     if (batch === undefined) return false
-    if (batch.fault !== undefined) return this.quarantine.has(`${digest} ${batch.fault.code}`)
-    return readingsOf(batch.columns).every(({ stream, epoch, timeMs, register }) =>
-      this.readings.has(`${stream} ${epoch} ${timeMs} ${register}`),
-    )
+    return batch.fault === undefined || this.quarantine.has(`${digest} ${batch.fault.code}`)
   }
+}
+
+function placeOf({ agentId, runId, sequence, digest }: AdmittedBatch): string {
+  return `${agentId.toHex()} ${runId.toHex()} ${sequence} ${digest.toHex()}`
 }

@@ -10,6 +10,7 @@ import { type RatingConfig, describeRatingConfig, readRatingConfig } from './con
 /** What the command line asks for. */
 export type Command =
   | { readonly name: 'run' | 'check-config' | 'help' | 'version' }
+  | { readonly name: 'quote'; readonly schema: boolean }
   | { readonly name: 'usage'; readonly resource: string; readonly meter: string; readonly period: Period }
 
 /** Text of --help. */
@@ -19,6 +20,9 @@ export function helpText(): string {
   vouch-rating [run]           serve the rating API until SIGTERM
   vouch-rating usage RESOURCE --from TIME --to TIME [--meter METER]
                                ask the running service and print a table
+  vouch-rating quote           apply the contract to the usage of one JSON document on standard input; charges with
+                               their traces, or every fault with its pointer, on standard output
+  vouch-rating quote --schema  print the JSON Schema of that document
   vouch-rating check-config    check the settings and stop
   vouch-rating --help | --version
 
@@ -31,7 +35,7 @@ ${describeRatingConfig()}`
 export function parseCommand(args: readonly string[]): Result<Command> {
   const text = { type: 'string' } as const
   const flag = { type: 'boolean' } as const
-  const options = { help: flag, version: flag, meter: text, from: text, to: text }
+  const options = { help: flag, version: flag, schema: flag, meter: text, from: text, to: text }
   let parsed
   try {
     parsed = parseArgs({ args: [...args], allowPositionals: true, options })
@@ -43,6 +47,7 @@ export function parseCommand(args: readonly string[]): Result<Command> {
   if (values.version === true) return ok({ name: 'version' })
   const [name = 'run', resource] = positionals
   if (name === 'run' || name === 'check-config') return ok({ name })
+  if (name === 'quote') return ok({ name, schema: values.schema === true })
   if (name !== 'usage') return fail('FIELD_UNKNOWN', `${name} is not a command; see --help`)
   if (resource === undefined || values.from === undefined || values.to === undefined) {
     return fail('FIELD_MISSING', 'usage needs a resource, --from and --to; see --help')

@@ -1,0 +1,170 @@
+import { describe, expect, test } from 'vitest'
+import { MARCH, per, tiers, units, use } from '../testing/quotes.ts'
+import { quoteAnswer } from './print.ts'
+
+interface Fault {
+  readonly code: string
+  readonly message: string
+  readonly pointer?: string
+  readonly causes?: readonly Fault[]
+}
+
+const faultsOf = (document: unknown): string[] => {
+  const text = typeof document === 'string' ? document : JSON.stringify(document)
+  const { text: answer, isFault } = quoteAnswer(text)
+  expect(isFault).toBe(true)
+  const { fault } = JSON.parse(answer) as { fault: Fault }
+  return (fault.causes ?? [fault]).map(({ code, pointer = '' }) => `${pointer} ${code}`)
+}
+const document = (rules: readonly object[], more: object = {}): object => ({
+  currency: 'EUR',
+  period: MARCH,
+  rules,
+  ...more,
+})
+const graduated = (...rows: Parameters<typeof tiers>[1]): object => use(tiers('graduated', rows))
+
+describe('every fault of a document is named, with its place', () => {
+  test.each<[string, unknown, string[]]>([
+    ['no JSON', '{', [' BODY_MALFORMED']],
+    ['a number that is no text', '{"currency":1.5}', [' BODY_MALFORMED']],
+    ['nothing', {}, ['/currency FIELD_MISSING', '/period FIELD_MISSING', '/rules FIELD_MISSING']],
+    ['no rules', document([]), ['/rules FIELD_INVALID']],
+    ['an unknown member', document([use(per('1'))], { curency: 'EUR' }), ['/curency FIELD_UNKNOWN']],
+    ['an unknown kind', document([{ kind: 'usages', id: 'x' }]), ['/rules/0/kind FIELD_INVALID']],
+    ['no kind', document([{ id: 'x' }]), ['/rules/0/kind FIELD_MISSING']],
+    ['an unknown model', document([use({ model: 'tierd' })]), ['/rules/0/price/model FIELD_INVALID']],
+    [
+      'a member of another model',
+      document([use({ model: 'per-unit', unitPrice: '1', tiers: [] })]),
+      ['/rules/0/price/tiers FIELD_UNKNOWN'],
+    ],
+    [
+      'a number as price',
+      document([use({ model: 'per-unit', unitPrice: 1 })]),
+      ['/rules/0/price/unitPrice FIELD_INVALID'],
+    ],
+    [
+      'too many decimals',
+      document([use(per('0.0000000000001'))]),
+      ['/rules/0/price/unitPrice FIELD_INVALID'],
+    ],
+    ['a price below zero', document([use(per('-1'))]), ['/rules/0/price/unitPrice FIELD_INVALID']],
+    ['an unknown unit', document([use(per('1'), { unit: 'GiBi' })]), ['/rules/0/unit FIELD_INVALID']],
+    [
+      'an unknown policy',
+      document([{ kind: 'fee', id: 'f', amount: '1', proration: 'weekly' }]),
+      ['/rules/0/proration FIELD_INVALID'],
+    ],
+    [
+      'tiers out of order',
+      document([graduated(['10', '1'], ['5', '1'], ['', '1'])]),
+      ['/rules/0/price/tiers/1/upTo TARIFF_INVALID'],
+    ],
+    [
+      'tiers that end',
+      document([graduated(['10', '1'], ['20', '1'])]),
+      ['/rules/0/price/tiers/1/upTo TARIFF_INVALID'],
+    ],
+    [
+      'tiers after the end',
+      document([graduated(['', '1'], ['20', '1'], ['', '1'])]),
+      ['/rules/0/price/tiers/1 TARIFF_INVALID'],
+    ],
+    [
+      'a currency of its own',
+      document([use(per('1'))], { currency: 'EURO' }),
+      ['/currency CURRENCY_UNKNOWN'],
+    ],
+    ['no zone', document([use(per('1'))], { zone: 'Berlin' }), ['/zone ZONE_UNKNOWN']],
+    [
+      'a period that is reversed',
+      document([use(per('1'))], { period: { from: MARCH.to, to: MARCH.from } }),
+      ['/period PERIOD_REVERSED'],
+    ],
+    [
+      'an instant without offset',
+      document([use(per('1'))], { period: { ...MARCH, to: '2026-04-01T00:00:00' } }),
+      ['/period INSTANT_INVALID'],
+    ],
+    ['two rules of one id', document([use(per('1')), use(per('1'))]), ['/rules/1/id TARIFF_INVALID']],
+    [
+      'a rule that looks ahead',
+      document([{ kind: 'minimum', id: 'm', amount: '1', of: ['use'] }, use(per('1'))]),
+      ['/rules/0/of/0 TARIFF_INVALID'],
+    ],
+    [
+      'a rule that looks at itself',
+      document([{ kind: 'discount', id: 'd', percent: '1', of: ['d'] }]),
+      ['/rules/0/of/0 TARIFF_INVALID'],
+    ],
+    [
+      'a discount of both kinds',
+      document([{ kind: 'discount', id: 'd', percent: '1', amount: '1' }]),
+      ['/rules/0 TARIFF_INVALID'],
+    ],
+    [
+      'a discount of more than all',
+      document([{ kind: 'discount', id: 'd', percent: '100.1' }]),
+      ['/rules/0/percent TARIFF_INVALID'],
+    ],
+    [
+      'bands that rise',
+      document([
+        {
+          kind: 'sla-credit',
+          id: 's',
+          service: 'vm',
+          bands: [
+            { below: '95', percent: '50' },
+            { below: '99', percent: '10' },
+          ],
+        },
+      ]),
+      ['/rules/0/bands/1/below TARIFF_INVALID'],
+    ],
+    [
+      'no availability',
+      document([{ kind: 'sla-credit', id: 's', service: 'vm', bands: [{ below: '95', percent: '50' }] }]),
+      ['/rules/0 USAGE_INCOMPLETE'],
+    ],
+    [
+      'usage of another dimension',
+      document([use(per('1'), { unit: 'GB' })], { usage: [units('1', { unit: 's' })] }),
+      ['/rules/0 UNIT_MISMATCH'],
+    ],
+    [
+      'usage without a quantity',
+      document([use(per('1'))], { usage: [{ meter: 'app.units' }] }),
+      ['/usage/0/quantity TARIFF_INVALID'],
+    ],
+    [
+      'less than nothing in tiers',
+      document([graduated(['', '1'])], { usage: [units('-1')] }),
+      ['/rules/0 OUT_OF_RANGE'],
+    ],
+    [
+      'billed by no rule',
+      document([use(per('1'))], { billed: [{ rule: 'x', quantity: '1' }] }),
+      ['/billed/0/rule TARIFF_INVALID'],
+    ],
+    [
+      'a grant in half cents',
+      document([{ kind: 'credit', id: 'c', grants: [{ id: 'g', amount: '0.005' }] }]),
+      ['/rules/0/grants/0/amount AMOUNT_SCALE'],
+    ],
+    [
+      'several at once',
+      document([use(per('x')), { kind: 'fee', id: '', amount: '1' }, { kind: 'what', id: 'z' }]),
+      ['/rules/0/price/unitPrice FIELD_INVALID', '/rules/1/id FIELD_INVALID', '/rules/2/kind FIELD_INVALID'],
+    ],
+  ])('%s', (_, given, expected) => {
+    expect(faultsOf(given).toSorted()).toEqual(expected.toSorted())
+  })
+
+  test('a misspelt name is answered with the right one', () => {
+    const { text } = quoteAnswer(JSON.stringify(document([use({ model: 'gradated' }, { aggregte: 'sum' })])))
+    expect(text).toContain('did you mean graduated?')
+    expect(text).toContain('did you mean aggregate?')
+  })
+})

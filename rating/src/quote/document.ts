@@ -1,0 +1,255 @@
+import { Type } from 'typebox'
+import type { Static } from 'typebox'
+import {
+  closed,
+  oneOf,
+  optional,
+  Id,
+  Name,
+  Text,
+  Decimal,
+  Positive,
+  Unsigned,
+  Instant,
+  PeriodDocument,
+  Dimensions,
+  RoundingMode,
+  Unit,
+  Basis,
+  At,
+  ModelByWindow,
+  ModelByMatrix,
+  Model,
+} from './schema.ts'
+
+const Select = Type.Object(
+  { meters: Type.Array(Name, { minItems: 1, maxItems: 100 }), dimensions: optional(Dimensions) },
+  closed,
+)
+const Increment = Type.Object({ size: Positive, minimum: optional(Unsigned), at: optional(At) }, closed)
+const QuantityRounding = Type.Object(
+  { mode: RoundingMode, scale: Type.Integer({ minimum: 0, maximum: 12 }), at: optional(At) },
+  closed,
+)
+const Free = Type.Object(
+  {
+    quantity: Unsigned,
+    stage: optional(
+      oneOf(['before-rounding', 'after-rounding'], 'when it is taken off; before-rounding by default'),
+    ),
+  },
+  closed,
+)
+const rule = { id: Id, name: optional(Name) }
+const inForce = { effective: optional(PeriodDocument) }
+const ofRules = { of: optional(Type.Array(Id, { minItems: 1, maxItems: 1000 })) }
+const spend = { ...rule, ...ofRules, ...inForce, amount: Unsigned, proration: optional(Basis) }
+
+/** Every rule of a contract. */
+export const RuleDocument = Type.Union([
+  Type.Object(
+    {
+      kind: Type.Literal('usage'),
+      ...rule,
+      ...inForce,
+      select: Select,
+      unit: optional(Unit),
+      per: optional(
+        Type.Union([
+          oneOf(['contract', 'resource', 'entry'], 'what is priced together'),
+          Type.Object({ dimension: Name }, closed),
+        ]),
+      ),
+      aggregate: optional(
+        oneOf(['sum', 'maximum', 'last'], 'how entries become one quantity; sum by default'),
+      ),
+      level: optional(Basis),
+      increment: optional(Increment),
+      rounding: optional(QuantityRounding),
+      free: optional(Free),
+      minimum: optional(Unsigned),
+      late: optional(
+        oneOf(
+          ['this-period', 'own-period', 'rejected'],
+          'usage of an earlier period; this-period by default',
+        ),
+      ),
+      continues: optional(Id),
+      price: Type.Union([...Model.anyOf, ModelByWindow, ModelByMatrix]),
+    },
+    closed,
+  ),
+  Type.Object(
+    {
+      kind: Type.Literal('percentile'),
+      ...rule,
+      select: Select,
+      per: optional(oneOf(['contract', 'resource'], 'what is ranked together')),
+      percent: optional(Positive),
+      directions: optional(
+        oneOf(
+          ['higher', 'larger-per-slot', 'sum', 'in', 'out', 'level'],
+          'which direction is billed; higher by default',
+        ),
+      ),
+      missingSlots: optional(
+        oneOf(['excluded', 'zero', 'refused'], 'slots without a value; excluded by default'),
+      ),
+      factor: optional(Positive),
+      rounding: optional(QuantityRounding),
+      commit: optional(Unsigned),
+      price: Model,
+    },
+    closed,
+  ),
+  Type.Object(
+    {
+      kind: Type.Literal('fee'),
+      ...rule,
+      ...inForce,
+      amount: Decimal,
+      quantity: optional(Decimal),
+      period: optional(PeriodDocument),
+      proration: optional(Basis),
+    },
+    closed,
+  ),
+  Type.Object({ kind: Type.Literal('minimum'), ...spend }, closed),
+  Type.Object({ kind: Type.Literal('maximum'), ...spend }, closed),
+  Type.Object(
+    {
+      kind: Type.Literal('commitment'),
+      ...spend,
+      overageFactor: optional(Unsigned),
+      trueUp: optional(Type.Boolean()),
+    },
+    closed,
+  ),
+  Type.Object(
+    {
+      kind: Type.Literal('discount'),
+      ...rule,
+      ...ofRules,
+      percent: optional(Unsigned),
+      amount: optional(Unsigned),
+      base: optional(oneOf(['remaining', 'original'], 'what the share is of; remaining by default')),
+    },
+    closed,
+  ),
+  Type.Object(
+    {
+      kind: Type.Literal('credit'),
+      ...rule,
+      ...ofRules,
+      grants: Type.Array(
+        Type.Object(
+          {
+            id: Id,
+            amount: Unsigned,
+            priority: optional(Type.Integer({ minimum: 0, maximum: 1_000_000 })),
+            from: optional(Instant),
+            expires: optional(Instant),
+          },
+          closed,
+        ),
+        { minItems: 1, maxItems: 1000 },
+      ),
+    },
+    closed,
+  ),
+  Type.Object(
+    {
+      kind: Type.Literal('sla-credit'),
+      ...rule,
+      ...ofRules,
+      service: Name,
+      bands: Type.Array(Type.Object({ below: Positive, percent: Unsigned }, closed), {
+        minItems: 1,
+        maxItems: 20,
+      }),
+      minimum: optional(Unsigned),
+    },
+    closed,
+  ),
+])
+
+const fact = { meter: Name, resource: optional(Text), dimensions: optional(Dimensions) }
+
+/** A contract and the facts that it is applied to. */
+export const QuoteDocument = Type.Object(
+  {
+    currency: Type.String({ description: 'an ISO 4217 code in capitals' }),
+    zone: optional(Type.String({ description: 'an IANA time zone; UTC by default' })),
+    period: PeriodDocument,
+    rounding: optional(
+      Type.Object(
+        {
+          stage: optional(oneOf(['line', 'document'], 'which amounts are rounded; line by default')),
+          mode: optional(RoundingMode),
+        },
+        closed,
+      ),
+    ),
+    rules: Type.Array(RuleDocument, { minItems: 1, maxItems: 1000 }),
+    usage: optional(
+      Type.Array(
+        Type.Object(
+          {
+            ...fact,
+            unit: optional(Unit),
+            period: optional(PeriodDocument),
+            quantity: optional(Decimal),
+            chosenBy: optional(Unsigned),
+            items: optional(Type.Array(Decimal, { minItems: 1, maxItems: 100_000 })),
+          },
+          closed,
+        ),
+        { maxItems: 100_000 },
+      ),
+    ),
+    changes: optional(
+      Type.Array(Type.Object({ ...fact, at: Instant, change: Decimal }, closed), { maxItems: 100_000 }),
+    ),
+    series: optional(
+      Type.Array(
+        Type.Object(
+          {
+            ...fact,
+            direction: optional(oneOf(['in', 'out', 'level'], 'of a port; level by default')),
+            values: Type.Array(Type.Union([Decimal, Type.Null()]), { minItems: 1, maxItems: 200_000 }),
+          },
+          closed,
+        ),
+        { maxItems: 10_000 },
+      ),
+    ),
+    billed: optional(
+      Type.Array(
+        Type.Object(
+          {
+            rule: Id,
+            pool: optional(Text),
+            period: optional(PeriodDocument),
+            quantity: optional(Decimal),
+            amount: optional(Decimal),
+          },
+          closed,
+        ),
+        { maxItems: 10_000 },
+      ),
+    ),
+    availability: optional(
+      Type.Array(Type.Object({ service: Name, expected: Positive, available: Unsigned }, closed), {
+        maxItems: 1000,
+      }),
+    ),
+  },
+  closed,
+)
+
+/** What a document of {@link QuoteDocument} is. */
+export type Quote = Static<typeof QuoteDocument>
+/** One of its rules. */
+export type QuoteRule = Static<typeof RuleDocument>
+/** One of its models. */
+export type QuoteModel = Static<typeof Model>

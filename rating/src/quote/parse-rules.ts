@@ -1,0 +1,200 @@
+import { money, parseAmount } from '@vouch/proto/kernel/money.ts'
+import { ONE, ZERO, compare, rational } from '@vouch/proto/kernel/rational.ts'
+import type { BurstRule } from '../rule/burst.ts'
+import type { Rule } from '../rule/evaluate.ts'
+import type { QuantityRule } from '../rule/quantity.ts'
+import type { Terms } from '../rule/types.ts'
+import type { UsageRule } from '../rule/usage.ts'
+import type { Quote, QuoteRule } from './document.ts'
+import { readModel, readPrice } from './parse-models.ts'
+import type { Reader } from './parse.ts'
+
+type Of<Kind extends QuoteRule['kind']> = Extract<QuoteRule, { kind: Kind }>
+
+/** Reads the rules of a document; notes what contradicts itself. */
+export function readRules({ rules }: Quote, terms: Terms, reader: Reader): Rule[] {
+  const known = new Map<string, number>()
+  return rules.map((rule, index) => {
+    const pointer = `/rules/${index}`
+    const earlier = (ids: readonly string[], member: string): void =>
+      ids.forEach((id, at) => {
+        if (!known.has(id))
+          reader.refuse(
+            `${pointer}/${member}/${at}`,
+            `${id} is no rule before this one; a rule sees only what stands above it`,
+          )
+      })
+    if ('of' in rule && rule.of !== undefined) earlier(rule.of, 'of')
+    if (known.has(rule.id)) reader.refuse(`${pointer}/id`, `rule ${known.get(rule.id)} has this id already`)
+    const read = readRule(rule, pointer, terms, reader)
+    if (read.kind === 'usage' && read.continues !== undefined && !known.has(read.continues))
+      reader.refuse(`${pointer}/continues`, `${read.continues} is no rule before this one`)
+    known.set(rule.id, index)
+    return read
+  })
+}
+
+function readRule(rule: QuoteRule, pointer: string, terms: Terms, reader: Reader): Rule {
+  const { id, name = rule.id } = rule
+  const common = { id, name }
+  switch (rule.kind) {
+    case 'usage':
+      return { ...common, ...readUsage(rule, pointer, reader) }
+    case 'percentile':
+      return { ...common, ...readPercentile(rule, pointer, reader) }
+    case 'fee':
+      return {
+        ...common,
+        kind: 'fee',
+        amount: reader.decimal(rule.amount, ZERO),
+        quantity: reader.decimal(rule.quantity, ONE),
+        period: reader.period(`${pointer}/period`, rule.period, terms.period),
+        effective: effectiveOf(rule, pointer, reader),
+        proration: rule.proration ?? 'day',
+      }
+    case 'minimum':
+    case 'maximum':
+      return { ...common, kind: rule.kind, ...readSpend(rule, pointer, reader) }
+    case 'commitment':
+      return {
+        ...common,
+        kind: 'commitment',
+        ...readSpend(rule, pointer, reader),
+        overageFactor: reader.decimal(rule.overageFactor, ONE),
+        trueUp: rule.trueUp ?? true,
+      }
+    case 'discount':
+      if ((rule.percent === undefined) === (rule.amount === undefined))
+        reader.refuse(pointer, 'a discount has either percent or amount')
+      if (rule.percent !== undefined && compare(reader.decimal(rule.percent, ZERO), rational(100n)) > 0)
+        reader.refuse(`${pointer}/percent`, 'a discount is at most 100 per cent')
+      return {
+        ...common,
+        kind: 'discount',
+        of: rule.of,
+        percent: reader.maybe(rule.percent),
+        amount: reader.maybe(rule.amount),
+        base: rule.base ?? 'remaining',
+      }
+    case 'credit':
+      return { ...common, kind: 'credit', of: rule.of, grants: readGrants(rule, pointer, terms, reader) }
+    case 'sla-credit':
+      return { ...common, ...readSla(rule, pointer, reader) }
+    default:
+      throw new Error(`not a rule: ${JSON.stringify(rule satisfies never)}`)
+  }
+}
+
+function readUsage(rule: Of<'usage'>, pointer: string, reader: Reader): Omit<UsageRule, 'id' | 'name'> {
+  return {
+    kind: 'usage',
+    select: { meters: rule.select.meters, dimensions: rule.select.dimensions ?? {} },
+    unit: rule.unit ?? '1',
+    per: rule.per ?? 'contract',
+    quantity: readQuantity(rule, reader),
+    price: readPrice(rule.price, `${pointer}/price`, reader),
+    late: rule.late ?? 'this-period',
+    effective: effectiveOf(rule, pointer, reader),
+    level: rule.level,
+    continues: rule.continues,
+  }
+}
+
+function readQuantity(
+  rule: Pick<Of<'usage'>, 'aggregate' | 'increment' | 'rounding' | 'free' | 'minimum'>,
+  reader: Reader,
+): QuantityRule {
+  const { increment, rounding, free } = rule
+  return {
+    aggregate: rule.aggregate ?? 'sum',
+    increment:
+      increment === undefined
+        ? undefined
+        : {
+            size: reader.decimal(increment.size, ONE),
+            minimum: reader.decimal(increment.minimum, ZERO),
+            at: increment.at ?? 'entry',
+          },
+    rounding: rounding === undefined ? undefined : { ...rounding, at: rounding.at ?? 'line' },
+    free:
+      free === undefined
+        ? undefined
+        : { quantity: reader.decimal(free.quantity, ZERO), stage: free.stage ?? 'before-rounding' },
+    minimum: reader.maybe(rule.minimum),
+  }
+}
+
+function readPercentile(
+  rule: Of<'percentile'>,
+  pointer: string,
+  reader: Reader,
+): Omit<BurstRule, 'id' | 'name'> {
+  const percent = reader.decimal(rule.percent, rational(95n))
+  if (compare(percent, rational(100n)) > 0) reader.refuse(`${pointer}/percent`, 'a percentile is at most 100')
+  return {
+    kind: 'percentile',
+    select: { meters: rule.select.meters, dimensions: rule.select.dimensions ?? {} },
+    per: rule.per ?? 'contract',
+    percentile: {
+      percent,
+      directions: rule.directions ?? 'higher',
+      missing: rule.missingSlots ?? 'excluded',
+    },
+    commit: reader.decimal(rule.commit, ZERO),
+    factor: reader.decimal(rule.factor, ONE),
+    quantity: readQuantity(
+      rule.rounding === undefined ? {} : { rounding: { ...rule.rounding, at: 'line' } },
+      reader,
+    ),
+    price: readModel(rule.price, `${pointer}/price`, reader),
+  }
+}
+
+function readSpend(rule: Of<'minimum' | 'maximum' | 'commitment'>, pointer: string, reader: Reader) {
+  return {
+    of: rule.of,
+    amount: reader.decimal(rule.amount, ZERO),
+    proration: rule.proration ?? 'day',
+    effective: effectiveOf(rule, pointer, reader),
+  } as const
+}
+
+function readGrants({ grants }: Of<'credit'>, pointer: string, terms: Terms, reader: Reader) {
+  const ids = grants.map(({ id }) => id)
+  return grants.map(({ id, amount, priority = 0, from, expires }, index) => {
+    const place = `${pointer}/grants/${index}`
+    if (ids.indexOf(id) < index) reader.refuse(`${place}/id`, `grant ${id} is there already`)
+    return {
+      id,
+      amount:
+        reader.take(`${place}/amount`, parseAmount(amount, terms.currency)) ?? money(0n, terms.currency),
+      priority,
+      fromMs: reader.instant(`${place}/from`, from),
+      expiresMs: reader.instant(`${place}/expires`, expires),
+    }
+  })
+}
+
+function readSla(rule: Of<'sla-credit'>, pointer: string, reader: Reader) {
+  const bands = rule.bands.map(({ below, percent }) => ({
+    below: reader.decimal(below, ZERO),
+    credit: reader.decimal(percent, ZERO),
+  }))
+  bands.forEach(({ below }, index) => {
+    const before = bands[index - 1]
+    if (before !== undefined && compare(below, before.below) >= 0)
+      reader.refuse(`${pointer}/bands/${index}/below`, 'bands descend: it must lie below the one before')
+  })
+  const { of, service, minimum } = rule
+  return { kind: 'sla-credit', of, service, bands, minimum: reader.decimal(minimum, ZERO) } as const
+}
+
+function effectiveOf(
+  { effective }: { readonly effective?: { from: string; to: string } },
+  pointer: string,
+  reader: Reader,
+) {
+  return effective === undefined
+    ? undefined
+    : reader.period(`${pointer}/effective`, effective, { from: 0, to: 1 })
+}

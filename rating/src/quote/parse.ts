@@ -1,0 +1,131 @@
+import { parseCurrency } from '@vouch/proto/kernel/currency.ts'
+import { parseDecimal } from '@vouch/proto/kernel/decimal.ts'
+import { fail } from '@vouch/proto/kernel/fault.ts'
+import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
+import { parseInstant } from '@vouch/proto/kernel/instant.ts'
+import { parseAmount } from '@vouch/proto/kernel/money.ts'
+import { parsePeriod, parseZone } from '@vouch/proto/kernel/period.ts'
+import type { Period } from '@vouch/proto/kernel/period.ts'
+import type { Rational } from '@vouch/proto/kernel/rational.ts'
+import { ONE, ZERO, add } from '@vouch/proto/kernel/rational.ts'
+import type { Facts, Terms } from '../rule/types.ts'
+import type { Quote } from './document.ts'
+
+/** Reads members of a document that its schema has let through; notes every fault with its pointer. */
+export class Reader {
+  readonly faults: Fault[] = []
+
+  take<T>(pointer: string, result: Result<T>): T | undefined {
+    if (result.ok) return result.value
+    this.faults.push({ ...result.fault, pointer: `${pointer}${result.fault.pointer ?? ''}` })
+    return undefined
+  }
+
+  refuse(pointer: string, message: string): void {
+    this.faults.push(fail('TARIFF_INVALID', message, { pointer }).fault)
+  }
+
+  /** A decimal that the schema's pattern has accepted. */
+  decimal(text: string | undefined, otherwise: Rational): Rational {
+    if (text === undefined) return otherwise
+    const parsed = parseDecimal(text)
+    return parsed.ok ? parsed.value : otherwise
+  }
+
+  maybe(text: string | undefined): Rational | undefined {
+    return text === undefined ? undefined : this.decimal(text, ZERO)
+  }
+
+  period(pointer: string, value: { from: string; to: string } | undefined, otherwise: Period): Period {
+    if (value === undefined) return otherwise
+    return this.take(pointer, parsePeriod(value.from, value.to)) ?? otherwise
+  }
+
+  instant(pointer: string, text: string | undefined): number | undefined {
+    return text === undefined ? undefined : this.take(pointer, parseInstant(text))
+  }
+}
+
+/** A period for what cannot be read: its fault is noted. */
+const NO_PERIOD: Period = { from: 0, to: 1 }
+
+/** What holds for all rules. */
+export function readTerms(document: Quote, reader: Reader): Terms {
+  const { rounding } = document
+  return {
+    currency: reader.take('/currency', parseCurrency(document.currency)) ?? 'EUR',
+    zone: document.zone === undefined ? 'UTC' : (reader.take('/zone', parseZone(document.zone)) ?? 'UTC'),
+    period: reader.period('/period', document.period, NO_PERIOD),
+    rounding: { stage: rounding?.stage ?? 'line', mode: rounding?.mode ?? 'half-up' },
+  }
+}
+
+/** What the rules are applied to. */
+export function readFacts(document: Quote, terms: Terms, reader: Reader): Facts {
+  const { usage = [], changes = [], series = [], billed = [], availability = [] } = document
+  const slots = series[0]?.values.length ?? 0
+  return {
+    usage: usage.map((entry, index) => {
+      const items = (entry.items ?? []).map((item) => reader.decimal(item, ZERO))
+      const sum = items.reduce((total, item) => add(total, item), ZERO)
+      if (entry.quantity === undefined && items.length === 0)
+        reader.refuse(`/usage/${index}/quantity`, 'give a quantity, or the items that it is the sum of')
+      return {
+        ...placeOf(entry),
+        unit: entry.unit ?? '1',
+        period: reader.period(`/usage/${index}/period`, entry.period, terms.period),
+        quantity: reader.decimal(entry.quantity, sum),
+        chosenBy: reader.maybe(entry.chosenBy),
+        items,
+      }
+    }),
+    changes: changes.map((entry, index) => ({
+      ...placeOf(entry),
+      atMs: reader.instant(`/changes/${index}/at`, entry.at) ?? 0,
+      change: reader.decimal(entry.change, ZERO),
+    })),
+    series: series.map((entry, index) => {
+      if (entry.values.length !== slots)
+        reader.refuse(
+          `/series/${index}/values`,
+          `every series has the same slots: ${slots}, not ${entry.values.length}`,
+        )
+      return {
+        ...placeOf(entry),
+        direction: entry.direction ?? 'level',
+        values: entry.values.map((value) => (value === null ? undefined : reader.decimal(value, ZERO))),
+      }
+    }),
+    billed: billed.map((entry, index) => {
+      const pointer = `/billed/${index}`
+      if (!document.rules.some(({ id }) => id === entry.rule))
+        reader.refuse(`${pointer}/rule`, `there is no rule ${entry.rule}`)
+      if (entry.amount !== undefined)
+        reader.take(`${pointer}/amount`, parseAmount(entry.amount, terms.currency))
+      return {
+        rule: entry.rule,
+        pool: entry.pool ?? '',
+        period: reader.period(`${pointer}/period`, entry.period, terms.period),
+        quantity: reader.maybe(entry.quantity),
+        amount: reader.maybe(entry.amount),
+      }
+    }),
+    availability: availability.map(({ service, expected, available }) => ({
+      service,
+      expected: reader.decimal(expected, ONE),
+      available: reader.decimal(available, ZERO),
+    })),
+  }
+}
+
+function placeOf({
+  meter,
+  resource = '',
+  dimensions = {},
+}: {
+  meter: string
+  resource?: string
+  dimensions?: Record<string, string>
+}) {
+  return { meter, resource, dimensions }
+}

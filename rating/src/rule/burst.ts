@@ -1,0 +1,71 @@
+import { fail, ok } from '@vouch/proto/kernel/fault.ts'
+import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
+import { ZERO, compare, subtract } from '@vouch/proto/kernel/rational.ts'
+import type { Rational } from '@vouch/proto/kernel/rational.ts'
+import { priceOf } from '../tariff/model.ts'
+import type { Model } from '../tariff/model.ts'
+import { exactText } from '../tariff/trace.ts'
+import { billablePercentile } from '../usage/percentile.ts'
+import type { PercentileRule } from '../usage/percentile.ts'
+import { lineOf } from './lines.ts'
+import { ofLine } from './quantity.ts'
+import type { QuantityRule } from './quantity.ts'
+import { selects } from './select.ts'
+import type { Selector } from './select.ts'
+import type { Line, Outcome, Scope, Series } from './types.ts'
+
+/** A percentile of slots, above a commitment: burstable or peak billing. */
+export interface BurstRule {
+  readonly kind: 'percentile'
+  readonly id: string
+  readonly name: string
+  readonly select: Selector
+  readonly per: 'contract' | 'resource'
+  readonly percentile: PercentileRule
+  /** So much is paid for already, in the unit of the slots after `quantity`. */
+  readonly commit: Rational
+  /** Conversion and rounding of the percentile: a factor, then what a line goes through. */
+  readonly factor: Rational
+  readonly quantity: QuantityRule
+  readonly price: Model
+}
+
+/** Prices what the percentile of each pool is above the commitment. Faults: USAGE_INCOMPLETE, TARIFF_INVALID. */
+export function applyBurst(rule: BurstRule, scope: Scope): Result<Outcome> {
+  const selected = scope.facts.series.filter((series) => selects(rule.select, series))
+  if (selected.length === 0) return ok({ lines: [] })
+  const pools = Map.groupBy(selected, ({ resource }) => (rule.per === 'resource' ? resource : ''))
+  const lines: Line[] = []
+  const faults: Fault[] = []
+  for (const [pool, own] of pools) {
+    const line = burstLine(rule, pool, own, scope)
+    if (line.ok) lines.push(line.value)
+    else faults.push(line.fault)
+  }
+  const [fault] = faults
+  return fault === undefined ? ok({ lines, pricedSeries: selected }) : { ok: false, fault }
+}
+
+function burstLine(rule: BurstRule, pool: string, series: readonly Series[], { terms }: Scope): Result<Line> {
+  const ranked = billablePercentile(series, rule.percentile)
+  if (!ranked.ok)
+    return fail(
+      ranked.fault.code,
+      `rule ${rule.id}${pool === '' ? '' : ` of ${pool}`}: ${ranked.fault.message}`,
+    )
+  const { value, trace } = ofLine(
+    { n: ranked.value.value.n * rule.factor.n, d: ranked.value.value.d * rule.factor.d },
+    rule.quantity,
+  )
+  const beyond = compare(value, rule.commit) > 0 ? subtract(value, rule.commit) : ZERO
+  const priced = priceOf(rule.price, { quantity: beyond, items: [beyond] })
+  const commit = {
+    rule: 'commit',
+    input: `${exactText(value)} - ${exactText(rule.commit)}`,
+    output: exactText(beyond),
+  }
+  const { id, name } = rule
+  const draft = { rule: id, kind: 'usage', pool, name, period: terms.period, unit: undefined } as const
+  const steps = [...ranked.value.trace, ...trace, commit, ...priced.trace]
+  return ok(lineOf({ ...draft, quantity: beyond, exact: priced.amount, trace: steps }, terms))
+}

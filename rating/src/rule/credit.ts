@@ -1,0 +1,80 @@
+import { formatInstant } from '@vouch/proto/kernel/instant.ts'
+import { majorAmount, money, roundToMoney, subtractMoney } from '@vouch/proto/kernel/money.ts'
+import type { Money } from '@vouch/proto/kernel/money.ts'
+import { formatAmount } from '@vouch/proto/kernel/money.ts'
+import { negate } from '@vouch/proto/kernel/rational.ts'
+import { ROUNDINGS } from '@vouch/proto/kernel/rounding.ts'
+import { lineOf, linesOf, sumOf } from './lines.ts'
+import type { Balance, Line, Outcome, Scope } from './types.ts'
+
+/** A prepaid or promotional amount. */
+export interface Grant {
+  readonly id: string
+  readonly amount: Money
+  /** Smaller ones are used first. */
+  readonly priority: number
+  /** From when to when it may be used for usage of a period; undefined = without a bound. */
+  readonly fromMs: number | undefined
+  readonly expiresMs: number | undefined
+}
+
+/** Grants that pay for lines before them. */
+export interface CreditRule {
+  readonly kind: 'credit'
+  readonly id: string
+  readonly name: string
+  readonly of: readonly string[] | undefined
+  readonly grants: readonly Grant[]
+}
+
+/**
+ * Uses grants in the order of priority, then of expiry, then of id, until the lines are paid or the grants are used up. A grant is
+ * used that begins before the period ends and expires after it began: what expires earlier is lost, and its balance says so.
+ */
+export function applyCredit(rule: CreditRule, scope: Scope): Outcome {
+  const { terms } = scope
+  const due = roundToMoney(
+    sumOf(linesOf(scope, rule.of), terms),
+    terms.currency,
+    ROUNDINGS[terms.rounding.mode],
+  )
+  let left = due.minor > 0n ? due : money(0n, terms.currency)
+  const lines: Line[] = []
+  const balances: Balance[] = []
+  for (const grant of rule.grants.toSorted(inOrder)) {
+    const usable = (grant.fromMs ?? 0) < terms.period.to && (grant.expiresMs ?? Infinity) > terms.period.from
+    const used = usable ? lesser(grant.amount, left) : money(0n, terms.currency)
+    balances.push({ grant: grant.id, used, left: subtractMoney(grant.amount, used) })
+    if (used.minor === 0n) continue
+    const before = left
+    left = subtractMoney(left, used)
+    const trace = [
+      {
+        rule: `grant ${grant.id}, priority ${grant.priority}, ${grant.expiresMs === undefined ? 'without expiry' : `expires ${formatInstant(grant.expiresMs)}`}`,
+        input: `${formatAmount(before)} due, ${formatAmount(grant.amount)} granted`,
+        output: formatAmount(used),
+      },
+    ]
+    const draft = {
+      rule: rule.id,
+      kind: 'credit',
+      pool: grant.id,
+      name: rule.name,
+      period: terms.period,
+    } as const
+    const exact = negate(majorAmount(used))
+    lines.push(lineOf({ ...draft, quantity: undefined, unit: undefined, exact, trace }, terms))
+  }
+  return { lines, balances }
+}
+
+function inOrder(a: Grant, b: Grant): number {
+  if (a.priority !== b.priority) return a.priority - b.priority
+  const [first, second] = [a.expiresMs ?? Infinity, b.expiresMs ?? Infinity]
+  if (first !== second) return first < second ? -1 : 1
+  return a.id < b.id ? -1 : 1
+}
+
+function lesser(a: Money, b: Money): Money {
+  return a.minor < b.minor ? a : b
+}

@@ -1,0 +1,62 @@
+import { ZERO, add, compare, isZero, multiply, negate, rational } from '@vouch/proto/kernel/rational.ts'
+import type { Rational } from '@vouch/proto/kernel/rational.ts'
+import { exactText } from '../tariff/trace.ts'
+import { lineOf, linesOf, sumOf } from './lines.ts'
+import type { Outcome, Scope } from './types.ts'
+
+/**
+ * What a discount is a share of: `remaining`, what is left of its lines after the reductions among them, or `original`,
+ * the lines without these. It never makes the remaining less than nothing.
+ */
+export type DiscountBase = 'remaining' | 'original'
+
+/** A reduction of lines before it: a share, or a fixed amount. */
+export interface DiscountRule {
+  readonly kind: 'discount'
+  readonly id: string
+  readonly name: string
+  /** Rules whose lines it reduces; undefined = all before this one. */
+  readonly of: readonly string[] | undefined
+  readonly percent: Rational | undefined
+  readonly amount: Rational | undefined
+  readonly base: DiscountBase
+}
+
+const REDUCTIONS = new Set(['discount', 'credit', 'sla-credit'])
+
+/** One line for all that is reduced. */
+export function applyDiscount(rule: DiscountRule, scope: Scope): Outcome {
+  const { terms } = scope
+  const lines = linesOf(scope, rule.of)
+  const original = sumOf(
+    lines.filter(({ kind }) => !REDUCTIONS.has(kind)),
+    terms,
+  )
+  const reduced = sumOf(
+    lines.filter(({ kind }) => REDUCTIONS.has(kind)),
+    terms,
+  )
+  const remaining = add(original, reduced)
+  const base = rule.base === 'remaining' ? remaining : original
+  const wanted =
+    rule.percent === undefined
+      ? (rule.amount ?? ZERO)
+      : multiply(base, multiply(rule.percent, rational(1n, 100n)))
+  const exact = negate(compare(wanted, remaining) > 0 ? remaining : wanted)
+  if (isZero(exact)) return { lines: [] }
+  const what =
+    rule.percent === undefined
+      ? 'discount amount'
+      : `discount ${exactText(rule.percent)} per cent of ${rule.base}`
+  const { id, name } = rule
+  const trace = [
+    {
+      rule: `base ${rule.base}`,
+      input: `${exactText(original)} less ${exactText(negate(reduced))}`,
+      output: exactText(base),
+    },
+    { rule: what, input: exactText(base), output: exactText(exact) },
+  ]
+  const draft = { rule: id, kind: 'discount', pool: '', name, period: terms.period } as const
+  return { lines: [lineOf({ ...draft, quantity: undefined, unit: undefined, exact, trace }, terms)] }
+}

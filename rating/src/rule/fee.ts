@@ -1,0 +1,49 @@
+import type { Period } from '@vouch/proto/kernel/period.ts'
+import { intersect } from '@vouch/proto/kernel/period.ts'
+import { multiply } from '@vouch/proto/kernel/rational.ts'
+import type { Rational } from '@vouch/proto/kernel/rational.ts'
+import { prorate } from '../tariff/proration.ts'
+import type { ProrationBasis } from '../tariff/proration.ts'
+import { exactText } from '../tariff/trace.ts'
+import { lineOf } from './lines.ts'
+import type { Outcome, Scope } from './types.ts'
+
+/** An amount that is due whatever was used. */
+export interface FeeRule {
+  readonly kind: 'fee'
+  readonly id: string
+  readonly name: string
+  /** Of one; below zero where a fee that was billed in advance is given back. */
+  readonly amount: Rational
+  readonly quantity: Rational
+  /** The period that the whole amount is for: the document's, or the one after it where it is billed in advance. */
+  readonly period: Period
+  /** When it is in force; undefined = the whole period. */
+  readonly effective: Period | undefined
+  readonly proration: ProrationBasis
+}
+
+/** A fee for the part of its period in which it is in force; nothing where that is no part of it. */
+export function applyFee(rule: FeeRule, { terms }: Scope): Outcome {
+  const part = rule.effective === undefined ? rule.period : intersect(rule.effective, rule.period)
+  if (part === undefined) return { lines: [] }
+  const whole = multiply(rule.amount, rule.quantity)
+  const { fraction, trace } = prorate(part, rule.period, rule.proration, terms)
+  const exact = multiply(whole, fraction)
+  const steps = [
+    {
+      rule: 'fee',
+      input: `${exactText(rule.quantity)} × ${exactText(rule.amount)}`,
+      output: exactText(whole),
+    },
+    trace,
+    {
+      rule: 'prorated',
+      input: `${exactText(whole)} × ${exactText(fraction)}`,
+      output: exactText(exact),
+    },
+  ]
+  const { id, name, quantity } = rule
+  const draft = { rule: id, kind: 'fee', pool: '', name, period: part, quantity, unit: undefined } as const
+  return { lines: [lineOf({ ...draft, exact, trace: steps }, terms)] }
+}

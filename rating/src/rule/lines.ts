@@ -1,0 +1,38 @@
+import { majorAmount, roundToMoney } from '@vouch/proto/kernel/money.ts'
+import { ZERO, add } from '@vouch/proto/kernel/rational.ts'
+import type { Rational } from '@vouch/proto/kernel/rational.ts'
+import { ROUNDINGS } from '@vouch/proto/kernel/rounding.ts'
+import { formatAmount } from '@vouch/proto/kernel/money.ts'
+import { exactText } from '../tariff/trace.ts'
+import type { Line, Scope, Terms } from './types.ts'
+
+/** A line without its rounded amount. */
+export type Draft = Omit<Line, 'amount'>
+
+/** Rounds a line's amount to the currency. With the stage `document` that is for show: the total is rounded alone. */
+export function lineOf(draft: Draft, { currency, rounding }: Terms): Line {
+  const amount = roundToMoney(draft.exact, currency, ROUNDINGS[rounding.mode])
+  const step = {
+    rule: `amount ${rounding.mode} ${currency}${rounding.stage === 'document' ? ', the total alone counts' : ''}`,
+    input: exactText(draft.exact),
+    output: formatAmount(amount),
+  }
+  return { ...draft, amount, trace: [...draft.trace, step] }
+}
+
+/** What a line counts for in sums: as rounded, or exactly where only the total is rounded. */
+export function valueOf(line: Line, { rounding }: Terms): Rational {
+  return rounding.stage === 'line' ? majorAmount(line.amount) : line.exact
+}
+
+/** The lines of these rules, of all before where none is named. */
+export function linesOf(scope: Scope, rules: readonly string[] | undefined): readonly Line[] {
+  if (rules === undefined) return scope.lines
+  const wanted = new Set(rules)
+  return scope.lines.filter(({ rule }) => wanted.has(rule))
+}
+
+/** Their sum. */
+export function sumOf(lines: readonly Line[], terms: Terms): Rational {
+  return lines.reduce((sum, line) => add(sum, valueOf(line, terms)), ZERO)
+}

@@ -1,0 +1,268 @@
+import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
+import { fail, ok } from '@vouch/proto/kernel/fault.ts'
+import type { Period } from '@vouch/proto/kernel/period.ts'
+import { ZERO, add, isZero, multiply, sign, subtract } from '@vouch/proto/kernel/rational.ts'
+import type { Rational } from '@vouch/proto/kernel/rational.ts'
+import { conversion } from '@vouch/proto/kernel/unit.ts'
+import type { UnitId } from '@vouch/proto/kernel/unit.ts'
+import { cutByWindows } from '../tariff/calendar-windows.ts'
+import type { Window } from '../tariff/calendar-windows.ts'
+import { priceOf } from '../tariff/model.ts'
+import type { Model } from '../tariff/model.ts'
+import type { ProrationBasis } from '../tariff/proration.ts'
+import type { TraceStep } from '../tariff/trace.ts'
+import { averageLevels } from './level.ts'
+import { lineOf } from './lines.ts'
+import { billable } from './quantity.ts'
+import type { Entry, QuantityRule } from './quantity.ts'
+import { matches, selects, within } from './select.ts'
+import type { Selector } from './select.ts'
+import type { Billed, Dimensions, Line, LineKind, Outcome, Scope, Usage } from './types.ts'
+
+/** Which quantities are priced together: all, those of a resource, of an entry, or of a value of a dimension. */
+export type Pool = 'contract' | 'resource' | 'entry' | { readonly dimension: string }
+
+/** A price that depends on when, or on what: the model in it, for usage that a name stands for. */
+export type PriceChoice =
+  | { readonly by: 'nothing'; readonly model: Model }
+  | {
+      readonly by: 'window'
+      readonly windows: readonly Window[]
+      readonly models: Readonly<Record<string, Model>>
+      readonly otherwise: string
+    }
+  | {
+      readonly by: 'matrix'
+      readonly rows: readonly { readonly when: Dimensions; readonly model: Model }[]
+      /** For what no row matches; undefined = it stays without a price, and is reported. */
+      readonly otherwise: Model | undefined
+    }
+
+/**
+ * What happens to usage of an earlier period that became known since: billed with this period as if it were its own, as a correction of
+ * its own period and at the price that it would have had there, or not at all, and reported.
+ */
+export type LateUsage = 'this-period' | 'own-period' | 'rejected'
+
+/** A price for usage. */
+export interface UsageRule {
+  readonly kind: 'usage'
+  readonly id: string
+  readonly name: string
+  readonly select: Selector
+  readonly unit: UnitId
+  readonly per: Pool
+  readonly quantity: QuantityRule
+  readonly price: PriceChoice
+  readonly late: LateUsage
+  /** When it is in force; undefined = always. */
+  readonly effective: Period | undefined
+  /** Where levels are priced, not usage: their average over the period, by this basis. */
+  readonly level: ProrationBasis | undefined
+  /** The rule whose quantity this one continues, so that tiers do not begin again; undefined = none. */
+  readonly continues: string | undefined
+}
+
+interface Piece extends Entry {
+  readonly model: Model
+  /** Pool, and window or row. */
+  readonly pool: string
+}
+
+/** Prices usage. Faults: UNIT_MISMATCH, OUT_OF_RANGE, TARIFF_INVALID. */
+export function applyUsage(rule: UsageRule, scope: Scope): Result<Outcome> {
+  const { terms, facts } = scope
+  const changes =
+    rule.level === undefined ? [] : facts.changes.filter((change) => selects(rule.select, change))
+  const selected =
+    rule.level === undefined
+      ? facts.usage.filter((usage) => selects(rule.select, usage))
+      : averageLevels(changes, rule.effective ?? terms.period, rule.unit, {
+          basis: rule.level,
+          zone: terms.zone,
+        })
+  const faults: Fault[] = []
+  const lines: Line[] = []
+  const priced: { usage: Usage; period: Period }[] = []
+  const collect = (pieces: readonly Piece[], period: Period, kind: LineKind): void => {
+    const pools = Map.groupBy(pieces, ({ pool }) => pool)
+    if (pools.size === 0 && kind === 'usage' && rule.per === 'contract' && rule.price.by === 'nothing')
+      pools.set('', [])
+    for (const [pool, own] of pools) {
+      const line = priceLine(rule, own, { pool, period, kind }, scope)
+      if (!line.ok) faults.push(line.fault)
+      else if (own.length > 0 || !isZero(line.value.exact)) lines.push(line.value)
+    }
+  }
+  for (const [isLate, group] of Map.groupBy(selected, ({ period }) => period.to <= terms.period.from)) {
+    if (isLate && rule.late === 'rejected') continue
+    const pieces = group.flatMap((usage) => {
+      const cut = piecesOf(rule, usage, scope)
+      if (!cut.ok) faults.push(cut.fault)
+      else priced.push(...cut.value.map((piece) => ({ usage, period: piece.usage.period })))
+      return cut.ok ? cut.value : []
+    })
+    if (isLate && rule.late === 'own-period')
+      for (const [, own] of Map.groupBy(pieces, ({ usage }) => `${usage.period.from} ${usage.period.to}`))
+        collect(own, own[0]!.usage.period, 'late-usage')
+    else if (isLate) collect(pieces, terms.period, 'late-usage')
+    else collect(pieces, terms.period, 'usage')
+  }
+  if (selected.every(({ period }) => period.to <= terms.period.from)) collect([], terms.period, 'usage')
+  const [fault] = faults
+  return fault === undefined ? ok({ lines, priced, pricedChanges: changes }) : { ok: false, fault }
+}
+
+/** Usage in the billable unit, cut where the rule begins and ends and where the price changes. */
+function piecesOf(rule: UsageRule, usage: Usage, { terms }: Scope): Result<Piece[]> {
+  const factor = conversion(usage.unit, rule.unit)
+  if (!factor.ok) return factor
+  const inForce = rule.effective === undefined ? usage : within(usage, rule.effective)
+  if (inForce === undefined) return ok([])
+  const piece = (part: Usage, model: Model, name: string): Piece => ({
+    usage: part,
+    quantity: multiply(part.quantity, factor.value),
+    model,
+    pool: [poolOf(rule.per, part), name].filter((text) => text !== '').join(' '),
+  })
+  const { price } = rule
+  if (price.by === 'nothing') return ok([piece(inForce, price.model, '')])
+  if (price.by === 'matrix') {
+    const row = price.rows.find(({ when }) => matches(when, usage.dimensions))
+    const model = row?.model ?? price.otherwise
+    const name = row === undefined ? 'otherwise' : Object.values(row.when).join(' ')
+    return ok(model === undefined ? [] : [piece(inForce, model, name)])
+  }
+  const parts = cutByWindows(inForce.period, price.windows, price.otherwise, terms.zone)
+  if (!parts.ok) return parts
+  return ok(
+    parts.value.flatMap(({ period, window }) => {
+      const part = within(inForce, period)
+      const model = price.models[window]
+      return part === undefined || model === undefined ? [] : [piece(part, model, window)]
+    }),
+  )
+}
+
+function poolOf(per: Pool, usage: Usage): string {
+  if (per === 'contract') return ''
+  if (per === 'resource') return usage.resource
+  if (per === 'entry') return `${usage.resource} ${usage.period.from} ${usage.period.to}`.trim()
+  return usage.dimensions[per.dimension] ?? ''
+}
+
+interface Place {
+  readonly pool: string
+  readonly period: Period
+  readonly kind: LineKind
+}
+
+function priceLine(
+  rule: UsageRule,
+  pieces: readonly Piece[],
+  { pool, period, kind }: Place,
+  scope: Scope,
+): Result<Line> {
+  const model = pieces[0]?.model ?? (rule.price.by === 'nothing' ? rule.price.model : undefined)
+  if (model === undefined) throw new Error(`rule ${rule.id} has no price for ${pool}`)
+  const { value, trace } = billable(pieces, rule.quantity)
+  const isCorrection = kind === 'late-usage' && rule.late === 'own-period'
+  const before = isCorrection ? undefined : beforeOf(rule, pool, scope)
+  const whole = before === undefined ? value : add(value, before)
+  if (sign(whole) < 0 && model.model !== 'per-unit')
+    return fail('OUT_OF_RANGE', `rule ${rule.id}: ${model.model} has no price for a quantity below zero`)
+  const amounts = pieces.flatMap(({ usage, quantity }) => (usage.items.length > 0 ? usage.items : [quantity]))
+  const chosen = pieces.map(({ usage, quantity }) => usage.chosenBy ?? quantity)
+  const priced = priceOf(model, {
+    quantity: value,
+    items: amounts,
+    before,
+    chosenBy: pieces.some(({ usage }) => usage.chosenBy !== undefined)
+      ? chosen.reduce((sum, quantity) => add(sum, quantity), ZERO)
+      : undefined,
+  })
+  const draft = {
+    rule: rule.id,
+    kind,
+    pool,
+    name: rule.name,
+    period,
+    quantity: value,
+    unit: rule.unit,
+    exact: priced.amount,
+    trace: [...converted(rule, pieces), ...trace, ...priced.trace],
+  }
+  return isCorrection ? correction(draft, rule, model, scope) : ok(lineOf(draft, scope.terms))
+}
+
+/** What the whole of an earlier period costs less what was billed of it. */
+function correction(
+  draft: Parameters<typeof lineOf>[0],
+  rule: UsageRule,
+  model: Model,
+  scope: Scope,
+): Result<Line> {
+  const billed = billedOf(rule.id, draft.pool, scope).filter(
+    ({ period }) => period.from === draft.period.from && period.to === draft.period.to,
+  )
+  const quantity = totalOf(billed)
+  const quantityNow = draft.quantity ?? ZERO
+  const amount =
+    billed.length === 0 ? ZERO : priceOf(model, { quantity, items: [quantity], before: undefined }).amount
+  const step: TraceStep = {
+    rule: 'late usage own-period',
+    input: `${textOf(quantityNow)} known now - ${textOf(quantity)} billed`,
+    output: textOf(subtract(quantityNow, quantity)),
+  }
+  return ok(
+    lineOf(
+      {
+        ...draft,
+        quantity: subtract(quantityNow, quantity),
+        exact: subtract(draft.exact, amount),
+        trace: [...draft.trace, step],
+      },
+      scope.terms,
+    ),
+  )
+}
+
+/** What was billed in the same window before: by an earlier document, or by the rule that this one continues. */
+function beforeOf(rule: UsageRule, pool: string, scope: Scope): Rational | undefined {
+  const { from, to } = scope.terms.period
+  const billed = billedOf(rule.id, pool, scope).filter(({ period }) => period.from < to && from < period.to)
+  const continued =
+    rule.continues === undefined
+      ? []
+      : scope.lines.filter((line) => line.rule === rule.continues && line.pool === pool)
+  if (billed.length === 0 && continued.length === 0) return undefined
+  return continued.reduce((sum, { quantity }) => add(sum, quantity ?? ZERO), totalOf(billed))
+}
+
+function billedOf(rule: string, pool: string, { facts }: Scope): readonly Billed[] {
+  return facts.billed.filter(
+    (billed) => billed.rule === rule && billed.pool === pool && billed.quantity !== undefined,
+  )
+}
+
+function totalOf(billed: readonly Billed[]): Rational {
+  return billed.reduce((sum, { quantity }) => add(sum, quantity ?? ZERO), ZERO)
+}
+
+function converted({ unit }: UsageRule, pieces: readonly Piece[]): TraceStep[] {
+  const units = new Set(pieces.map(({ usage }) => usage.unit))
+  return [...units]
+    .filter((from) => from !== unit)
+    .map((from) => {
+      const factor = conversion(from, unit)
+      return {
+        rule: `${from} to ${unit}`,
+        input: 'each entry',
+        output: factor.ok ? `× ${textOf(factor.value)}` : '',
+      }
+    })
+}
+
+function textOf(value: Rational): string {
+  return value.d === 1n ? `${value.n}` : `${value.n}/${value.d}`
+}

@@ -1,0 +1,36 @@
+import { ZERO, add, isZero, multiply } from '@vouch/proto/kernel/rational.ts'
+import type { Rational } from '@vouch/proto/kernel/rational.ts'
+import type { ModelAmount } from './per-unit.ts'
+import { tierName, tierOf } from './tiers.ts'
+import type { Tier, TierPolicies } from './tiers.ts'
+import { exactText } from './trace.ts'
+
+/**
+ * The volume model: the whole quantity at the price of the one tier that it reaches, and that tier's flat amount.
+ *
+ * @param chosenBy the quantity that chooses the tier, where it is not the one that is priced: of seats of a part of a
+ *   period, the seats of the whole.
+ */
+export function volume(
+  tiers: readonly Tier[],
+  quantity: Rational,
+  { edge, zero }: TierPolicies,
+  chosenBy: Rational = quantity,
+): ModelAmount {
+  if (isZero(quantity) && zero === 'free')
+    return { amount: ZERO, trace: [{ rule: 'zero usage free', input: '0', output: '0' }] }
+  const { tier, index } = tierOf(tiers, chosenBy, edge)
+  const amount = add(multiply(quantity, tier.unitPrice), tier.flat)
+  const name = tierName(tiers, index, exactText)
+  return {
+    amount,
+    trace: [
+      { rule: `volume tier ${edge}`, input: exactText(chosenBy), output: name },
+      {
+        rule: `volume tier ${name}`,
+        input: `${exactText(quantity)} × ${exactText(tier.unitPrice)} + ${exactText(tier.flat)}`,
+        output: exactText(amount),
+      },
+    ],
+  }
+}

@@ -149,6 +149,26 @@ describe('every fault of a document is named, with its place', () => {
       ['/billed/0/rule TARIFF_INVALID'],
     ],
     [
+      'billed in the wrong measure',
+      document([use(per('1')), { kind: 'fee', id: 'f', amount: '1' }], {
+        billed: [
+          { rule: 'use', amount: '1' },
+          { rule: 'f', amount: '1' },
+        ],
+      }),
+      ['/billed/0 TARIFF_INVALID', '/billed/1/rule TARIFF_INVALID'],
+    ],
+    [
+      'going on from a fee',
+      document([{ kind: 'fee', id: 'f', amount: '1' }, use(per('1'), { continues: 'f' })]),
+      ['/rules/1/continues TARIFF_INVALID'],
+    ],
+    [
+      'more than 64 bits of cents',
+      document([{ kind: 'fee', id: 'f', amount: '92233720368547758.08' }]),
+      [' OUT_OF_RANGE'],
+    ],
+    [
       'a grant in half cents',
       document([{ kind: 'credit', id: 'c', grants: [{ id: 'g', amount: '0.005' }] }]),
       ['/rules/0/grants/0/amount AMOUNT_SCALE'],

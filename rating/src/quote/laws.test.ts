@@ -8,7 +8,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { priceOf } from '../tariff/model.ts'
 import type { Model } from '../tariff/model.ts'
-import { MARCH, ask, per, select, units, use } from '../testing/quotes.ts'
+import { MARCH, ask, per, select, tiers, units, use } from '../testing/quotes.ts'
 import { quoteAnswer } from './print.ts'
 
 const thousandths = fc.bigInt({ min: 0n, max: 10n ** 9n }).map((n) => rational(n, 1000n))
@@ -24,11 +24,11 @@ const tiersOf = fc
   )
   .map(([edges, prices, edge, zero]) => {
     const ends = [...edges.toSorted((a, b) => (a < b ? -1 : 1)).map((n) => rational(n)), undefined]
-    const tiers = ends.map((upTo, index) => {
+    const rows = ends.map((upTo, index) => {
       const [unitPrice, flat] = prices[index]!
       return { upTo, unitPrice, flat, percent: rational(0n) }
     })
-    return { tiers, edge, zero } as const
+    return { tiers: rows, edge, zero } as const
   })
 const graduatedModel = tiersOf.map((tiered): Model => ({ model: 'graduated', ...tiered }))
 const packageModel = fc
@@ -158,13 +158,14 @@ describe('contracts', () => {
       maxLength: 5,
     })
     fc.assert(
-      fc.property(amount, grants, (quantity, list) => {
+      fc.property(amount, grants, fc.constantFrom('line', 'document'), (quantity, list, stage) => {
         const credit = {
           kind: 'credit',
           id: 'wallet',
           grants: list.map(([euros, priority], index) => ({ id: `g${index}`, amount: `${euros}`, priority })),
         }
-        const { total, balances = [] } = ask({ rules: [use(per('1')), credit], usage: [units(quantity)] })
+        const rules = [use(per('1')), credit]
+        const { total, balances = [] } = ask({ rules, rounding: { stage }, usage: [units(quantity)] })
         const granted = list.reduce((sum, [euros]) => sum + euros, 0n)
         const kept = balances.reduce(
           (sum, { used, left }) => add(sum, add(exactOf(used), exactOf(left))),
@@ -217,4 +218,23 @@ test('what no rule prices is reported', () => {
   expect(
     ask({ rules: [use(per('1'), { select: { ...select, dimensions: { class: 'x' } } })], usage }).unpriced,
   ).toHaveLength(2)
+})
+
+test('usage that comes late goes on in the tiers; a price that is not in force charges nothing for nothing', () => {
+  const model = tiers('graduated', [
+    ['10', '1', '5'],
+    ['', '0.5'],
+  ])
+  const february = { from: '2026-02-01T00:00:00Z', to: MARCH.from }
+  const usage = [units('4', { period: february }), units('8')]
+  expect(ask({ rules: [use(model)], usage }).lines).toMatchObject([
+    { kind: 'late-usage', quantity: '4', amount: '3.00' },
+    { kind: 'usage', quantity: '8', amount: '13.00' },
+  ])
+  expect(ask({ rules: [use(model, { late: 'rejected' })], usage })).toMatchObject({
+    total: '13.00',
+    unpriced: [{ pointer: '/usage/0' }],
+  })
+  expect(ask({ rules: [use(model, { effective: february })] }).lines).toEqual([])
+  expect(ask({ rules: [use(model)] }).total).toBe('5.00')
 })

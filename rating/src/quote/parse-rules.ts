@@ -27,8 +27,11 @@ export function readRules({ rules }: Quote, terms: Terms, reader: Reader): Rule[
     if ('of' in rule && rule.of !== undefined) earlier(rule.of, 'of')
     if (known.has(rule.id)) reader.refuse(`${pointer}/id`, `rule ${known.get(rule.id)} has this id already`)
     const read = readRule(rule, pointer, terms, reader)
-    if (read.kind === 'usage' && read.continues !== undefined && !known.has(read.continues))
-      reader.refuse(`${pointer}/continues`, `${read.continues} is no rule before this one`)
+    if (read.kind === 'usage' && read.continues !== undefined) {
+      const before = known.get(read.continues)
+      if (before === undefined || rules[before]?.kind !== 'usage')
+        reader.refuse(`${pointer}/continues`, `${read.continues} is no usage rule before this one`)
+    }
     known.set(rule.id, index)
     return read
   })

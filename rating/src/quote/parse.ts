@@ -98,8 +98,7 @@ export function readFacts(document: Quote, terms: Terms, reader: Reader): Facts 
     }),
     billed: billed.map((entry, index) => {
       const pointer = `/billed/${index}`
-      if (!document.rules.some(({ id }) => id === entry.rule))
-        reader.refuse(`${pointer}/rule`, `there is no rule ${entry.rule}`)
+      checkBilled(entry, document.rules, pointer, reader)
       if (entry.amount !== undefined)
         reader.take(`${pointer}/amount`, parseAmount(entry.amount, terms.currency))
       return {
@@ -116,6 +115,27 @@ export function readFacts(document: Quote, terms: Terms, reader: Reader): Facts 
       available: reader.decimal(available, ZERO),
     })),
   }
+}
+
+/** What was billed is a quantity of usage, or an amount of what is bounded; of other rules nothing is continued. */
+function checkBilled(
+  entry: NonNullable<Quote['billed']>[number],
+  rules: Quote['rules'],
+  pointer: string,
+  reader: Reader,
+): void {
+  const rule = rules.find(({ id }) => id === entry.rule)
+  const continues = rule?.kind === 'usage' && rule.price.model !== 'percentage'
+  const isBound = rule?.kind === 'minimum' || rule?.kind === 'maximum' || rule?.kind === 'commitment'
+  if (rule === undefined) reader.refuse(`${pointer}/rule`, `there is no rule ${entry.rule}`)
+  else if (!continues && !isBound) reader.refuse(`${pointer}/rule`, `rule ${entry.rule} continues nothing`)
+  else if (continues ? entry.quantity === undefined : entry.amount === undefined)
+    reader.refuse(
+      pointer,
+      continues ? 'give the quantity that was billed' : 'give the amount that was billed',
+    )
+  else if (continues ? entry.amount !== undefined : entry.quantity !== undefined)
+    reader.refuse(pointer, `rule ${entry.rule} takes no ${continues ? 'amount' : 'quantity'}`)
 }
 
 function placeOf({

@@ -2,7 +2,7 @@ import { formatInstant } from '@vouch/proto/kernel/instant.ts'
 import { majorAmount, money, roundToMoney, subtractMoney } from '@vouch/proto/kernel/money.ts'
 import type { Money } from '@vouch/proto/kernel/money.ts'
 import { formatAmount } from '@vouch/proto/kernel/money.ts'
-import { negate } from '@vouch/proto/kernel/rational.ts'
+import { ZERO, add, negate, subtract } from '@vouch/proto/kernel/rational.ts'
 import { ROUNDINGS } from '@vouch/proto/kernel/rounding.ts'
 import { lineOf, linesOf, sumOf } from './lines.ts'
 import type { Balance, Line, Outcome, Scope } from './types.ts'
@@ -33,12 +33,10 @@ export interface CreditRule {
  */
 export function applyCredit(rule: CreditRule, scope: Scope): Outcome {
   const { terms } = scope
-  const due = roundToMoney(
-    sumOf(linesOf(scope, rule.of), terms),
-    terms.currency,
-    ROUNDINGS[terms.rounding.mode],
-  )
+  const sum = sumOf(linesOf(scope, rule.of), terms)
+  const due = roundToMoney(sum, terms.currency, ROUNDINGS[terms.rounding.mode])
   let left = due.minor > 0n ? due : money(0n, terms.currency)
+  let paid = ZERO
   const lines: Line[] = []
   const balances: Balance[] = []
   for (const grant of rule.grants.toSorted(inOrder)) {
@@ -62,7 +60,9 @@ export function applyCredit(rule: CreditRule, scope: Scope): Outcome {
       name: rule.name,
       period: terms.period,
     } as const
-    const exact = negate(majorAmount(used))
+    // Who pays what is left pays all of it, so that no fraction stays behind where the document alone is rounded.
+    const exact = negate(left.minor === 0n ? subtract(sum, paid) : majorAmount(used))
+    paid = add(paid, majorAmount(used))
     lines.push(lineOf({ ...draft, quantity: undefined, unit: undefined, exact, trace }, terms))
   }
   return { lines, balances }

@@ -68,12 +68,16 @@ export function evaluate(terms: Terms, rules: readonly Rule[], facts: Facts): Re
       causes: faults,
     })
   const { currency, rounding } = terms
+  const large = lines.find(({ amount }) => isTooLarge(amount))
+  if (large !== undefined)
+    return fail('OUT_OF_RANGE', `a line of rule ${large.rule} is beyond 2^63 minor units`)
   const shown = sumMoney(
     lines.map(({ amount }) => amount),
     currency,
   )
   const total =
     rounding.stage === 'line' ? shown : roundToMoney(sumOf(lines, terms), currency, ROUNDINGS[rounding.mode])
+  if (isTooLarge(total)) return fail('OUT_OF_RANGE', 'the total is beyond 2^63 minor units')
   const left = (all: readonly unknown[]): number[] =>
     [...all.keys()].filter((index) => !pricedOthers.has(all[index]))
   return ok({
@@ -89,6 +93,11 @@ export function evaluate(terms: Terms, rules: readonly Rule[], facts: Facts): Re
       changes: left(facts.changes),
     },
   })
+}
+
+/** Amounts travel and are kept as signed numbers of 64 bits. */
+function isTooLarge({ minor }: Money): boolean {
+  return BigInt.asIntN(64, minor) !== minor
 }
 
 /** The parts of a period that these do not cover. */

@@ -1,5 +1,6 @@
-import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
-import { fail, ok } from '@vouch/proto/kernel/fault.ts'
+import { collect as collectResults, fail, ok } from '@vouch/proto/kernel/fault.ts'
+import type { Result } from '@vouch/proto/kernel/fault.ts'
+import { intersect } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import { ZERO, add, isZero, multiply, sign, subtract } from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
@@ -81,36 +82,53 @@ export function applyUsage(rule: UsageRule, scope: Scope): Result<Outcome> {
           basis: rule.level,
           zone: terms.zone,
         })
-  const faults: Fault[] = []
-  const lines: Line[] = []
-  const priced: { usage: Usage; period: Period }[] = []
-  const collect = (pieces: readonly Piece[], period: Period, kind: LineKind): void => {
-    const pools = Map.groupBy(pieces, ({ pool }) => pool)
-    if (pools.size === 0 && kind === 'usage' && rule.per === 'contract' && rule.price.by === 'nothing')
-      pools.set('', [])
-    for (const [pool, own] of pools) {
-      const line = priceLine(rule, own, { pool, period, kind }, scope)
-      if (!line.ok) faults.push(line.fault)
-      else if (own.length > 0 || !isZero(line.value.exact)) lines.push(line.value)
-    }
-  }
-  for (const [isLate, group] of Map.groupBy(selected, ({ period }) => period.to <= terms.period.from)) {
-    if (isLate && rule.late === 'rejected') continue
-    const pieces = group.flatMap((usage) => {
-      const cut = piecesOf(rule, usage, scope)
-      if (!cut.ok) faults.push(cut.fault)
-      else priced.push(...cut.value.map((piece) => ({ usage, period: piece.usage.period })))
-      return cut.ok ? cut.value : []
-    })
-    if (isLate && rule.late === 'own-period')
-      for (const [, own] of Map.groupBy(pieces, ({ usage }) => `${usage.period.from} ${usage.period.to}`))
-        collect(own, own[0]!.usage.period, 'late-usage')
-    else if (isLate) collect(pieces, terms.period, 'late-usage')
-    else collect(pieces, terms.period, 'usage')
-  }
-  if (selected.every(({ period }) => period.to <= terms.period.from)) collect([], terms.period, 'usage')
-  const [fault] = faults
-  return fault === undefined ? ok({ lines, priced, pricedChanges: changes }) : { ok: false, fault }
+  const isLate = ({ period }: Usage): boolean => period.to <= terms.period.from
+  const taken = selected.filter((usage) => rule.late !== 'rejected' || !isLate(usage))
+  const cut = collectResults(taken.map((usage) => piecesOf(rule, usage, scope)))
+  if (!cut.ok) return cut
+  const pieces = cut.value.flat()
+  const current = priceAll(
+    rule,
+    pieces.filter(({ usage }) => !isLate(usage)),
+    { period: terms.period, kind: 'usage' },
+    scope,
+  )
+  if (!current.ok) return current
+  // What is late goes on where this period's own usage has left the tiers.
+  const seen = { ...scope, lines: [...scope.lines, ...current.value] }
+  const late = Map.groupBy(
+    pieces.filter(({ usage }) => isLate(usage)),
+    ({ usage: { period } }) => (rule.late === 'own-period' ? `${period.from} ${period.to}` : ''),
+  )
+  const lateLines = collectResults(
+    [...late.values()].map((own) => {
+      const period = rule.late === 'own-period' ? own[0]!.usage.period : terms.period
+      return priceAll(rule, own, { period, kind: 'late-usage' }, seen)
+    }),
+  )
+  if (!lateLines.ok) return lateLines
+  const lines = [...lateLines.value.flat(), ...current.value]
+  const priced = taken.flatMap((usage, index) =>
+    cut.value[index]!.map((piece) => ({ usage, period: piece.usage.period })),
+  )
+  return ok({ lines, priced, pricedChanges: changes })
+}
+
+/** A line for each pool; one of nothing where that has a price. */
+function priceAll(
+  rule: UsageRule,
+  pieces: readonly Piece[],
+  place: Omit<Place, 'pool'>,
+  scope: Scope,
+): Result<Line[]> {
+  const pools = Map.groupBy(pieces, ({ pool }) => pool)
+  const isInForce = rule.effective === undefined || intersect(rule.effective, place.period) !== undefined
+  const isWhole = rule.per === 'contract' && rule.price.by === 'nothing'
+  if (pools.size === 0 && place.kind === 'usage' && isWhole && isInForce) pools.set('', [])
+  const priced = collectResults(
+    [...pools].map(([pool, own]) => priceLine(rule, own, { ...place, pool }, scope)),
+  )
+  return priced.ok ? ok(priced.value.filter((line) => pieces.length > 0 || !isZero(line.exact))) : priced
 }
 
 /** Usage in the billable unit, cut where the rule begins and ends and where the price changes. */
@@ -167,7 +185,7 @@ function priceLine(
   if (model === undefined) throw new Error(`rule ${rule.id} has no price for ${pool}`)
   const { value, trace } = billable(pieces, rule.quantity)
   const isCorrection = kind === 'late-usage' && rule.late === 'own-period'
-  const before = isCorrection ? undefined : beforeOf(rule, pool, scope)
+  const before = isCorrection ? undefined : beforeOf(rule, { pool, kind }, scope)
   const whole = before === undefined ? value : add(value, before)
   if (sign(whole) < 0 && model.model !== 'per-unit')
     return fail('OUT_OF_RANGE', `rule ${rule.id}: ${model.model} has no price for a quantity below zero`)
@@ -227,14 +245,19 @@ function correction(
   )
 }
 
-/** What was billed in the same window before: by an earlier document, or by the rule that this one continues. */
-function beforeOf(rule: UsageRule, pool: string, scope: Scope): Rational | undefined {
+/** What was billed in the same window before: by an earlier document, by the rule that this one continues, and by this one. */
+function beforeOf(
+  rule: UsageRule,
+  { pool, kind }: Pick<Place, 'pool' | 'kind'>,
+  scope: Scope,
+): Rational | undefined {
   const { from, to } = scope.terms.period
   const billed = billedOf(rule.id, pool, scope).filter(({ period }) => period.from < to && from < period.to)
-  const continued =
-    rule.continues === undefined
-      ? []
-      : scope.lines.filter((line) => line.rule === rule.continues && line.pool === pool)
+  const continued = scope.lines.filter(
+    (line) =>
+      line.pool === pool &&
+      (line.rule === rule.continues || (kind === 'late-usage' && line.rule === rule.id)),
+  )
   if (billed.length === 0 && continued.length === 0) return undefined
   return continued.reduce((sum, { quantity }) => add(sum, quantity ?? ZERO), totalOf(billed))
 }

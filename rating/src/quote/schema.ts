@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import { ROUNDINGS } from '@vouch/proto/kernel/rounding.ts'
 import { UNITS } from '@vouch/proto/kernel/unit.ts'
+import { WEEKDAYS } from '../tariff/calendar-windows.ts'
 
 /** No member beside those that are named. */
 export const closed = { additionalProperties: false }
@@ -111,7 +112,7 @@ const WindowDocument = Type.Object(
   {
     name: Id,
     days: optional(
-      Type.Array(oneOf(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'], 'a day of the week'), {
+      Type.Array(oneOf([...WEEKDAYS], 'a day of the week'), {
         maxItems: 7,
       }),
     ),

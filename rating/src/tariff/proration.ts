@@ -1,119 +1,166 @@
-import { fail, ok } from '@vouch/proto/kernel/fault.ts'
-import type { Result } from '@vouch/proto/kernel/fault.ts'
+import { type Result, fail, ok } from '@vouch/proto/kernel/fault.ts'
 import { nearest } from '@vouch/proto/kernel/nearest.ts'
-import { durationMs, intersect } from '@vouch/proto/kernel/period.ts'
-import type { Period } from '@vouch/proto/kernel/period.ts'
-import { rational, ZERO } from '@vouch/proto/kernel/rational.ts'
-import type { Rational } from '@vouch/proto/kernel/rational.ts'
-import { exactText } from './trace.ts'
+import { type Period, durationMs, formatInstant, intersect } from '@vouch/proto/kernel/period.ts'
+import { type Rational, rational } from '@vouch/proto/kernel/rational.ts'
 import type { TraceStep } from './trace.ts'
-
-/** Days and months are those of a zone. */
-export interface Calendar {
-  /** IANA. */
-  readonly zone: string
-}
-
-/** A part of a whole, in units of a basis. */
-export interface Share {
-  readonly numerator: bigint
-  readonly denominator: bigint
-}
-
-/** Counts units from a fixed day to an instant; never falls as time goes on. */
-type Position = (atMs: number, calendar: Calendar) => bigint
-
-const DAYS_PER_MONTH = 30n
-const MONTHS_PER_YEAR = 12n
 
 /**
  * How a part of a period is measured:
- * - `second`: by elapsed time, to the millisecond; a day of 23 hours is shorter than one of 24;
- * - `day`: by days of the calendar; a day belongs to the part that has its start, so that of a change within a day the part before has it;
- * - `day-inclusive`: by days of the calendar; the day of a change belongs to the part that begins in it;
- * - `fixed-30`: every month has 30 days, the 31st is no day of its own (30/360);
- * - `none`: any part is the whole.
+ *
+ * - `second`: by elapsed time, exact to the millisecond.
+ * - `day`: by days of the zone's calendar. A day belongs to the part that holds its start, so where a
+ *   change falls inside a day, the day is the earlier part's.
+ * - `day-inclusive`: by days of the zone's calendar. A part counts the day on which it begins, so where
+ *   a change falls inside a day, the day is the later part's.
+ * - `fixed-30`: by days of which every month has 30 and every year 360 (30E/360, ISDA 2006 Definitions,
+ *   4.16(h)): the last day of a month is its 30th. Changes inside a day are as in `day`.
+ * - `none`: not at all; any part costs as much as the whole.
  */
-export const PRORATION_BASES = {
-  second: (atMs) => BigInt(atMs),
-  day: (atMs, calendar) => daysTo(atMs, calendar, 'begun'),
-  'day-inclusive': (atMs, calendar) => daysTo(atMs, calendar, 'over'),
-  'fixed-30': (atMs, { zone }) => {
-    const { year, month, day } = dateAt(atMs, zone)
-    const days = BigInt(Math.min(day, 30) - 1)
-    return (BigInt(year) * MONTHS_PER_YEAR + BigInt(month)) * DAYS_PER_MONTH + days
-  },
-  none: undefined,
-} as const satisfies Readonly<Record<string, Position | undefined>>
+export type ProrationBasis = 'second' | 'day' | 'day-inclusive' | 'fixed-30' | 'none'
 
-/** The name of a basis. */
-export type ProrationBasis = keyof typeof PRORATION_BASES
+/** Where days begin. */
+export interface Calendar {
+  /** IANA time zone. */
+  readonly zone: string
+}
 
-/** A part of a period as a share of it. */
-export interface Proration extends Share {
+/** How much of a whole a part is, not in lowest terms: 15 of 30 days. */
+export interface Measure {
+  readonly numerator: bigint
+  readonly denominator: bigint
+  /** What is counted; `whole` where nothing is measured. */
+  readonly unit: 'ms' | 'day' | 'whole'
+}
+
+/** Measures a part that lies inside of the whole. Throws when the zone is unknown. */
+export type Measuring = (part: Period, whole: Period, calendar: Calendar) => Measure
+
+/** A share of a period with what it was computed from. */
+export interface Proration {
+  /** From 0 to 1, in lowest terms. */
   readonly fraction: Rational
+  readonly numerator: bigint
+  readonly denominator: bigint
   readonly basis: ProrationBasis
   readonly trace: TraceStep
 }
 
-/** Finds a basis. Faults: TARIFF_INVALID. */
+/**
+ * Every basis under its name in tariffs. `day` and `day-inclusive` are the same where all ends are starts
+ * of days; where one is not, they differ by that one day. A whole in which a basis counts no day, such as
+ * an afternoon, is measured by elapsed time. A date that a zone skipped counts with the day before it.
+ */
+export const PRORATION_BASES: Readonly<Record<ProrationBasis, Measuring>> = {
+  second: elapsed,
+  day: counted((ms, zone) => dayNumber(firstDayFrom(ms, zone))),
+  'day-inclusive': counted((ms, zone) => dayNumber(begunDay(ms, zone))),
+  'fixed-30': counted((ms, zone) => dayNumber30(firstDayFrom(ms, zone))),
+  none: () => ({ numerator: 1n, denominator: 1n, unit: 'whole' }),
+}
+
+/** Reads the name of a basis. Faults: TARIFF_INVALID, with the nearest name. */
 export function parseProrationBasis(name: string): Result<ProrationBasis> {
+  if (isProrationBasis(name)) return ok(name)
   const names = Object.keys(PRORATION_BASES)
-  if (isBasis(name)) return ok(name)
   const suggestion = nearest(name, names)
-  const hint = suggestion === undefined ? '' : `; did you mean ${suggestion}?`
-  return fail('TARIFF_INVALID', `the basis of a proration must be one of ${names.join(', ')}${hint}`)
+  const hint = suggestion === undefined ? `write one of ${names.join(', ')}` : `did you mean "${suggestion}"?`
+  return fail('TARIFF_INVALID', `there is no proration basis "${name}"; ${hint}`)
 }
 
 /**
- * The share of `whole` that `part` is; `part` is cut to `whole`, so that it is never more than 1. Shares of parts that follow
- * each other and are the whole together sum to exactly 1, but for `none`.
+ * The share of `whole` that `part` is; `part` is cut to `whole`, so that it never exceeds 1, and is 0 where
+ * they have nothing in common. Throws when the zone is unknown.
  */
 export function prorate(part: Period, whole: Period, basis: ProrationBasis, calendar: Calendar): Proration {
-  const common = part.from < part.to ? intersect(part, whole) : undefined
-  const position: Position | undefined = PRORATION_BASES[basis]
-  const share = shareOf(common, whole, position, calendar)
-  const fraction = rational(share.numerator, share.denominator)
-  const input =
-    basis === 'second'
-      ? `${exactText(rational(share.numerator, 1000n))} of ${exactText(rational(share.denominator, 1000n))} s`
-      : `${share.numerator} of ${share.denominator}`
-  return {
-    ...share,
-    fraction,
-    basis,
-    trace: { rule: `proration ${basis}`, input, output: exactText(fraction) },
+  const cut = intersect(part, whole)
+  const measure = PRORATION_BASES[basis](cut ?? whole, whole, calendar)
+  return proration(part, whole, basis, calendar, cut === undefined ? { ...measure, numerator: 0n } : measure)
+}
+
+/**
+ * Shares of consecutive parts which together are `whole`; they sum to exactly 1. With the basis `none` the
+ * first part has all of it. Throws when the parts are not the whole, or the zone is unknown.
+ */
+export function prorateParts(
+  parts: readonly Period[],
+  whole: Period,
+  basis: ProrationBasis,
+  calendar: Calendar,
+): readonly Proration[] {
+  const end = parts.reduce((from, part) => (part.from === from ? part.to : Number.NaN), whole.from)
+  if (end !== whole.to)
+    throw new RangeError('the parts must follow one another from start to end of the whole')
+  return parts.map((part, index) => {
+    const measure = PRORATION_BASES[basis](part, whole, calendar)
+    const free = basis === 'none' && index > 0
+    return proration(part, whole, basis, calendar, free ? { ...measure, numerator: 0n } : measure)
+  })
+}
+
+function proration(
+  part: Period,
+  whole: Period,
+  basis: ProrationBasis,
+  { zone }: Calendar,
+  { numerator, denominator, unit }: Measure,
+): Proration {
+  const trace = {
+    rule: `proration ${basis}${unit === 'day' ? ` ${zone}` : ''}`,
+    input: `${numerator} of ${denominator} ${unit}: ${spanText(part)} of ${spanText(whole)}`,
+    output: `${numerator}/${denominator}`,
+  }
+  return { fraction: rational(numerator, denominator), numerator, denominator, basis, trace }
+}
+
+function spanText(span: Period): string {
+  return `${formatInstant(span.from)}/${formatInstant(span.to)}`
+}
+
+function isProrationBasis(name: string): name is ProrationBasis {
+  return Object.hasOwn(PRORATION_BASES, name)
+}
+
+function elapsed(part: Period, whole: Period): Measure {
+  return { numerator: BigInt(durationMs(part)), denominator: BigInt(durationMs(whole)), unit: 'ms' }
+}
+
+/** Measures by differences of a position that never falls with time, so that parts add up whatever the cuts. */
+function counted(position: (ms: number, zone: string) => number): Measuring {
+  return (part, whole, { zone }) => {
+    const days = (span: Period): number => position(span.to, zone) - position(span.from, zone)
+    const all = days(whole)
+    if (all === 0) return elapsed(part, whole)
+    return { numerator: BigInt(days(part)), denominator: BigInt(all), unit: 'day' }
   }
 }
 
-function shareOf(
-  part: Period | undefined,
-  whole: Period,
-  position: Position | undefined,
-  calendar: Calendar,
-): Share {
-  if (part === undefined) return { numerator: ZERO.n, denominator: 1n }
-  if (position === undefined) return { numerator: 1n, denominator: 1n }
-  const units = ({ from, to }: Period): bigint => position(to, calendar) - position(from, calendar)
-  const denominator = units(whole)
-  // A whole without a single unit, such as an hour by days, is shared by time.
-  if (denominator === 0n)
-    return { numerator: BigInt(durationMs(part)), denominator: BigInt(durationMs(whole)) }
-  return { numerator: units(part), denominator }
+/**
+ * The last day that has begun. Not always the date that clocks show: where they go back from one minute
+ * past midnight, they show the day before once more.
+ */
+function begunDay(ms: number, zone: string): Temporal.PlainDate {
+  const date = Temporal.Instant.fromEpochMilliseconds(ms).toZonedDateTimeISO(zone).toPlainDate()
+  const next = date.add({ days: 1 })
+  return startOfDay(next, zone) <= ms ? next : date
 }
 
-/** Days of the zone that have begun, or that are over, before an instant; the day that begins at it is neither. */
-function daysTo(atMs: number, { zone }: Calendar, which: 'begun' | 'over'): bigint {
-  const date = dateAt(atMs, zone)
-  const days = BigInt(date.since('1970-01-01', { largestUnit: 'days' }).days)
-  const isStart = date.toZonedDateTime(zone).epochMilliseconds === atMs
-  return which === 'begun' && !isStart ? days + 1n : days
+/** The first day that begins at the instant or later. */
+function firstDayFrom(ms: number, zone: string): Temporal.PlainDate {
+  const day = begunDay(ms, zone)
+  return startOfDay(day, zone) === ms ? day : day.add({ days: 1 })
 }
 
-function dateAt(atMs: number, zone: string): Temporal.PlainDate {
-  return Temporal.Instant.fromEpochMilliseconds(atMs).toZonedDateTimeISO(zone).toPlainDate()
+/** Not always midnight: where clocks skip it the day begins later. */
+function startOfDay(date: Temporal.PlainDate, zone: string): number {
+  return date.toZonedDateTime(zone).epochMilliseconds
 }
 
-function isBasis(name: string): name is ProrationBasis {
-  return Object.hasOwn(PRORATION_BASES, name)
+/** Days since the start of 1970. */
+function dayNumber(date: Temporal.PlainDate): number {
+  return date.since('1970-01-01').days
+}
+
+/** Days since the start of year 0 if months had 30. */
+function dayNumber30({ year, month, day, daysInMonth }: Temporal.PlainDate): number {
+  return 360 * year + 30 * (month - 1) + (day === daysInMonth ? 30 : Math.min(day, 30))
 }

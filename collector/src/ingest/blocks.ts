@@ -1,5 +1,4 @@
 import { sha256 } from '@vouch/proto/seal/seal.ts'
-import type { Columns } from '@vouch/proto/wire/body.ts'
 import type { AdmittedBatch, KeyRow, StreamRow } from '../ports.ts'
 import {
   dictionary,
@@ -14,10 +13,10 @@ import {
   words,
 } from './native.ts'
 import type { NativeColumn } from './native.ts'
+import { segmentColumns } from './segment-columns.ts'
+import type { Readings } from './segment-columns.ts'
 import { instantAt, wordsOf } from './words.ts'
 
-/** Words of 32 bits in a stream's or run's id. */
-const ID_WORDS = 4
 const INSTANT = "DateTime64(3, 'UTC')"
 
 /** Bytes for one table, in chunks; empty = nothing to insert. */
@@ -28,25 +27,23 @@ export interface TableBlock {
   readonly chunks: readonly Uint8Array[]
 }
 
-type Readings = AdmittedBatch & { readonly columns: Columns }
-
-/** The readings of all batches that were taken: a row a segment, with its readings in arrays as they were decoded. */
+/**
+ * The readings of all batches that were taken: a row a segment, with its readings in arrays. Rows are sorted by stream,
+ * as the table is.
+ */
 export function segmentsBlock(batches: readonly AdmittedBatch[]): TableBlock {
-  const taken = batches.filter(
-    (batch): batch is Readings =>
-      batch.fault === undefined && batch.columns !== undefined && batch.columns.timeMs.length > 0,
+  const of = segmentColumns(
+    batches.filter(
+      (batch): batch is Readings =>
+        batch.fault === undefined && batch.columns !== undefined && batch.columns.timeMs.length > 0,
+    ),
   )
-  const segments = taken.reduce((sum, { columns }) => sum + columns.segmentRows.length, 0)
-  const of = segmentColumns(taken, segments)
-  const arrays = (name: string, type: string, pick: (columns: Columns) => ArrayBufferView): NativeColumn => ({
+  const arrays = (name: string, type: string, values: ArrayBufferView): NativeColumn => ({
     name,
     type: `Array(${type})`,
-    parts: [
-      ...numbers(name, type, of.ends).parts,
-      ...taken.flatMap(({ columns }) => numbers(name, type, pick(columns)).parts),
-    ],
+    parts: [...numbers(name, type, of.ends).parts, ...numbers(name, type, values).parts],
   })
-  return block('segments', segments, [
+  return block('segments', of.segments, [
     numbers('stream', 'FixedString(16)', of.stream),
     numbers('epoch', 'UInt64', of.epoch),
     numbers('first_time', INSTANT, of.firstTime),
@@ -54,67 +51,11 @@ export function segmentsBlock(batches: readonly AdmittedBatch[]): TableBlock {
     numbers('run', 'FixedString(16)', of.run),
     numbers('sequence', 'UInt64', of.sequence),
     numbers('first_row', 'UInt32', of.firstRow),
-    dictionary('class', of.classes.names, of.classes.keys),
-    arrays('times', INSTANT, ({ timeMs }) => timeMs),
-    arrays('registers', 'UInt64', ({ register }) => register),
-    arrays('spans', 'UInt32', ({ spanMs }) => spanMs),
+    dictionary('class', of.names, of.classes),
+    arrays('times', INSTANT, of.times),
+    arrays('registers', 'UInt64', of.registers),
+    arrays('spans', 'UInt32', of.spans),
   ])
-}
-
-/** What is said once a segment. */
-function segmentColumns(taken: readonly Readings[], segments: number) {
-  const stream = new Uint32Array(segments * ID_WORDS)
-  const run = new Uint32Array(segments * ID_WORDS)
-  const epoch = new BigUint64Array(segments)
-  const [firstTime, lastTime] = [new BigUint64Array(segments), new BigUint64Array(segments)]
-  const sequence = new BigUint64Array(segments)
-  const firstRow = new Uint32Array(segments)
-  /** Per segment: readings up to its end, as arrays are delimited. */
-  const ends = new Uint32Array(segments * 2)
-  const classes = new Map<string, number>()
-  const keys = new Uint32Array(segments)
-  let at = 0
-  let end = 0
-  for (const { columns, classes: classOf, runId, sequence: number } of taken) {
-    const { segmentRows, segmentStream, timeMs } = columns
-    const ids = wordsOf(columns.streamIds)
-    const runWords = wordsOf(runId)
-    epoch.set(columns.segmentEpoch, at)
-    sequence.fill(number, at, at + segmentRows.length)
-    const known = indicesIn(classes, classOf)
-    let row = 0
-    for (let segment = 0; segment < segmentRows.length; segment++, at++) {
-      const own = segmentStream[segment]!
-      for (let word = 0; word < ID_WORDS; word++) {
-        stream[at * ID_WORDS + word] = ids[own * ID_WORDS + word]!
-        run[at * ID_WORDS + word] = runWords[word]!
-      }
-      keys[at] = known[own]!
-      firstRow[at] = row
-      firstTime[at] = timeMs[row]!
-      row += segmentRows[segment]!
-      lastTime[at] = timeMs[row - 1]!
-      ends[at * 2] = end + row
-    }
-    end += row
-  }
-  const names = [...classes.keys()]
-  return { stream, epoch, firstTime, lastTime, run, sequence, firstRow, ends, classes: { names, keys } }
-}
-
-/** Index of each name; streams of one class mostly stand together. */
-function indicesIn(names: Map<string, number>, wanted: readonly string[]): Uint32Array {
-  const indices = new Uint32Array(wanted.length)
-  for (let at = 0; at < wanted.length; at++)
-    indices[at] = at > 0 && wanted[at] === wanted[at - 1] ? indices[at - 1]! : indexIn(names, wanted[at]!)
-  return indices
-}
-
-function indexIn(names: Map<string, number>, name: string): number {
-  const known = names.get(name)
-  if (known !== undefined) return known
-  names.set(name, names.size)
-  return names.size - 1
 }
 
 /** The signed archive of every batch of the chain, taken or quarantined. */

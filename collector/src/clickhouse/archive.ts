@@ -11,6 +11,7 @@ import {
   timesOf,
 } from '../ingest/blocks.ts'
 import type { TableBlock } from '../ingest/blocks.ts'
+import { ColumnMemory } from '../ingest/column-memory.ts'
 import { levelsOf } from '../ingest/levels.ts'
 import { coalesce } from '../coalesce.ts'
 import type { Archive, KeyRow, EpochKey, LastReading } from '../ports.ts'
@@ -36,21 +37,28 @@ export function createArchive({ writer, reader, database, topology }: ArchiveCli
     const result = await reader.query({ query: sql, format: 'JSONEachRow' })
     return result.json<T>()
   }
+  /** Of commits that are over: mostly there is one. */
+  const memories: ColumnMemory[] = []
   // Agents that enrol together share an insert.
   const addKeys = coalesce<KeyRow, undefined>(async (keys) => {
     const inserted = await insertAll(writer, [keysBlock(keys)])
     return inserted.ok ? ok(keys.map(() => undefined)) : inserted
   }, KEYS_MAX)
   return {
-    commit: ({ streams, batches }) =>
+    commit: async ({ streams, batches }) => {
+      const memory = memories.pop() ?? new ColumnMemory()
       // Batches come last: an archived batch says that all it brought is durable.
-      insertAll(writer, [
+      const inserted = await insertAll(writer, [
         streamsBlock(streams),
-        segmentsBlock(batches),
+        segmentsBlock(batches, memory),
         lossesBlock(batches),
         quarantineBlock(batches),
         ...levelsOf(batches, (batch) => timesOf(batch)[1]).map((level) => batchesBlock(level)),
-      ]),
+      ])
+      // After a failure the rows may still be on their way to a server.
+      if (inserted.ok) memories.push(memory)
+      return inserted
+    },
     addKey: async (key) => {
       const added = await addKeys([key])
       return added.ok ? ok(undefined) : added

@@ -13,6 +13,7 @@ import {
   words,
 } from './native.ts'
 import type { NativeColumn } from './native.ts'
+import { ColumnMemory } from './column-memory.ts'
 import { segmentColumns } from './segment-columns.ts'
 import type { Readings } from './segment-columns.ts'
 import { instantAt, wordsOf } from './words.ts'
@@ -30,13 +31,19 @@ export interface TableBlock {
 /**
  * The readings of all batches that were taken: a row a segment, with its readings in arrays. Rows are sorted by stream,
  * as the table is.
+ *
+ * @param memory holds the rows: they are good until it is used again.
  */
-export function segmentsBlock(batches: readonly AdmittedBatch[]): TableBlock {
+export function segmentsBlock(
+  batches: readonly AdmittedBatch[],
+  memory: ColumnMemory = new ColumnMemory(),
+): TableBlock {
   const of = segmentColumns(
     batches.filter(
       (batch): batch is Readings =>
         batch.fault === undefined && batch.columns !== undefined && batch.columns.timeMs.length > 0,
     ),
+    memory,
   )
   const arrays = (name: string, type: string, values: ArrayBufferView): NativeColumn => ({
     name,

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
 import type { AdmittedBatch } from '../ports.ts'
+import { ColumnMemory } from './column-memory.ts'
 import { segmentColumns } from './segment-columns.ts'
 import type { Readings, SegmentColumns } from './segment-columns.ts'
 import { orderOfIds } from './segment-order.ts'
@@ -92,9 +93,14 @@ function expectedOf(batches: readonly BatchShape[], streams: readonly Uint8Array
 it('law: segments are those of the batches, by stream, each stream in the order of arrival', () => {
   // First octets that are far apart: ids that agree in 40 bits may be in either order.
   const apart = STREAMS.map((ids) => ids.map((id, at) => Uint8Array.from([at * 60 + 9, ...id.slice(1)])))
+  // What it holds from before must not show.
+  const memory = new ColumnMemory()
   fc.assert(
     fc.property(fc.array(BATCH, { maxLength: 5 }), apart, (batches, streams) => {
-      const columns = segmentColumns(batches.map((batch) => batchOf(batch, streams)))
+      const columns = segmentColumns(
+        batches.map((batch) => batchOf(batch, streams)),
+        memory,
+      )
       // Sorting is stable.
       const expected = expectedOf(batches, streams).toSorted((a, b) =>
         a.stream === b.stream ? 0 : a.stream < b.stream ? -1 : 1,
@@ -119,6 +125,6 @@ it('law: ids are in the order of their octets, equal ones in the order in which 
 })
 
 it('of no batches there is nothing', () => {
-  expect(segmentColumns([]).segments).toBe(0)
+  expect(segmentColumns([], new ColumnMemory()).segments).toBe(0)
   expect([...orderOfIds(new Uint32Array())]).toEqual([])
 })

@@ -1,5 +1,6 @@
 import type { Columns } from '@vouch/proto/wire/body.ts'
 import type { AdmittedBatch } from '../ports.ts'
+import type { ColumnMemory } from './column-memory.ts'
 import { orderOfIds } from './segment-order.ts'
 import { wordsOf } from './words.ts'
 
@@ -45,57 +46,75 @@ interface Arrived {
 }
 
 const ID_WORDS = 4
+/** What all columns take for a segment, a reading and a batch, as it arrived and as it is stored; and how many they are. */
+const SEGMENT_OCTETS = 136
+const READING_OCTETS = 28
+const BATCH_OCTETS = 16
+const COLUMNS_MAX = 32
 
 /**
  * The segments of all batches, sorted by stream, those of one stream in the order of arrival. So the engine finds
  * them sorted, and moves no column of any row again. Each column is put side by side before it is brought into the
  * other order: one at a time they fit what the processor reaches fast, all batches together do not.
+ *
+ * @param memory holds the columns given back: they are good until it is used again.
  */
-export function segmentColumns(taken: readonly Readings[]): SegmentColumns {
+export function segmentColumns(taken: readonly Readings[], memory: ColumnMemory): SegmentColumns {
+  const segments = taken.reduce((sum, { columns }) => sum + columns.segmentRows.length, 0)
+  const readings = taken.reduce((sum, { columns }) => sum + columns.timeMs.length, 0)
+  memory.begin(
+    SEGMENT_OCTETS * segments + READING_OCTETS * readings + BATCH_OCTETS * taken.length,
+    COLUMNS_MAX,
+  )
   const names = new Map<string, number>()
-  const arrived = arrivedOf(taken, names)
+  const arrived = arrivedOf(taken, segments, names, memory)
   const order = orderOfIds(wordsOf(arrived.stream))
-  const batch = numbersAt(arrived.batch, order)
-  const rows = numbersAt(arrived.rows, order)
-  const begin = numbersAt(arrived.begin, order)
-  const readings = rows.reduce((sum, length) => sum + length, 0)
-  const room = new BigUint64Array(readings)
+  const numbersIn = (from: Uint32Array): Uint32Array => numbersAt(from, order, memory.numbers(segments))
+  const batch = numbersIn(arrived.batch)
+  const rows = numbersIn(arrived.rows)
+  const begin = numbersIn(arrived.begin)
+  const room = memory.words(readings)
   const inOrder = (pick: (columns: Columns) => BigUint64Array): BigUint64Array => {
     join(taken, pick, room)
-    return gatherWords(room, begin, rows)
+    return gatherWords(room, begin, rows, memory.words(readings))
   }
   const times = inOrder(({ timeMs }) => timeMs)
   return {
-    segments: order.length,
-    stream: pairsAt(arrived.stream, order),
-    run: pairsAt(arrived.run, batch),
-    epoch: wordsAt(arrived.epoch, order),
-    ...endsOf(rows, times),
-    sequence: wordsAt(arrived.sequence, batch),
-    firstRow: numbersAt(arrived.firstRow, order),
+    segments,
+    stream: pairsAt(arrived.stream, order, memory.words(2 * segments)),
+    run: pairsAt(arrived.run, batch, memory.words(2 * segments)),
+    epoch: wordsAt(arrived.epoch, order, memory.words(segments)),
+    ...endsOf(rows, times, memory),
+    sequence: wordsAt(arrived.sequence, batch, memory.words(segments)),
+    firstRow: numbersIn(arrived.firstRow),
     names: [...names.keys()],
-    classes: numbersAt(arrived.classes, order),
+    classes: numbersIn(arrived.classes),
     times,
     registers: inOrder(({ register }) => register),
     spans: gatherNumbers(
-      join(taken, ({ spanMs }) => spanMs, new Uint32Array(room.buffer, 0, readings)),
+      join(taken, ({ spanMs }) => spanMs, wordsOf(room).subarray(0, readings)),
       begin,
       rows,
+      memory.numbers(readings),
     ),
   }
 }
 
-function arrivedOf(taken: readonly Readings[], names: Map<string, number>): Arrived {
-  const segments = taken.reduce((sum, { columns }) => sum + columns.segmentRows.length, 0)
+function arrivedOf(
+  taken: readonly Readings[],
+  segments: number,
+  names: Map<string, number>,
+  memory: ColumnMemory,
+): Arrived {
   const arrived = {
-    stream: new BigUint64Array(2 * segments),
-    epoch: new BigUint64Array(segments),
-    classes: new Uint32Array(segments),
-    rows: new Uint32Array(segments),
-    firstRow: new Uint32Array(segments),
-    begin: new Uint32Array(segments),
-    batch: new Uint32Array(segments),
-    run: new BigUint64Array(2 * taken.length),
+    stream: memory.words(2 * segments),
+    epoch: memory.words(segments),
+    classes: memory.numbers(segments),
+    rows: memory.numbers(segments),
+    firstRow: memory.numbers(segments),
+    begin: memory.numbers(segments),
+    batch: memory.numbers(segments),
+    run: memory.words(2 * taken.length),
     sequence: BigUint64Array.from(taken, ({ sequence }) => sequence),
   }
   const [streams, runs] = [wordsOf(arrived.stream), wordsOf(arrived.run)]
@@ -154,20 +173,17 @@ function join<T extends BigUint64Array | Uint32Array>(
   return to
 }
 
-function numbersAt(from: Uint32Array, places: Uint32Array): Uint32Array {
-  const to = new Uint32Array(places.length)
+function numbersAt(from: Uint32Array, places: Uint32Array, to: Uint32Array): Uint32Array {
   for (let at = 0; at < places.length; at++) to[at] = from[places[at]!]!
   return to
 }
 
-function wordsAt(from: BigUint64Array, places: Uint32Array): BigUint64Array {
-  const to = new BigUint64Array(places.length)
+function wordsAt(from: BigUint64Array, places: Uint32Array, to: BigUint64Array): BigUint64Array {
   for (let at = 0; at < places.length; at++) to[at] = from[places[at]!]!
   return to
 }
 
-function pairsAt(from: BigUint64Array, places: Uint32Array): BigUint64Array {
-  const to = new BigUint64Array(2 * places.length)
+function pairsAt(from: BigUint64Array, places: Uint32Array, to: BigUint64Array): BigUint64Array {
   for (let at = 0; at < places.length; at++) {
     to[2 * at] = from[2 * places[at]!]!
     to[2 * at + 1] = from[2 * places[at]! + 1]!
@@ -179,10 +195,11 @@ function pairsAt(from: BigUint64Array, places: Uint32Array): BigUint64Array {
 function endsOf(
   rows: Uint32Array,
   times: BigUint64Array,
+  memory: ColumnMemory,
 ): Pick<SegmentColumns, 'ends' | 'firstTime' | 'lastTime'> {
-  const ends = new BigUint64Array(rows.length)
-  const firstTime = new BigUint64Array(rows.length)
-  const lastTime = new BigUint64Array(rows.length)
+  const ends = memory.words(rows.length)
+  const firstTime = memory.words(rows.length)
+  const lastTime = memory.words(rows.length)
   const words = wordsOf(ends)
   let end = 0
   for (let at = 0; at < rows.length; at++) {
@@ -190,12 +207,17 @@ function endsOf(
     end += rows[at]!
     lastTime[at] = times[end - 1]!
     words[2 * at] = end
+    words[2 * at + 1] = 0
   }
   return { ends, firstTime, lastTime }
 }
 
-function gatherWords(from: BigUint64Array, begin: Uint32Array, rows: Uint32Array): BigUint64Array {
-  const to = new BigUint64Array(from.length)
+function gatherWords(
+  from: BigUint64Array,
+  begin: Uint32Array,
+  rows: Uint32Array,
+  to: BigUint64Array,
+): BigUint64Array {
   let place = 0
   for (let at = 0; at < rows.length; at++) {
     const end = begin[at]! + rows[at]!
@@ -204,8 +226,12 @@ function gatherWords(from: BigUint64Array, begin: Uint32Array, rows: Uint32Array
   return to
 }
 
-function gatherNumbers(from: Uint32Array, begin: Uint32Array, rows: Uint32Array): Uint32Array {
-  const to = new Uint32Array(from.length)
+function gatherNumbers(
+  from: Uint32Array,
+  begin: Uint32Array,
+  rows: Uint32Array,
+  to: Uint32Array,
+): Uint32Array {
   let place = 0
   for (let at = 0; at < rows.length; at++) {
     const end = begin[at]! + rows[at]!

@@ -12,6 +12,7 @@ import {
   takenOf,
   timesOf,
 } from '../ingest/blocks.ts'
+import { ColumnMemory } from '../ingest/column-memory.ts'
 import { levelsOf } from '../ingest/levels.ts'
 import { coalesce } from '../coalesce.ts'
 import type { Archive, KeyRow, EpochKey, LastReading } from '../ports.ts'
@@ -37,17 +38,20 @@ export function createArchive({ journal, reader, database, topology }: ArchiveCl
     const result = await reader.query({ query: sql, format: 'JSONEachRow' })
     return result.json<T>()
   }
+  /** Of commits that are over: mostly there is one. */
+  const memories: ColumnMemory[] = []
   // Agents that enrol together share an insert.
   const addKeys = coalesce<KeyRow, undefined>(async (keys) => {
     const inserted = await guarded(() => journal.add([keysBlock(keys)]))
     return inserted.ok ? ok(keys.map(() => undefined)) : inserted
   }, KEYS_MAX)
   return {
-    commit: ({ streams, batches }) => {
+    commit: async ({ streams, batches }) => {
+      const memory = memories.pop() ?? new ColumnMemory()
       const chained = batches.filter((batch) => batch.chained)
       const before = [streamsBlock(streams), quarantineBlock(batches)]
-      const after = [segmentsBlock(takenOf(batches)), lossesBlock(decodedOf(chained))]
-      return guarded(() =>
+      const after = [segmentsBlock(takenOf(batches), memory), lossesBlock(decodedOf(chained))]
+      const stored = await guarded(() =>
         chained.length === 0
           ? journal.add([...before, ...after])
           : journal.write({
@@ -57,6 +61,9 @@ export function createArchive({ journal, reader, database, topology }: ArchiveCl
               after,
             }),
       )
+      // After a failure the rows may still be on their way to a server.
+      if (stored.ok) memories.push(memory)
+      return stored
     },
     addKey: async (key) => {
       const added = await addKeys([key])

@@ -1,7 +1,7 @@
 import { STREAM_ID_BYTES, decodeBody } from '@vouch/proto/wire/body.ts'
 import type { Columns } from '@vouch/proto/wire/body.ts'
 import { lossesBlock, segmentsBlock } from '../ingest/blocks.ts'
-import type { SignedReadings } from '../ingest/blocks.ts'
+import type { SignedReadings } from '../ingest/segment-columns.ts'
 import { classOf } from '../ingest/streams.ts'
 import type { Inserter } from './insert.ts'
 import { keySet } from './key-set.ts'

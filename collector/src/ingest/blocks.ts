@@ -1,5 +1,4 @@
 import { sha256 } from '@vouch/proto/seal/seal.ts'
-import type { Columns } from '@vouch/proto/wire/body.ts'
 import type { AdmittedBatch, KeyRow, StreamRow } from '../ports.ts'
 import {
   dictionary,
@@ -14,10 +13,11 @@ import {
   words,
 } from './native.ts'
 import type { NativeColumn } from './native.ts'
+import { ColumnMemory } from './column-memory.ts'
+import { segmentColumns } from './segment-columns.ts'
+import type { SignedReadings } from './segment-columns.ts'
 import { instantAt, wordsOf } from './words.ts'
 
-/** Words of 32 bits in a stream's or run's id. */
-const ID_WORDS = 4
 const INSTANT = "DateTime64(3, 'UTC')"
 
 /** Who stored a batch, and with which of its commits. A writer is a name of 16 random bytes, until it ends or fails. */
@@ -35,11 +35,6 @@ export interface TableBlock {
   readonly chunks: readonly Uint8Array[]
 }
 
-/** What a signed body says, and where it stands. */
-export type SignedReadings = Pick<AdmittedBatch, 'agentId' | 'runId' | 'sequence' | 'classes'> & {
-  readonly columns: Columns
-}
-
 /** The batches whose readings are taken. */
 export function takenOf(batches: readonly AdmittedBatch[]): SignedReadings[] {
   return decodedOf(batches.filter(({ fault }) => fault === undefined))
@@ -50,20 +45,25 @@ export function decodedOf(batches: readonly AdmittedBatch[]): SignedReadings[] {
   return batches.filter((batch): batch is AdmittedBatch & SignedReadings => batch.columns !== undefined)
 }
 
-/** Readings: a row a segment, with its readings in arrays as they were decoded. */
-export function segmentsBlock(batches: readonly SignedReadings[]): TableBlock {
-  const taken = batches.filter(({ columns }) => columns.timeMs.length > 0)
-  const segments = taken.reduce((sum, { columns }) => sum + columns.segmentRows.length, 0)
-  const of = segmentColumns(taken, segments)
-  const arrays = (name: string, type: string, pick: (columns: Columns) => ArrayBufferView): NativeColumn => ({
+/**
+ * Readings: a row a segment, with its readings in arrays. Rows are sorted by stream, as the table is.
+ *
+ * @param memory holds the rows: they are good until it is used again.
+ */
+export function segmentsBlock(
+  batches: readonly SignedReadings[],
+  memory: ColumnMemory = new ColumnMemory(),
+): TableBlock {
+  const of = segmentColumns(
+    batches.filter(({ columns }) => columns.timeMs.length > 0),
+    memory,
+  )
+  const arrays = (name: string, type: string, values: ArrayBufferView): NativeColumn => ({
     name,
     type: `Array(${type})`,
-    parts: [
-      ...numbers(name, type, of.ends).parts,
-      ...taken.flatMap(({ columns }) => numbers(name, type, pick(columns)).parts),
-    ],
+    parts: [...numbers(name, type, of.ends).parts, ...numbers(name, type, values).parts],
   })
-  return block('segments', segments, [
+  return block('segments', of.segments, [
     numbers('stream', 'FixedString(16)', of.stream),
     numbers('epoch', 'UInt64', of.epoch),
     numbers('first_time', INSTANT, of.firstTime),
@@ -71,67 +71,11 @@ export function segmentsBlock(batches: readonly SignedReadings[]): TableBlock {
     numbers('run', 'FixedString(16)', of.run),
     numbers('sequence', 'UInt64', of.sequence),
     numbers('first_row', 'UInt32', of.firstRow),
-    dictionary('class', of.classes.names, of.classes.keys),
-    arrays('times', INSTANT, ({ timeMs }) => timeMs),
-    arrays('registers', 'UInt64', ({ register }) => register),
-    arrays('spans', 'UInt32', ({ spanMs }) => spanMs),
+    dictionary('class', of.names, of.classes),
+    arrays('times', INSTANT, of.times),
+    arrays('registers', 'UInt64', of.registers),
+    arrays('spans', 'UInt32', of.spans),
   ])
-}
-
-/** What is said once a segment. */
-function segmentColumns(taken: readonly SignedReadings[], segments: number) {
-  const stream = new Uint32Array(segments * ID_WORDS)
-  const run = new Uint32Array(segments * ID_WORDS)
-  const epoch = new BigUint64Array(segments)
-  const [firstTime, lastTime] = [new BigUint64Array(segments), new BigUint64Array(segments)]
-  const sequence = new BigUint64Array(segments)
-  const firstRow = new Uint32Array(segments)
-  /** Per segment: readings up to its end, as arrays are delimited. */
-  const ends = new Uint32Array(segments * 2)
-  const classes = new Map<string, number>()
-  const keys = new Uint32Array(segments)
-  let at = 0
-  let end = 0
-  for (const { columns, classes: classOf, runId, sequence: number } of taken) {
-    const { segmentRows, segmentStream, timeMs } = columns
-    const ids = wordsOf(columns.streamIds)
-    const runWords = wordsOf(runId)
-    epoch.set(columns.segmentEpoch, at)
-    sequence.fill(number, at, at + segmentRows.length)
-    const known = indicesIn(classes, classOf)
-    let row = 0
-    for (let segment = 0; segment < segmentRows.length; segment++, at++) {
-      const own = segmentStream[segment]!
-      for (let word = 0; word < ID_WORDS; word++) {
-        stream[at * ID_WORDS + word] = ids[own * ID_WORDS + word]!
-        run[at * ID_WORDS + word] = runWords[word]!
-      }
-      keys[at] = known[own]!
-      firstRow[at] = row
-      firstTime[at] = timeMs[row]!
-      row += segmentRows[segment]!
-      lastTime[at] = timeMs[row - 1]!
-      ends[at * 2] = end + row
-    }
-    end += row
-  }
-  const names = [...classes.keys()]
-  return { stream, epoch, firstTime, lastTime, run, sequence, firstRow, ends, classes: { names, keys } }
-}
-
-/** Index of each name; streams of one class mostly stand together. */
-function indicesIn(names: Map<string, number>, wanted: readonly string[]): Uint32Array {
-  const indices = new Uint32Array(wanted.length)
-  for (let at = 0; at < wanted.length; at++)
-    indices[at] = at > 0 && wanted[at] === wanted[at - 1] ? indices[at - 1]! : indexIn(names, wanted[at]!)
-  return indices
-}
-
-function indexIn(names: Map<string, number>, name: string): number {
-  const known = names.get(name)
-  if (known !== undefined) return known
-  names.set(name, names.size)
-  return names.size - 1
 }
 
 /** The signed archive of every batch of the chain, taken or quarantined. */

@@ -19,6 +19,8 @@ export class Epochs {
   readonly #known = new Uint32Array(VALUE_WORDS)
   readonly #first = new Uint32Array(VALUE_WORDS)
   readonly #last = new Uint32Array(VALUE_WORDS)
+  /** What the epochs of the batch were before it; it grows to the largest batch. */
+  #undo = new Uint32Array()
 
   /** @param epochsMax epochs remembered; others are asked of the archive. */
   constructor(epochsMax: number, seed: number) {
@@ -45,7 +47,7 @@ export class Epochs {
     const times = wordsOf(columns.timeMs)
     const registers = wordsOf(columns.register)
     const segments = columns.segmentRows.length
-    const undo = new Uint32Array(segments * VALUE_WORDS)
+    const undo = this.#undoOf(segments)
     let row = 0
     for (let segment = 0; segment < segments; segment++) {
       load(this.#first, times, registers, row)
@@ -69,6 +71,12 @@ export class Epochs {
       }
     }
     return ok([])
+  }
+
+  #undoOf(segments: number): Uint32Array {
+    const words = segments * VALUE_WORDS
+    if (this.#undo.length < words) this.#undo = new Uint32Array(words)
+    return this.#undo.fill(0, 0, words)
   }
 
   #unknown(columns: Columns, ids: Uint32Array, epochs: Uint32Array): EpochKey[] {

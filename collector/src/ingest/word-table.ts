@@ -31,6 +31,8 @@ class Generation {
   readonly #keyWords: number
   readonly #seed: number
   readonly #pages: Uint32Array[] = []
+  /** Entry behind the one found last: what came in some order is mostly asked for in that order again. */
+  #next = 0
   /** Number of an entry, from 1; 0 = free. */
   #index: Uint16Array | Uint32Array = new Uint16Array(SLOTS_MIN)
 
@@ -42,7 +44,11 @@ class Generation {
 
   /** Number of the entry with this key, from 0; -1 where there is none. */
   find(key: Uint32Array, at: number): number {
-    return this.#index[this.#slot(key, at)]! - 1
+    const next = this.#next
+    const entry =
+      next < this.size && this.#equals(next, key, at) ? next : this.#index[this.#slot(key, at)]! - 1
+    this.#next = entry + 1
+    return entry
   }
 
   /** Number of the entry with this key, added where it is new. */

@@ -5,7 +5,8 @@ import { fail, ok } from '../kernel/fault.ts'
 import type { Result } from '../kernel/fault.ts'
 import { STREAM_ID_BYTES } from './columns.ts'
 import type { Columns } from './columns.ts'
-import { countVarints, decodeVarints, decodeWords } from './varint.ts'
+import { countVarints, decodeSums, decodeVarints, decodeWords } from './varint.ts'
+import type { SumsRule } from './varint.ts'
 
 /** Bounds of what one batch may hold. */
 export interface BodyLimits {
@@ -32,13 +33,23 @@ const FIELD = {
 /** Times are kept below 2^53: the high word of a larger one is at least this. */
 const UNSAFE_HIGH_WORD = 0x20_0000
 
-interface Slice {
-  readonly start: number
-  readonly end: number
+/** What the columns of varints are called in messages. */
+const NAMES: Readonly<Record<number, string>> = {
+  [FIELD.segmentStream]: 'segment_stream',
+  [FIELD.segmentEpoch]: 'segment_epoch',
+  [FIELD.segmentRows]: 'segment_rows',
+  [FIELD.time]: 'time_ms',
+  [FIELD.register]: 'register',
+  [FIELD.span]: 'span_ms',
 }
+/** Registers of a segment begin at zero and may stand still. */
+const REGISTERS: SumsRule = { base: new Uint32Array(2), ascending: false }
 
+/** Where each field's bytes are, by its number: [start, end); both 0 = it is absent. */
 interface Fields {
-  readonly slices: ReadonlyMap<number, Slice>
+  readonly starts: readonly number[]
+  readonly ends: readonly number[]
+  /** Two words. */
   readonly timeBase: Uint32Array
   readonly losses: readonly Loss[]
 }
@@ -52,9 +63,9 @@ class Malformed extends Error {}
 export function decodeBody(bytes: Uint8Array, limits: BodyLimits = BODY_LIMITS): Result<Columns> {
   try {
     const fields = splitFields(bytes, limits)
-    const rows = count(bytes, fields.slices.get(FIELD.time))
-    const segments = count(bytes, fields.slices.get(FIELD.segmentRows))
-    const idBytes = lengthOf(fields.slices.get(FIELD.streamIds))
+    const rows = count(bytes, fields, FIELD.time)
+    const segments = count(bytes, fields, FIELD.segmentRows)
+    const idBytes = lengthOf(fields, FIELD.streamIds)
     if (rows > limits.rowsMax || Math.max(segments, idBytes / STREAM_ID_BYTES) > limits.streamsMax) {
       return fail('BATCH_TOO_LARGE', `${rows} readings in ${segments} segments; send smaller batches`)
     }
@@ -66,132 +77,145 @@ export function decodeBody(bytes: Uint8Array, limits: BodyLimits = BODY_LIMITS):
 }
 
 function columnsOf(bytes: Uint8Array, fields: Fields, rows: number, segments: number): Columns {
-  const ids = fields.slices.get(FIELD.streamIds) ?? { start: 0, end: 0 }
-  if ((ids.end - ids.start) % STREAM_ID_BYTES !== 0) throw new Malformed('a stream id has 16 bytes')
-  const streams = (ids.end - ids.start) / STREAM_ID_BYTES
-  const pairs = (field: number, length: number, name: string): Uint32Array<ArrayBuffer> => {
-    const out = new Uint32Array(length * 2)
-    const slice = fields.slices.get(field) ?? { start: 0, end: 0 }
-    if (decodeVarints(bytes, slice.start, slice.end, out) !== length)
-      throw new Malformed(`${name} has not its ${length} values`)
-    return out
+  const idBytes = lengthOf(fields, FIELD.streamIds)
+  if (idBytes % STREAM_ID_BYTES !== 0) throw new Malformed('a stream id has 16 bytes')
+  const columns = emptyColumns(idBytes, rows, segments, fields)
+  const { segmentStream, segmentRows } = columns
+  // A copy is aligned for the words of an id.
+  columns.streamIds.set(bytes.subarray(fields.starts[FIELD.streamIds], fields.ends[FIELD.streamIds]))
+  readWords(bytes, fields, FIELD.segmentStream, segmentStream)
+  readWords(bytes, fields, FIELD.segmentRows, segmentRows)
+  let sum = 0
+  for (let segment = 0; segment < segments; segment++) {
+    if (segmentStream[segment]! >= idBytes / STREAM_ID_BYTES)
+      throw new Malformed('segment_stream points beyond stream_ids')
+    if (segmentRows[segment] === 0) throw new Malformed('a segment has no readings')
+    sum += segmentRows[segment]!
   }
-  const words = (field: number, length: number, name: string): Uint32Array<ArrayBuffer> => {
-    const out = new Uint32Array(length)
-    const slice = fields.slices.get(field) ?? { start: 0, end: 0 }
-    const found = decodeWords(bytes, slice.start, slice.end, out)
-    if (found === -2) throw new Malformed(`a value of ${name} is beyond 32 bits`)
-    if (found !== length) throw new Malformed(`${name} has not its ${length} values`)
-    return out
-  }
-  const segmentStream = words(FIELD.segmentStream, segments, 'segment_stream')
-  if (segmentStream.some((index) => index >= streams))
-    throw new Malformed('segment_stream points beyond stream_ids')
-  const segmentRows = words(FIELD.segmentRows, segments, 'segment_rows')
-  if (
-    segmentRows.some((value) => value === 0) ||
-    segmentRows.reduce((sum, value) => sum + value, 0) !== rows
-  ) {
-    throw new Malformed('segment_rows do not add up to the readings')
-  }
-  const time = pairs(FIELD.time, rows, 'time_ms')
-  accumulate(time, segmentRows, fields.timeBase, true)
-  for (let at = 1; at < time.length; at += 2)
-    if (time[at]! >= UNSAFE_HIGH_WORD) throw new Malformed('a time is beyond 2^53')
-  const register = pairs(FIELD.register, rows, 'register')
-  accumulate(register, segmentRows, new Uint32Array(2), false)
+  if (sum !== rows) throw new Malformed('segment_rows do not add up to the readings')
+  readTimes(bytes, fields, segmentRows, wordsOf(columns.timeMs))
+  readSums(bytes, fields, FIELD.register, segmentRows, REGISTERS, wordsOf(columns.register))
+  readEpochs(bytes, fields, wordsOf(columns.segmentEpoch))
+  readWords(bytes, fields, FIELD.span, columns.spanMs)
+  return columns
+}
+
+/** Columns in one piece of memory: one allocation instead of seven. */
+function emptyColumns(idBytes: number, rows: number, segments: number, fields: Fields): Columns {
+  // Words of 64 bits come first, so that all of them are aligned.
+  const memory = new ArrayBuffer(idBytes + 20 * rows + 16 * segments)
+  const timeAt = idBytes
+  const registerAt = timeAt + 8 * rows
+  const epochAt = registerAt + 8 * rows
+  const spanAt = epochAt + 8 * segments
+  const streamAt = spanAt + 4 * rows
   return {
-    // A Buffer's slice shares its memory at any offset: a copy is aligned for the words of an id.
-    streamIds: new Uint8Array(bytes.subarray(ids.start, ids.end)),
-    timeBaseMs: Number(new BigUint64Array(fields.timeBase.buffer)[0]),
-    segmentStream,
-    segmentEpoch: epochsOf(pairs(FIELD.segmentEpoch, segments, 'segment_epoch')),
-    segmentRows,
-    timeMs: new BigUint64Array(time.buffer),
-    register: new BigUint64Array(register.buffer),
-    spanMs: words(FIELD.span, rows, 'span_ms'),
+    streamIds: new Uint8Array(memory, 0, idBytes),
+    timeBaseMs: fields.timeBase[1]! * 2 ** 32 + fields.timeBase[0]!,
+    segmentStream: new Uint32Array(memory, streamAt, segments),
+    segmentEpoch: new BigUint64Array(memory, epochAt, segments),
+    segmentRows: new Uint32Array(memory, streamAt + 4 * segments, segments),
+    timeMs: new BigUint64Array(memory, timeAt, rows),
+    register: new BigUint64Array(memory, registerAt, rows),
+    spanMs: new Uint32Array(memory, spanAt, rows),
     losses: fields.losses,
   }
 }
 
-/** Turns differences into values, segment by segment, in place. */
-function accumulate(
-  pairs: Uint32Array,
-  segmentRows: Uint32Array,
-  base: Uint32Array,
-  ascending: boolean,
-): void {
-  let at = 0
-  for (const rows of segmentRows) {
-    let low = base[0]!
-    let high = base[1]!
-    for (let index = 0; index < rows; index++, at += 2) {
-      const addLow = pairs[at]!
-      const addHigh = pairs[at + 1]!
-      if (ascending && index > 0 && addLow === 0 && addHigh === 0)
-        throw new Malformed('times of a segment ascend')
-      const lowSum = low + addLow
-      low = lowSum >>> 0
-      high = high + addHigh + (lowSum > 0xffff_ffff ? 1 : 0)
-      if (high > 0xffff_ffff) throw new Malformed('a sum of differences is beyond 64 bits')
-      pairs[at] = low
-      pairs[at + 1] = high
-    }
-  }
+function readWords(bytes: Uint8Array, fields: Fields, field: number, words: Uint32Array): void {
+  const found = decodeWords(bytes, fields.starts[field]!, fields.ends[field]!, words)
+  if (found === -2) throw new Malformed(`a value of ${NAMES[field]} is beyond 32 bits`)
+  if (found !== words.length) throw miscounted(field, words.length)
 }
 
-/** Epochs are few: bigint arithmetic is fine here. */
-function epochsOf(pairs: Uint32Array<ArrayBuffer>): BigUint64Array<ArrayBuffer> {
-  const epochs = new BigUint64Array(pairs.buffer)
-  let previous = 0n
-  epochs.forEach((zigzag, index) => {
-    // Differences wrap at 64 bits, so that any epoch may follow any other.
-    previous = BigInt.asUintN(64, previous + ((zigzag >> 1n) ^ -(zigzag & 1n)))
-    epochs[index] = previous
-  })
-  return epochs
+function readTimes(bytes: Uint8Array, fields: Fields, rows: Uint32Array, pairs: Uint32Array): void {
+  readSums(bytes, fields, FIELD.time, rows, { base: fields.timeBase, ascending: true }, pairs)
+  for (let at = 1; at < pairs.length; at += 2)
+    if (pairs[at]! >= UNSAFE_HIGH_WORD) throw new Malformed('a time is beyond 2^53')
+}
+
+function readSums(
+  bytes: Uint8Array,
+  { starts, ends }: Fields,
+  field: number,
+  rows: Uint32Array,
+  rule: SumsRule,
+  pairs: Uint32Array,
+): void {
+  const fault = decodeSums(bytes, starts[field]!, ends[field]!, rows, rule, pairs)
+  if (fault === 'count') throw miscounted(field, pairs.length / 2)
+  if (fault === 'standstill') throw new Malformed('times of a segment ascend')
+  if (fault === 'overflow') throw new Malformed('a sum of differences is beyond 64 bits')
+}
+
+function miscounted(field: number, values: number): Malformed {
+  return new Malformed(`${NAMES[field]} has not its ${values} values`)
+}
+
+/** Differences, zigzag, wrap at 64 bits, so that any epoch may follow any other. */
+function readEpochs(bytes: Uint8Array, { starts, ends }: Fields, pairs: Uint32Array): void {
+  const field = FIELD.segmentEpoch
+  if (decodeVarints(bytes, starts[field]!, ends[field]!, pairs) !== pairs.length / 2)
+    throw miscounted(field, pairs.length / 2)
+  let low = 0
+  let high = 0
+  for (let at = 0; at < pairs.length; at += 2) {
+    const sign = -(pairs[at]! & 1)
+    const addLow = (((pairs[at]! >>> 1) | (pairs[at + 1]! << 31)) ^ sign) >>> 0
+    const sum = (low + addLow) >>> 0
+    high = (high + ((pairs[at + 1]! >>> 1) ^ sign) + (sum < low ? 1 : 0)) >>> 0
+    low = sum
+    pairs[at] = low
+    pairs[at + 1] = high
+  }
 }
 
 function splitFields(bytes: Uint8Array, limits: BodyLimits): Fields {
-  const slices = new Map<number, Slice>()
+  const starts = Array.from({ length: FIELD.loss }, () => 0)
+  const ends = Array.from({ length: FIELD.loss }, () => 0)
   const losses: Loss[] = []
-  let timeBase = new Uint32Array(2)
+  const timeBase = new Uint32Array(2)
+  const value = new Uint32Array(2)
   let at = 0
   let last = 0
   while (at < bytes.length) {
-    const tag = readVarint(bytes, at)
+    const tagEnd = readVarint(bytes, at, value)
     // Longer ones are read differently by different decoders.
-    if (tag.end !== at + 1) throw new Malformed('a tag has more than one byte')
-    const field = tag.words[0]! >>> 3
+    if (tagEnd !== at + 1) throw new Malformed('a tag has more than one byte')
+    const tag = value[0]!
+    const field = tag >>> 3
     const repeats = field === last && field !== FIELD.loss
     if (field < last || repeats || field > FIELD.loss)
       throw new Malformed(`field ${field} is unknown or out of place`)
-    if ((tag.words[0]! & 7) !== (field === FIELD.timeBase ? 0 : 2))
+    if ((tag & 7) !== (field === FIELD.timeBase ? 0 : 2))
       throw new Malformed(`field ${field} has the wrong type`)
     last = field
-    const value = readVarint(bytes, tag.end)
-    at = value.end
+    at = readVarint(bytes, tagEnd, value)
     if (field === FIELD.timeBase) {
-      timeBase = value.words
+      timeBase.set(value)
       continue
     }
-    const end = at + value.words[0]!
-    if (value.words[1] !== 0 || end > bytes.length) throw new Malformed('it ends in the middle')
-    if (field !== FIELD.loss) slices.set(field, { start: at, end })
-    else if (losses.length < limits.streamsMax) losses.push(readLoss(bytes.subarray(at, end)))
-    else throw new Malformed('it holds more losses than the bound')
+    const end = at + value[0]!
+    if (value[1] !== 0 || end > bytes.length) throw new Malformed('it ends in the middle')
+    if (field === FIELD.loss) {
+      if (losses.length >= limits.streamsMax) throw new Malformed('it holds more losses than the bound')
+      losses.push(readLoss(bytes.subarray(at, end)))
+    } else {
+      starts[field] = at
+      ends[field] = end
+    }
     at = end
   }
-  return { slices, timeBase, losses }
+  return { starts, ends, timeBase, losses }
 }
 
-function readVarint(bytes: Uint8Array, start: number): { words: Uint32Array<ArrayBuffer>; end: number } {
+/** Reads a varint into two words; gives where it ends. */
+function readVarint(bytes: Uint8Array, start: number, words: Uint32Array): number {
   let end = start
   while (end < bytes.length && bytes[end]! >= 0x80) end++
-  const pair = new Uint32Array(2)
-  if (end === bytes.length || decodeVarints(bytes, start, end + 1, pair) !== 1)
+  if (end === bytes.length || decodeVarints(bytes, start, end + 1, words) !== 1)
     throw new Malformed('it ends in the middle')
-  return { words: pair, end: end + 1 }
+  return end + 1
 }
 
 function readLoss(bytes: Uint8Array): Loss {
@@ -202,10 +226,15 @@ function readLoss(bytes: Uint8Array): Loss {
   }
 }
 
-function count(bytes: Uint8Array, slice: Slice | undefined): number {
-  return slice === undefined ? 0 : countVarints(bytes, slice.start, slice.end)
+function count(bytes: Uint8Array, { starts, ends }: Fields, field: number): number {
+  return countVarints(bytes, starts[field]!, ends[field]!)
 }
 
-function lengthOf(slice: Slice | undefined): number {
-  return slice === undefined ? 0 : slice.end - slice.start
+function lengthOf({ starts, ends }: Fields, field: number): number {
+  return ends[field]! - starts[field]!
+}
+
+/** The same memory as words, low and high. */
+function wordsOf({ buffer, byteOffset, length }: BigUint64Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
+  return new Uint32Array(buffer, byteOffset, 2 * length)
 }

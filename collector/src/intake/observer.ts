@@ -58,8 +58,15 @@ export class Observer {
     const newestReadingMs = fault === undefined ? newestOf(columns, before) : before
     // A batch may have waited in a spool: where the agent tells its clock, that is the better measure.
     const offset = spool === undefined ? receivedMs - within(wallMs) : clockOffsetMs
+    // These notes stay until the next batch: the octets of a run lie in those of the whole batch.
     this.#note(
-      { runId, lastSequence: sequence, newestReadingMs, clockOffsetMs: offset, stopped: final },
+      {
+        runId: new Uint8Array(runId),
+        lastSequence: sequence,
+        newestReadingMs,
+        clockOffsetMs: offset,
+        stopped: final,
+      },
       receivedMs,
     )
   }

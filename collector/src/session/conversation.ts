@@ -153,10 +153,16 @@ async function takeAll(session: Session, hello: Hello, deps: ConversationDeps): 
   while (!session.ended) {
     await session.room()
     await session.allowance()
-    const frame = await session.next()
-    if (frame === undefined) return
-    await take(session, frame, deps)
+    if (!(await takeNext(session, deps))) return
   }
+}
+
+/** False where there is no next one. On its own, so that nothing holds a batch while the one after it is waited for. */
+async function takeNext(session: Session, deps: ConversationDeps): Promise<boolean> {
+  const frame = await session.next()
+  if (frame === undefined) return false
+  await take(session, frame, deps)
+  return true
 }
 
 async function take(session: Session, frame: AgentFrame['kind'], deps: ConversationDeps): Promise<void> {

@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
+import { DIRECTION_POLICIES, MISSING_SLOT_POLICIES } from '../usage/percentile.ts'
 import {
   closed,
   oneOf,
@@ -86,15 +87,8 @@ export const RuleDocument = Type.Union([
       select: Select,
       per: optional(oneOf(['contract', 'resource'], 'what is ranked together')),
       percent: optional(Positive),
-      directions: optional(
-        oneOf(
-          ['higher', 'larger-per-slot', 'sum', 'in', 'out', 'level'],
-          'which direction is billed; higher by default',
-        ),
-      ),
-      missingSlots: optional(
-        oneOf(['excluded', 'zero', 'refused'], 'slots without a value; excluded by default'),
-      ),
+      directions: optional(oneOf(DIRECTION_POLICIES, 'which direction is billed; higher by default')),
+      missingSlots: optional(oneOf(MISSING_SLOT_POLICIES, 'slots without a value; excluded by default')),
       factor: optional(Positive),
       rounding: optional(QuantityRounding),
       commit: optional(Unsigned),

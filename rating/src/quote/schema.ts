@@ -2,6 +2,8 @@ import { Type } from 'typebox'
 import { ROUNDINGS } from '@vouch/proto/kernel/rounding.ts'
 import { UNITS } from '@vouch/proto/kernel/unit.ts'
 import { WEEKDAYS } from '../tariff/calendar-windows.ts'
+import { PRORATION_BASES } from '../tariff/proration.ts'
+import type { ProrationBasis } from '../tariff/proration.ts'
 
 /** No member beside those that are named. */
 export const closed = { additionalProperties: false }
@@ -50,7 +52,7 @@ export const RoundingMode = oneOf(
 export const Unit = oneOf(Object.keys(UNITS) as (keyof typeof UNITS)[], 'a unit of the catalogue')
 /** How a part of a period is measured. */
 export const Basis = oneOf(
-  ['second', 'day', 'day-inclusive', 'fixed-30', 'none'],
+  Object.keys(PRORATION_BASES) as ProrationBasis[],
   'how a part of a period is measured',
 )
 /** To what something is applied. */

@@ -4,16 +4,9 @@ import { type Period } from '@vouch/proto/kernel/period.ts'
 import { ONE, type Rational, ZERO, multiply, rational } from '@vouch/proto/kernel/rational.ts'
 import { halfUp } from '@vouch/proto/kernel/rounding.ts'
 import { describe, expect, test } from 'vitest'
-import {
-  PRORATION_BASES,
-  type ProrationBasis,
-  parseProrationBasis,
-  prorate,
-  prorateParts,
-} from './proration.ts'
+import { type ProrationBasis, prorate, prorateParts } from './proration.ts'
 
 const BERLIN = 'Europe/Berlin'
-const BASES = Object.keys(PRORATION_BASES) as ProrationBasis[]
 
 /** Local dates or times of the zone as a period. */
 function span(from: string, to: string, zone = BERLIN): Period {
@@ -179,17 +172,6 @@ test('the trace says what was counted', () => {
     },
   })
   expect(prorate(whole, whole, 'second', { zone: 'UTC' }).trace.rule).toBe('proration second')
-})
-
-test('names of bases', () => {
-  for (const basis of BASES) expect(parseProrationBasis(basis)).toEqual({ ok: true, value: basis })
-  const refused = (name: string): string => {
-    const parsed = parseProrationBasis(name)
-    return parsed.ok ? '' : `${parsed.fault.code} ${parsed.fault.message}`
-  }
-  expect(refused('days')).toBe('TARIFF_INVALID there is no proration basis "days"; did you mean "day"?')
-  expect(refused('fixed30')).toContain('did you mean "fixed-30"?')
-  expect(refused('toString')).toContain('write one of second, day, day-inclusive, fixed-30, none')
 })
 
 test.each([

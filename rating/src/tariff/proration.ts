@@ -1,5 +1,3 @@
-import { type Result, fail, ok } from '@vouch/proto/kernel/fault.ts'
-import { nearest } from '@vouch/proto/kernel/nearest.ts'
 import { type Period, durationMs, formatInstant, intersect } from '@vouch/proto/kernel/period.ts'
 import { type Rational, rational } from '@vouch/proto/kernel/rational.ts'
 import type { TraceStep } from './trace.ts'
@@ -58,15 +56,6 @@ export const PRORATION_BASES: Readonly<Record<ProrationBasis, Measuring>> = {
   none: () => ({ numerator: 1n, denominator: 1n, unit: 'whole' }),
 }
 
-/** Reads the name of a basis. Faults: TARIFF_INVALID, with the nearest name. */
-export function parseProrationBasis(name: string): Result<ProrationBasis> {
-  if (isProrationBasis(name)) return ok(name)
-  const names = Object.keys(PRORATION_BASES)
-  const suggestion = nearest(name, names)
-  const hint = suggestion === undefined ? `write one of ${names.join(', ')}` : `did you mean "${suggestion}"?`
-  return fail('TARIFF_INVALID', `there is no proration basis "${name}"; ${hint}`)
-}
-
 /**
  * The share of `whole` that `part` is; `part` is cut to `whole`, so that it never exceeds 1, and is 0 where
  * they have nothing in common. Throws when the zone is unknown.
@@ -114,10 +103,6 @@ function proration(
 
 function spanText(span: Period): string {
   return `${formatInstant(span.from)}/${formatInstant(span.to)}`
-}
-
-function isProrationBasis(name: string): name is ProrationBasis {
-  return Object.hasOwn(PRORATION_BASES, name)
 }
 
 function elapsed(part: Period, whole: Period): Measure {

@@ -8,9 +8,6 @@ import {
   type PercentileRule,
   type SlotSeries,
   billablePercentile,
-  bitsPerSecond,
-  parseDirectionPolicy,
-  parseMissingSlotPolicy,
   rankOf,
   sumSlots,
 } from './percentile.ts'
@@ -134,10 +131,12 @@ describe('missing slots', () => {
     ])
   })
 
-  test('zero: they count as 0', () => {
+  test('zero: a port counts as 0 where it has none, and the others as they are', () => {
     const result = billed([gauge(values)], rule('level', { percent: rational(60n), missing: 'zero' }))
     expect(result).toMatchObject({ value: rational(3n), rank: 5n, counted: 7n, expected: 7n })
-    expect(result.trace[0]).toEqual({ rule: 'missing slots zero', input: '7 expected', output: '7, 2 as 0' })
+    const ports = [gauge([rational(5n), undefined]), gauge([rational(1n), rational(4n)])]
+    const sum = billed(ports, rule('level', { percent: rational(50n), missing: 'zero' }))
+    expect(sum).toMatchObject({ value: rational(4n), counted: 2n })
   })
 
   test('refused: the fault tells how many, for each direction', () => {
@@ -184,30 +183,8 @@ describe('what the tariff cannot ask', () => {
   ])('%s: TARIFF_INVALID', (_, series, one) => {
     expect(faultOf(series, one).code).toBe('TARIFF_INVALID')
   })
-
-  test('names of policies', () => {
-    expect(unwrap(parseDirectionPolicy('larger-per-slot'))).toBe('larger-per-slot')
-    expect(unwrap(parseMissingSlotPolicy('refused'))).toBe('refused')
-    expect(parseDirectionPolicy('hihger')).toMatchObject({
-      fault: {
-        code: 'TARIFF_INVALID',
-        message: 'hihger is not a policy for directions; did you mean higher?',
-      },
-    })
-    expect(parseMissingSlotPolicy('constructor')).toMatchObject({
-      fault: {
-        code: 'TARIFF_INVALID',
-        message: 'constructor is not a policy for missing slots; write one of excluded, zero, refused',
-      },
-    })
-  })
 })
 
 test('in a tie of both directions "in" is billed', () => {
   expect(billed(port(whole(1, 7), whole(7, 7)), rule('higher')).direction).toBe('in')
-})
-
-test('a rate is exact', () => {
-  expect(bitsPerSecond(37_500_000n, 300_000n)).toEqual(rational(1_000_000n))
-  expect(bitsPerSecond(1n, 300_000n)).toEqual(rational(2n, 75n))
 })

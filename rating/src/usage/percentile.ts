@@ -1,5 +1,4 @@
 import { type Result, collect, fail, ok } from '@vouch/proto/kernel/fault.ts'
-import { nearest } from '@vouch/proto/kernel/nearest.ts'
 import { type Rational, ZERO, compare, rational } from '@vouch/proto/kernel/rational.ts'
 import { ceiling, floor } from '@vouch/proto/kernel/rounding.ts'
 import { type TraceStep, exactText } from '../tariff/trace.ts'
@@ -28,13 +27,17 @@ const DIRECTIONS = {
   level: ['level'],
 } as const satisfies Record<string, readonly SlotSeries['direction'][]>
 
-const MISSING_SLOTS = ['excluded', 'zero', 'refused'] as const
-
 /** What becomes of the two directions of traffic. */
 export type DirectionPolicy = keyof typeof DIRECTIONS
 
-/** A missing slot is left out of the ranking and its count, counts as 0, or is a fault. */
-export type MissingSlotPolicy = (typeof MISSING_SLOTS)[number]
+/** Their names. */
+export const DIRECTION_POLICIES = Object.keys(DIRECTIONS) as DirectionPolicy[]
+
+/** A slot that a port misses is left out of the ranking and its count, the port counts as 0 in it, or it is a fault. */
+export const MISSING_SLOT_POLICIES = ['excluded', 'zero', 'refused'] as const
+
+/** One of them. */
+export type MissingSlotPolicy = (typeof MISSING_SLOT_POLICIES)[number]
 
 /** How a contract turns slots into one billable value. */
 export interface PercentileRule {
@@ -80,15 +83,16 @@ export function rankOf(percent: Rational, count: bigint): bigint {
  * left, or slots are missing and the policy is "refused".
  */
 export function billablePercentile(
-  series: readonly SlotSeries[],
+  given: readonly SlotSeries[],
   rule: PercentileRule,
 ): Result<PercentileResult> {
   const { percent, directions } = rule
   if (percent.n <= 0n || percent.n > 100n * percent.d) {
     return fail('TARIFF_INVALID', `the percentile must be above 0 and at most 100, not ${exactText(percent)}`)
   }
-  const checked = checkSeries(series, directions)
+  const checked = checkSeries(given, directions)
   if (!checked.ok) return checked
+  const series = rule.missing === 'zero' ? given.map((each) => withZeros(each)) : given
   const ranked = collect(candidatesOf(series, directions).map((candidate) => rank(candidate, rule)))
   if (!ranked.ok) return ranked
   const [first, second] = ranked.value
@@ -97,6 +101,10 @@ export function billablePercentile(
   const input = ranked.value.map(({ direction, value }) => `${direction} ${exactText(value)}`).join(', ')
   const choice = { rule: `directions ${directions}`, input, output: billed.direction }
   return ok({ ...billed, trace: [...ranked.value.flatMap(({ trace }) => trace), choice] })
+}
+
+function withZeros(series: SlotSeries): SlotSeries {
+  return { ...series, values: series.values.map((value) => value ?? ZERO) }
 }
 
 /**
@@ -121,29 +129,6 @@ export function sumSlots(series: readonly Pick<SlotSeries, 'values'>[]): (Ration
     }
   }
   return sums.map((sum) => sum && rational(sum.n, sum.d))
-}
-
-/** The average rate over a slot in bit/s: octets · 8 / seconds, exact. Throws when the slot has no length. */
-export function bitsPerSecond(octets: bigint, slotMs: bigint): Rational {
-  return rational(octets * 8000n, slotMs)
-}
-
-/** Reads the name of a direction policy. Faults: TARIFF_INVALID. */
-export function parseDirectionPolicy(name: string): Result<DirectionPolicy> {
-  return parseName(name, Object.keys(DIRECTIONS) as DirectionPolicy[], 'directions')
-}
-
-/** Reads the name of a policy for missing slots. Faults: TARIFF_INVALID. */
-export function parseMissingSlotPolicy(name: string): Result<MissingSlotPolicy> {
-  return parseName(name, MISSING_SLOTS, 'missing slots')
-}
-
-function parseName<T extends string>(name: string, known: readonly T[], what: string): Result<T> {
-  const found = known.find((candidate) => candidate === name)
-  if (found !== undefined) return ok(found)
-  const suggestion = nearest(name, known)
-  const hint = suggestion === undefined ? `write one of ${known.join(', ')}` : `did you mean ${suggestion}?`
-  return fail('TARIFF_INVALID', `${name} is not a policy for ${what}; ${hint}`)
 }
 
 function checkSeries(series: readonly SlotSeries[], policy: DirectionPolicy): Result<void> {
@@ -182,18 +167,17 @@ function larger(a: Rational | undefined, b: Rational | undefined): Rational | un
 }
 
 function rank({ direction, slots }: Candidate, rule: PercentileRule): Result<PercentileResult> {
-  const present = slots.filter((value) => value !== undefined)
-  const missing = slots.length - present.length
+  const values = slots.filter((value) => value !== undefined)
+  const missing = slots.length - values.length
   if (rule.missing === 'refused' && missing > 0) {
     return fail('USAGE_INCOMPLETE', `${direction}: ${missing} of ${slots.length} slots are missing`)
   }
-  const values = rule.missing === 'zero' ? slots.map((value) => value ?? ZERO) : present
   if (values.length === 0) {
     return fail('USAGE_INCOMPLETE', `${direction}: none of ${slots.length} slots is left to rank`)
   }
   const counted = BigInt(values.length)
   const place = rankOf(rule.percent, counted)
-  const value = select(values, Number.parseInt(`${place}`, 10))
+  const value = select(values, place)
   const trace: TraceStep[] = [
     {
       rule: `percentile ${exactText(rule.percent)} ${direction}`,
@@ -202,17 +186,29 @@ function rank({ direction, slots }: Candidate, rule: PercentileRule): Result<Per
     },
   ]
   if (missing > 0) {
-    const output = rule.missing === 'zero' ? `${counted}, ${missing} as 0` : `${counted}`
-    trace.unshift({ rule: `missing slots ${rule.missing}`, input: `${slots.length} expected`, output })
+    trace.unshift({
+      rule: `missing slots ${rule.missing}`,
+      input: `${slots.length} expected`,
+      output: `${counted}`,
+    })
   }
   return ok({ value, direction, rank: place, counted, expected: BigInt(slots.length), trace })
 }
 
 /** The value at a place counted from 1: by whole parts, and exactly among those that share its whole part. */
-function select(values: readonly Rational[], place: number): Rational {
+function select(values: readonly Rational[], place: bigint): Rational {
   const wholes = values.map(({ n, d }) => (d === 1n ? n : floor(n, d)))
-  const ascending = wholes.toSorted((a, b) => compare(rational(a), rational(b)))
-  const whole = ascending[place - 1]!
+  const ascending = wholes.toSorted(compareWhole)
+  const whole = nth(ascending, place)
   const close = values.filter((_, index) => wholes[index] === whole)
-  return close.toSorted(compare)[place - 1 - ascending.indexOf(whole)]!
+  return nth(close.toSorted(compare), place - BigInt(ascending.indexOf(whole)))
+}
+
+function nth<T>(ascending: readonly T[], place: bigint): T {
+  return ascending.find((_, index) => BigInt(index) + 1n === place)!
+}
+
+function compareWhole(a: bigint, b: bigint): number {
+  if (a === b) return 0
+  return a < b ? -1 : 1
 }

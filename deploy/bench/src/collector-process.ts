@@ -38,7 +38,7 @@ export function engineDirectory(directory: string): string {
 }
 
 /**
- * Starts the collector as a user would: its program, settings from the environment, TLS, a real PostgreSQL, and the
+ * Starts the collector as a user would: its program, settings from the environment, TLS unless they say off, a real PostgreSQL, and the
  * embedded engine in `directory` where `settings` name no server.
  */
 export async function startCollector(
@@ -47,6 +47,7 @@ export async function startCollector(
 ): Promise<CollectorProcess> {
   const home = unwrap(await takeDataDirectory(directory))
   const tls = await ensureCertificate(home, [HOST_NAME])
+  const isPlain = settings['VOUCH_TLS'] === 'off'
   const database = await createTestDatabase()
   const port = await freePort()
   const address = `127.0.0.1:${port}`
@@ -54,8 +55,7 @@ export async function startCollector(
     VOUCH_COLLECTOR_LISTEN: address,
     VOUCH_DATA_DIR: join(directory, DATA_DIRECTORY),
     VOUCH_DATABASE_URL: database.url,
-    VOUCH_TLS_CERT_FILE: tls.certFile,
-    VOUCH_TLS_KEY_FILE: tls.keyFile,
+    ...(isPlain ? {} : { VOUCH_TLS_CERT_FILE: tls.certFile, VOUCH_TLS_KEY_FILE: tls.keyFile }),
     VOUCH_LOG_LEVEL: 'warn',
     ...settings,
   })
@@ -70,7 +70,7 @@ export async function startCollector(
     await stop()
     throw error
   }
-  const tlsTarget = { ca: await readFile(tls.caFile, 'utf8'), name: HOST_NAME }
+  const tlsTarget = isPlain ? undefined : { ca: await readFile(tls.caFile, 'utf8'), name: HOST_NAME }
   const dialler = new Dialler({ host: '127.0.0.1', port, tls: tlsTarget })
   const enrol = async (count: number): Promise<Identity[]> =>
     enrolAgents(dialler, await issueTokens(database.url, count))

@@ -1,8 +1,8 @@
-import { ZERO, add, isZero, multiply, rational } from '@vouch/proto/kernel/rational.ts'
+import { ZERO, add, multiply, rational } from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import type { ModelAmount } from './per-unit.ts'
 import { tierName, tierParts } from './tiers.ts'
-import type { Tier, TierPolicies } from './tiers.ts'
+import type { Tier, TierEdge } from './tiers.ts'
 import { exactText } from './trace.ts'
 import type { TraceStep } from './trace.ts'
 
@@ -12,13 +12,7 @@ const HUNDRED = rational(100n)
  * The graduated model: each part of the quantity at the price of the tier that it lies in, and the flat amount of
  * every tier that is entered; of a tier by per cent, that share of the part.
  */
-export function graduated(
-  tiers: readonly Tier[],
-  quantity: Rational,
-  { edge, zero }: TierPolicies,
-): ModelAmount {
-  if (isZero(quantity) && zero === 'free')
-    return { amount: ZERO, trace: [{ rule: 'zero usage free', input: '0', output: '0' }] }
+export function graduated(tiers: readonly Tier[], quantity: Rational, edge: TierEdge): ModelAmount {
   let amount = ZERO
   const trace: TraceStep[] = []
   for (const { tier, index, quantity: part } of tierParts(tiers, quantity, edge)) {

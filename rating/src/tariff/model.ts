@@ -1,4 +1,4 @@
-import { isZero, subtract } from '@vouch/proto/kernel/rational.ts'
+import { ZERO, isZero, subtract } from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import { graduated } from './graduated.ts'
 import { packages } from './package.ts'
@@ -30,6 +30,11 @@ export interface Priced {
   readonly before?: Rational | undefined
 }
 
+const FREE: ModelAmount = {
+  amount: ZERO,
+  trace: [{ rule: 'zero usage free', input: '0', output: '0' }],
+}
+
 /** The price of a quantity; of one that continues, the price of both less that of what was billed before. */
 export function priceOf(model: Model, priced: Priced): ModelAmount {
   const { before } = priced
@@ -59,15 +64,16 @@ export function priceOf(model: Model, priced: Priced): ModelAmount {
 }
 
 function priceAlone(model: Model, { quantity, chosenBy, items }: Priced): ModelAmount {
+  if ('tiers' in model && model.zero === 'free' && isZero(quantity)) return FREE
   switch (model.model) {
     case 'per-unit':
       return perUnit(quantity, model.unitPrice)
     case 'graduated':
-      return graduated(model.tiers, quantity, model)
+      return graduated(model.tiers, quantity, model.edge)
     case 'volume':
-      return volume(model.tiers, quantity, model, chosenBy)
+      return volume(model.tiers, quantity, model.edge, chosenBy)
     case 'stairstep':
-      return stairstep(model.tiers, quantity, model)
+      return stairstep(model.tiers, quantity, model.edge)
     case 'package':
       return packages(model, quantity)
     case 'percentage':

@@ -1,18 +1,11 @@
-import { ZERO, isZero } from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import type { ModelAmount } from './per-unit.ts'
 import { tierName, tierOf } from './tiers.ts'
-import type { Tier, TierPolicies } from './tiers.ts'
+import type { Tier, TierEdge } from './tiers.ts'
 import { exactText } from './trace.ts'
 
 /** The stairstep model: the flat amount of the one tier that the quantity reaches, whatever the quantity in it. */
-export function stairstep(
-  tiers: readonly Tier[],
-  quantity: Rational,
-  { edge, zero }: TierPolicies,
-): ModelAmount {
-  if (isZero(quantity) && zero === 'free')
-    return { amount: ZERO, trace: [{ rule: 'zero usage free', input: '0', output: '0' }] }
+export function stairstep(tiers: readonly Tier[], quantity: Rational, edge: TierEdge): ModelAmount {
   const { tier, index } = tierOf(tiers, quantity, edge)
   return {
     amount: tier.flat,

@@ -1,8 +1,8 @@
-import { ZERO, add, isZero, multiply } from '@vouch/proto/kernel/rational.ts'
+import { add, multiply } from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import type { ModelAmount } from './per-unit.ts'
 import { tierName, tierOf } from './tiers.ts'
-import type { Tier, TierPolicies } from './tiers.ts'
+import type { Tier, TierEdge } from './tiers.ts'
 import { exactText } from './trace.ts'
 
 /**
@@ -14,11 +14,9 @@ import { exactText } from './trace.ts'
 export function volume(
   tiers: readonly Tier[],
   quantity: Rational,
-  { edge, zero }: TierPolicies,
+  edge: TierEdge,
   chosenBy: Rational = quantity,
 ): ModelAmount {
-  if (isZero(quantity) && zero === 'free')
-    return { amount: ZERO, trace: [{ rule: 'zero usage free', input: '0', output: '0' }] }
   const { tier, index } = tierOf(tiers, chosenBy, edge)
   const amount = add(multiply(quantity, tier.unitPrice), tier.flat)
   const name = tierName(tiers, index, exactText)

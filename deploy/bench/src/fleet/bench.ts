@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { throwFault } from '@vouch/proto/kernel/fault.ts'
-import { defineBench, integer } from '../bench.ts'
+import { choice, defineBench, integer } from '../bench.ts'
 import type { Outcome, Progress } from '../bench.ts'
 import { startCollector } from '../collector-process.ts'
 import { startEngine } from '../engine.ts'
@@ -19,6 +19,8 @@ import { MemoryWatch, needLinux } from '../process-cost.ts'
 export interface FleetBenchOptions {
   readonly agents: number
   readonly seconds: number
+  /** `off` where a load balancer before the collector does it. */
+  readonly tls?: 'on' | 'off'
   /** Between batches of an agent, milliseconds; {@link SHAPE} says it where nothing is given. */
   readonly spacingMs?: number
 }
@@ -40,6 +42,11 @@ export const fleetBench = defineBench(
       parse: integer({ min: 5, max: 86_400 }),
       fallback: 60,
     },
+    tls: {
+      describe: 'off = as behind a load balancer that does it',
+      parse: choice(['on', 'off']),
+      fallback: 'on',
+    },
   },
   {
     name: 'fleet',
@@ -53,7 +60,7 @@ no receipt. The limit of open files must be above the number of agents: it is ch
 
 /** Connects a fleet and watches the collector's memory. Throws a FaultError. */
 export async function benchFleet(
-  { agents, seconds, spacingMs = SHAPE.spacingMs }: FleetBenchOptions,
+  { agents, seconds, tls = 'on', spacingMs = SHAPE.spacingMs }: FleetBenchOptions,
   progress: Progress,
 ): Promise<Outcome> {
   needLinux()
@@ -66,6 +73,7 @@ export async function benchFleet(
     const collector = await startCollector(join(directory, 'collector'), {
       VOUCH_CLICKHOUSE_URL: url,
       VOUCH_COLLECTOR_CONNECTIONS_MAX: String(agents + FILES_SPARE),
+      VOUCH_TLS: tls,
     })
     try {
       const memory = new MemoryWatch(collector.child.pid)

@@ -97,6 +97,7 @@ interface TaskTies {
   readonly address: string
   readonly onTotals: (totals: FleetTotals) => void
   readonly closed: (startMs: number) => void
+  readonly recovered: (batches: number) => void
 }
 
 /** Creates a collector: agents enrol and deliver over gRPC, readings and batches go to ClickHouse. */
@@ -155,7 +156,7 @@ async function start(
   })
   let server: GrpcServer | undefined
   try {
-    const { registry, telemetry, showFleet, dayClosed } = createMetrics()
+    const { registry, telemetry, showFleet, dayClosed, recovered } = createMetrics()
     const drain = { draining: false }
     const obstacles = async (): Promise<Fault[]> => {
       if (drain.draining) return [DRAINING]
@@ -177,7 +178,13 @@ async function start(
         ? undefined
         : unwrap(await serveProbes(config.httpListen, { registry, obstacles }))
     const taskParts = { fleet, pool, signer, logger, clock, config, store }
-    const tasks = startTasks(taskParts, { pipeline, address, onTotals: showFleet, closed: dayClosed })
+    const tasks = startTasks(taskParts, {
+      pipeline,
+      address,
+      onTotals: showFleet,
+      closed: dayClosed,
+      recovered,
+    })
     const stopProbes = probes?.stop ?? (async () => {})
     return {
       running: { server, health, store, pipeline, ...tasks, stopProbes, drain, config, logger },
@@ -193,7 +200,7 @@ async function start(
 /** What goes on beside the agents: the watch over the fleet, and the closing of days. */
 function startTasks(
   { fleet, pool, signer, logger, clock, config, store }: TaskParts,
-  { pipeline, address, onTotals, closed }: TaskTies,
+  { pipeline, address, onTotals, closed, recovered }: TaskTies,
 ): Pick<Running, 'watch' | 'timer' | 'auditTask' | 'recoverTask'> {
   const watch = new FleetWatch({
     fleet,
@@ -208,7 +215,7 @@ function startTasks(
   const timer = setInterval(() => void watch.round(), config.fleetRefreshMs)
   const graceMs = config.auditGraceMs
   const auditTask = startAuditTask({ store: store.days, signer, pool, clock, logger, graceMs, closed })
-  return { watch, timer, auditTask, recoverTask: startRecoverTask({ store, clock, logger }) }
+  return { watch, timer, auditTask, recoverTask: startRecoverTask({ store, clock, logger, recovered }) }
 }
 
 /** In order: not ready, a time for load balancers, no new work, what was taken in stored and acknowledged, then the stores. */

@@ -85,6 +85,10 @@ describe('a database that comes back from before a migration is not ready, and s
           `SELECT toString(register) AS register FROM vouch.readings_v1 WHERE stream = unhex('${agent.stream.streamId.toHex()}') ORDER BY time`,
         )
       await expect.poll(rows, { timeout: 20_000 }).toEqual([{ register: '0' }, { register: '1' }])
+      const metrics = async (): Promise<string> => (await fetch(`${vouch.httpAddress}/metrics`)).text()
+      await expect
+        .poll(metrics, { timeout: 20_000 })
+        .toContain(`\nvouch_collector_recovered_batches_total ${durable}\n`)
     },
   )
 })

@@ -9,10 +9,12 @@ export interface RecoverTaskParts {
   readonly store: Pick<ClickHouseStore, 'recover'>
   readonly clock: Clock
   readonly logger: Logger
+  /** So many batches were made up for. */
+  readonly recovered: (batches: number) => void
 }
 
 /** Stores, again and again until it is stopped, what collectors that died left undone. */
-export function startRecoverTask({ store, clock, logger }: RecoverTaskParts): {
+export function startRecoverTask({ store, clock, logger, recovered: note }: RecoverTaskParts): {
   readonly stop: () => Promise<void>
 } {
   const stopping = new AbortController()
@@ -21,8 +23,10 @@ export function startRecoverTask({ store, clock, logger }: RecoverTaskParts): {
     while (!signal.aborted) {
       const recovered = await store.recover()
       if (!recovered.ok) logger.warn({ fault: recovered.fault }, 'readings of a cut insert not placed yet')
-      else if (recovered.value > 0)
+      else if (recovered.value > 0) {
+        note(recovered.value)
         logger.info({ batches: recovered.value }, 'readings of a cut insert placed')
+      }
       if (!signal.aborted) await clock.sleep(LOOK_MS, signal)
     }
   })()

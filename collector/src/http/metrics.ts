@@ -65,6 +65,8 @@ export function createMetrics(): {
   readonly showFleet: (totals: FleetTotals) => void
   /** Notes the last UTC day with a signed root, by its start in epoch milliseconds. */
   readonly dayClosed: (startMs: number) => void
+  /** Notes batches whose readings another insert had to store. */
+  readonly recovered: (batches: number) => void
 } {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
@@ -92,9 +94,15 @@ export function createMetrics(): {
     help: 'Start of the last UTC day whose root is signed',
     registers,
   })
+  const recovered = new Counter({
+    name: 'vouch_collector_recovered_batches_total',
+    help: 'Batches of a cut insert whose readings were stored later',
+    registers,
+  })
   return {
     registry,
     showFleet: fleetGauges(registry),
+    recovered: (count) => recovered.inc(count),
     dayClosed: (startMs) => lastDay.set(startMs / 1000),
     telemetry: {
       batch: (outcome) => batches.inc({ outcome }),

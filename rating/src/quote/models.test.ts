@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { amounts, per, period, tiers, units, use } from '../testing/quotes.ts'
 
-/** OpenMeter's tiers of V1 to V4, and of V5; Lago's of V20, and of volume; Meteroid's; and LibreQuote's. */
+/** Tiers of published tests: OpenMeter's, Lago's, FlexPrice's, Meteroid's. */
 const V1 = tiers('graduated', [
   ['5', '0', '100'],
   ['10', '0', '50'],

@@ -166,7 +166,7 @@ describe('every fault of a document is named, with its place', () => {
     [
       'more than 64 bits of cents',
       document([{ kind: 'fee', id: 'f', amount: '92233720368547758.08' }]),
-      [' OUT_OF_RANGE'],
+      ['/rules/0 OUT_OF_RANGE'],
     ],
     [
       'a grant in half cents',

@@ -1,6 +1,6 @@
 import { ONE, ZERO, compare } from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
-import type { PriceChoice } from '../rule/usage.ts'
+import type { PriceChoice } from '../rule/pieces.ts'
 import { checkWindows } from '../tariff/calendar-windows.ts'
 import type { Model } from '../tariff/model.ts'
 import type { Tier } from '../tariff/tiers.ts'
@@ -30,7 +30,7 @@ export function readPrice(price: Price, pointer: string, reader: Reader): PriceC
   for (const name of Object.keys(prices))
     if (!names.has(name)) reader.refuse(`${pointer}/prices/${name}`, `there is no window ${name}`)
   for (const name of names)
-    if (prices[name] === undefined) reader.refuse(`${pointer}/prices`, `the window ${name} has no price`)
+    if (!Object.hasOwn(prices, name)) reader.refuse(`${pointer}/prices`, `the window ${name} has no price`)
   const otherwise = 'otherwise'
   if (names.has(otherwise)) reader.refuse(`${pointer}/windows`, 'no window may have the name otherwise')
   const models = Object.entries(prices).map(

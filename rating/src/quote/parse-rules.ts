@@ -7,6 +7,7 @@ import type { Terms } from '../rule/types.ts'
 import type { UsageRule } from '../rule/usage.ts'
 import type { Quote, QuoteRule } from './document.ts'
 import { readModel, readPrice } from './parse-models.ts'
+import { restarts } from './parse.ts'
 import type { Reader } from './parse.ts'
 
 type Of<Kind extends QuoteRule['kind']> = Extract<QuoteRule, { kind: Kind }>
@@ -14,6 +15,8 @@ type Of<Kind extends QuoteRule['kind']> = Extract<QuoteRule, { kind: Kind }>
 /** Reads the rules of a document; notes what contradicts itself. */
 export function readRules({ rules }: Quote, terms: Terms, reader: Reader): Rule[] {
   const known = new Map<string, number>()
+  const chains = new Map<string, readonly string[]>()
+  const grants = new Set<string>()
   return rules.map((rule, index) => {
     const pointer = `/rules/${index}`
     const earlier = (ids: readonly string[], member: string): void =>
@@ -27,13 +30,24 @@ export function readRules({ rules }: Quote, terms: Terms, reader: Reader): Rule[
     if ('of' in rule && rule.of !== undefined) earlier(rule.of, 'of')
     if (known.has(rule.id)) reader.refuse(`${pointer}/id`, `rule ${known.get(rule.id)} has this id already`)
     const read = readRule(rule, pointer, terms, reader)
-    if (read.kind === 'usage' && read.continues !== undefined) {
-      const before = known.get(read.continues)
-      if (before === undefined || rules[before]?.kind !== 'usage')
-        reader.refuse(`${pointer}/continues`, `${read.continues} is no usage rule before this one`)
+    if (rule.kind === 'usage') checkUsage(rule, pointer, reader)
+    if (rule.kind === 'usage' && rule.continues !== undefined) {
+      const before = rules[known.get(rule.continues) ?? -1]
+      if (before?.kind !== 'usage')
+        reader.refuse(`${pointer}/continues`, `${rule.continues} is no usage rule before this one`)
+      else if (restarts(rule) || restarts(before))
+        reader.refuse(`${pointer}/continues`, 'free, minimum and aggregates but the sum do not go on')
     }
+    if (rule.kind === 'credit')
+      rule.grants.forEach(({ id }, at) => {
+        if (grants.has(id)) reader.refuse(`${pointer}/grants/${at}/id`, `grant ${id} is there already`)
+        grants.add(id)
+      })
     known.set(rule.id, index)
-    return read
+    if (read.kind !== 'usage') return read
+    const continues = read.continues.flatMap((id) => [id, ...(chains.get(id) ?? [])])
+    chains.set(rule.id, continues)
+    return { ...read, continues }
   })
 }
 
@@ -88,6 +102,21 @@ function readRule(rule: QuoteRule, pointer: string, terms: Terms, reader: Reader
   }
 }
 
+/** What a price does not take into account is refused, not ignored. */
+function checkUsage(rule: Of<'usage'>, pointer: string, reader: Reader): void {
+  const { model } = rule.price
+  const cut = model === 'calendar' || model === 'matrix' ? `of a ${model}` : undefined
+  const where = model === 'percentage' ? 'of a percentage' : cut
+  const members =
+    model === 'percentage'
+      ? (['free', 'minimum', 'increment', 'rounding'] as const)
+      : (['free', 'minimum'] as const)
+  if (where === undefined) return
+  for (const member of members)
+    if (rule[member] !== undefined)
+      reader.refuse(`${pointer}/${member}`, `${member} has no meaning for the quantities ${where}`)
+}
+
 function readUsage(rule: Of<'usage'>, pointer: string, reader: Reader): Omit<UsageRule, 'id' | 'name'> {
   return {
     kind: 'usage',
@@ -99,7 +128,7 @@ function readUsage(rule: Of<'usage'>, pointer: string, reader: Reader): Omit<Usa
     late: rule.late ?? 'this-period',
     effective: effectiveOf(rule, pointer, reader),
     level: rule.level,
-    continues: rule.continues,
+    continues: rule.continues === undefined ? [] : [rule.continues],
   }
 }
 
@@ -163,10 +192,8 @@ function readSpend(rule: Of<'minimum' | 'maximum' | 'commitment'>, pointer: stri
 }
 
 function readGrants({ grants }: Of<'credit'>, pointer: string, terms: Terms, reader: Reader) {
-  const ids = grants.map(({ id }) => id)
   return grants.map(({ id, amount, priority = 0, from, expires }, index) => {
     const place = `${pointer}/grants/${index}`
-    if (ids.indexOf(id) < index) reader.refuse(`${place}/id`, `grant ${id} is there already`)
     return {
       id,
       amount:
@@ -183,7 +210,9 @@ function readSla(rule: Of<'sla-credit'>, pointer: string, reader: Reader) {
     below: reader.decimal(below, ZERO),
     credit: reader.decimal(percent, ZERO),
   }))
-  bands.forEach(({ below }, index) => {
+  bands.forEach(({ below, credit }, index) => {
+    if (compare(credit, rational(100n)) > 0)
+      reader.refuse(`${pointer}/bands/${index}/percent`, 'a credit is at most 100 per cent')
     const before = bands[index - 1]
     if (before !== undefined && compare(below, before.below) >= 0)
       reader.refuse(`${pointer}/bands/${index}/below`, 'bands descend: it must lie below the one before')

@@ -7,7 +7,7 @@ import { parseAmount } from '@vouch/proto/kernel/money.ts'
 import { parsePeriod, parseZone } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
-import { ONE, ZERO, add } from '@vouch/proto/kernel/rational.ts'
+import { ONE, ZERO, add, equals } from '@vouch/proto/kernel/rational.ts'
 import type { Facts, Terms } from '../rule/types.ts'
 import type { Quote } from './document.ts'
 
@@ -70,7 +70,14 @@ export function readFacts(document: Quote, terms: Terms, reader: Reader): Facts 
       const sum = items.reduce((total, item) => add(total, item), ZERO)
       if (entry.quantity === undefined && items.length === 0)
         reader.refuse(`/usage/${index}/quantity`, 'give a quantity, or the items that it is the sum of')
+      if (
+        entry.quantity !== undefined &&
+        items.length > 0 &&
+        !equals(reader.decimal(entry.quantity, ZERO), sum)
+      )
+        reader.refuse(`/usage/${index}/quantity`, 'it is not the sum of the items')
       return {
+        index,
         ...placeOf(entry),
         unit: entry.unit ?? '1',
         period: reader.period(`/usage/${index}/period`, entry.period, terms.period),
@@ -109,12 +116,25 @@ export function readFacts(document: Quote, terms: Terms, reader: Reader): Facts 
         amount: reader.maybe(entry.amount),
       }
     }),
-    availability: availability.map(({ service, expected, available }) => ({
-      service,
-      expected: reader.decimal(expected, ONE),
-      available: reader.decimal(available, ZERO),
-    })),
+    availability: availability.map(({ service, expected, available }, index) => {
+      if (availability.findIndex((each) => each.service === service) < index)
+        reader.refuse(`/availability/${index}/service`, `the availability of ${service} is there already`)
+      return {
+        service,
+        expected: reader.decimal(expected, ONE),
+        available: reader.decimal(available, ZERO),
+      }
+    }),
   }
+}
+
+/** Whether a quantity in two parts is another than at once: then it cannot go on. */
+export function restarts({
+  free,
+  minimum,
+  aggregate,
+}: Pick<Extract<Quote['rules'][number], { kind: 'usage' }>, 'free' | 'minimum' | 'aggregate'>): boolean {
+  return free !== undefined || minimum !== undefined || (aggregate !== undefined && aggregate !== 'sum')
 }
 
 /** What was billed is a quantity of usage, or an amount of what is bounded; of other rules nothing is continued. */
@@ -125,10 +145,11 @@ function checkBilled(
   reader: Reader,
 ): void {
   const rule = rules.find(({ id }) => id === entry.rule)
-  const continues = rule?.kind === 'usage' && rule.price.model !== 'percentage'
+  const continues = rule?.kind === 'usage' && rule.price.model !== 'percentage' && !restarts(rule)
   const isBound = rule?.kind === 'minimum' || rule?.kind === 'maximum' || rule?.kind === 'commitment'
   if (rule === undefined) reader.refuse(`${pointer}/rule`, `there is no rule ${entry.rule}`)
   else if (!continues && !isBound) reader.refuse(`${pointer}/rule`, `rule ${entry.rule} continues nothing`)
+  else if (isBound && entry.pool !== undefined) reader.refuse(`${pointer}/pool`, 'a bound has no pools')
   else if (continues ? entry.quantity === undefined : entry.amount === undefined)
     reader.refuse(
       pointer,

@@ -2,7 +2,7 @@ import { formatInstant } from '@vouch/proto/kernel/instant.ts'
 import { majorAmount, money, roundToMoney, subtractMoney } from '@vouch/proto/kernel/money.ts'
 import type { Money } from '@vouch/proto/kernel/money.ts'
 import { formatAmount } from '@vouch/proto/kernel/money.ts'
-import { ZERO, add, negate, subtract } from '@vouch/proto/kernel/rational.ts'
+import { ZERO, add, compare, negate, subtract } from '@vouch/proto/kernel/rational.ts'
 import { ROUNDINGS } from '@vouch/proto/kernel/rounding.ts'
 import { lineOf, linesOf, sumOf } from './lines.ts'
 import type { Balance, Line, Outcome, Scope } from './types.ts'
@@ -33,7 +33,9 @@ export interface CreditRule {
  */
 export function applyCredit(rule: CreditRule, scope: Scope): Outcome {
   const { terms } = scope
-  const sum = sumOf(linesOf(scope, rule.of), terms)
+  const [own, all] = [sumOf(linesOf(scope, rule.of), terms), sumOf(scope.lines, terms)]
+  // What other reductions have paid already is not due again.
+  const sum = compare(own, all) < 0 ? own : all
   const due = roundToMoney(sum, terms.currency, ROUNDINGS[terms.rounding.mode])
   let left = due.minor > 0n ? due : money(0n, terms.currency)
   let paid = ZERO

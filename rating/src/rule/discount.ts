@@ -1,4 +1,4 @@
-import { ZERO, add, compare, isZero, multiply, negate, rational } from '@vouch/proto/kernel/rational.ts'
+import { ZERO, add, compare, isZero, multiply, negate, rational, sign } from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import { exactText } from '../tariff/trace.ts'
 import { lineOf, linesOf, sumOf } from './lines.ts'
@@ -24,6 +24,10 @@ export interface DiscountRule {
 
 const REDUCTIONS = new Set(['discount', 'credit', 'sla-credit'])
 
+function lesser(a: Rational, b: Rational): Rational {
+  return compare(a, b) < 0 ? a : b
+}
+
 /** One line for all that is reduced. */
 export function applyDiscount(rule: DiscountRule, scope: Scope): Outcome {
   const { terms } = scope
@@ -36,7 +40,9 @@ export function applyDiscount(rule: DiscountRule, scope: Scope): Outcome {
     lines.filter(({ kind }) => REDUCTIONS.has(kind)),
     terms,
   )
-  const remaining = add(original, reduced)
+  const remaining = lesser(add(original, reduced), sumOf(scope.lines, terms))
+  // Nothing is given on what is given back.
+  if (sign(remaining) <= 0) return { lines: [] }
   const base = rule.base === 'remaining' ? remaining : original
   const wanted =
     rule.percent === undefined

@@ -70,14 +70,17 @@ export function evaluate(terms: Terms, rules: readonly Rule[], facts: Facts): Re
   const { currency, rounding } = terms
   const large = lines.find(({ amount }) => isTooLarge(amount))
   if (large !== undefined)
-    return fail('OUT_OF_RANGE', `a line of rule ${large.rule} is beyond 2^63 minor units`)
+    return fail('OUT_OF_RANGE', `a line of rule ${large.rule} is beyond 2^63 minor units`, {
+      pointer: `/rules/${rules.findIndex(({ id }) => id === large.rule)}`,
+    })
   const shown = sumMoney(
     lines.map(({ amount }) => amount),
     currency,
   )
   const total =
     rounding.stage === 'line' ? shown : roundToMoney(sumOf(lines, terms), currency, ROUNDINGS[rounding.mode])
-  if (isTooLarge(total)) return fail('OUT_OF_RANGE', 'the total is beyond 2^63 minor units')
+  if (isTooLarge(total))
+    return fail('OUT_OF_RANGE', 'the total is beyond 2^63 minor units', { pointer: '/rules' })
   const left = (all: readonly unknown[]): number[] =>
     [...all.keys()].filter((index) => !pricedOthers.has(all[index]))
   return ok({

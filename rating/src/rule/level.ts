@@ -6,11 +6,12 @@ import type { ProrationBasis } from '../tariff/proration.ts'
 import type { LevelChange, Usage } from './types.ts'
 
 /**
- * The average of a level over a period, of each resource and its dimensions: every change counts for the share of the
- * period from its instant on; what changed before the period counts whole, what changes after it not at all.
+ * What a part of a period adds to the average of a level over the period, of each resource and its dimensions: every
+ * change counts for the share of the period from its instant to the end of the part.
  */
 export function averageLevels(
   changes: readonly LevelChange[],
+  part: Period,
   period: Period,
   unit: UnitId,
   how: { readonly basis: ProrationBasis; readonly zone: string },
@@ -18,13 +19,22 @@ export function averageLevels(
   const named = Map.groupBy(changes, ({ meter, resource, dimensions }) =>
     JSON.stringify([meter, resource, Object.entries(dimensions).toSorted(([a], [b]) => (a < b ? -1 : 1))]),
   )
-  return [...named.values()].map((own) => {
+  return [...named.values()].map((own, index) => {
     const { meter, resource, dimensions } = own[0]!
     const quantity = own.reduce((sum, { atMs, change }) => {
-      if (atMs >= period.to) return sum
-      const part = { from: Math.max(atMs, period.from), to: period.to }
-      return add(sum, multiply(change, prorate(part, period, how.basis, { zone: how.zone }).fraction))
+      const rest = { from: Math.max(atMs, part.from), to: part.to }
+      return add(sum, multiply(change, prorate(rest, period, how.basis, { zone: how.zone }).fraction))
     }, ZERO)
-    return { meter, resource, dimensions, unit, period, quantity, chosenBy: undefined, items: [] }
+    return {
+      index,
+      meter,
+      resource,
+      dimensions,
+      unit,
+      period: part,
+      quantity,
+      chosenBy: undefined,
+      items: [],
+    }
   })
 }

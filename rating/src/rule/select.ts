@@ -25,11 +25,14 @@ export function matches(wanted: Dimensions, present: Dimensions): boolean {
 /**
  * The part of usage that lies in a period. What reaches over its ends is split by time, exactly, so that the parts
  * of consecutive periods sum to the whole.
+ *
+ * @param whole of what is no sum over time, such as a peak: each part has the whole quantity.
  */
-export function within(usage: Usage, period: Period): Usage | undefined {
+export function within(usage: Usage, period: Period, whole = false): Usage | undefined {
   const common = intersect(usage.period, period)
   if (common === undefined) return undefined
   if (common.from === usage.period.from && common.to === usage.period.to) return usage
+  if (whole) return { ...usage, period: common }
   const share = rational(BigInt(durationMs(common)), BigInt(durationMs(usage.period)))
   return { ...usage, period: common, quantity: multiply(usage.quantity, share) }
 }

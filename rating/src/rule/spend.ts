@@ -37,6 +37,7 @@ export interface CommitmentRule extends SpendRule {
 
 /** The line that lifts the lines to their minimum, or lowers them to their maximum. */
 export function applyBound(rule: BoundRule, scope: Scope): Outcome {
+  if (!isInForce(rule, scope)) return { lines: [] }
   const { bound, spent, trace } = spendOf(rule, scope)
   const order = compare(spent, bound)
   if (rule.kind === 'minimum' ? order >= 0 : order <= 0) return { lines: [] }
@@ -46,6 +47,7 @@ export function applyBound(rule: BoundRule, scope: Scope): Outcome {
 
 /** The true-up of a commitment that was not used, or the surcharge on what is beyond it. */
 export function applyCommitment(rule: CommitmentRule, scope: Scope): Outcome {
+  if (!isInForce(rule, scope)) return { lines: [] }
   const { bound, spent, trace } = spendOf(rule, scope)
   const order = compare(spent, bound)
   if (order < 0) {
@@ -63,6 +65,10 @@ export function applyCommitment(rule: CommitmentRule, scope: Scope): Outcome {
   return { lines: [spendLine(rule, 'overage', { exact, trace: [...trace, surcharge] }, scope)] }
 }
 
+function isInForce({ effective }: SpendRule, { terms }: Scope): boolean {
+  return effective === undefined || intersect(effective, terms.period) !== undefined
+}
+
 function spendOf(
   rule: BoundRule | CommitmentRule,
   scope: Scope,
@@ -78,7 +84,7 @@ function spendOf(
   const bound = multiply(rule.amount, share.fraction)
   const lines = sumOf(linesOf(scope, rule.of), terms)
   const billed = facts.billed
-    .filter(({ rule: of, amount }) => of === rule.id && amount !== undefined)
+    .filter(({ rule: of, period }) => of === rule.id && intersect(period, terms.period) !== undefined)
     .reduce((sum, { amount }) => add(sum, amount ?? ZERO), ZERO)
   const spent = add(lines, billed)
   const trace = [

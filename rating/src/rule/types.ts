@@ -12,6 +12,8 @@ export type Dimensions = Readonly<Record<string, string>>
 
 /** What was used: an hour of a resource, a session, or a whole period. */
 export interface Usage {
+  /** Its place among the facts, from 0. */
+  readonly index: number
   readonly meter: string
   readonly resource: string
   readonly dimensions: Dimensions

@@ -2,42 +2,23 @@ import { collect as collectResults, fail, ok } from '@vouch/proto/kernel/fault.t
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import { intersect } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
-import { ZERO, add, isZero, multiply, sign, subtract } from '@vouch/proto/kernel/rational.ts'
+import { ZERO, add, isZero, sign, subtract } from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import { conversion } from '@vouch/proto/kernel/unit.ts'
 import type { UnitId } from '@vouch/proto/kernel/unit.ts'
-import { cutByWindows } from '../tariff/calendar-windows.ts'
-import type { Window } from '../tariff/calendar-windows.ts'
 import { priceOf } from '../tariff/model.ts'
 import type { Model } from '../tariff/model.ts'
 import type { ProrationBasis } from '../tariff/proration.ts'
 import type { TraceStep } from '../tariff/trace.ts'
 import { averageLevels } from './level.ts'
 import { lineOf } from './lines.ts'
+import { piecesOf } from './pieces.ts'
+import type { Piece, Pool, PriceChoice } from './pieces.ts'
 import { billable } from './quantity.ts'
-import type { Entry, QuantityRule } from './quantity.ts'
-import { matches, selects, within } from './select.ts'
+import type { QuantityRule } from './quantity.ts'
+import { selects } from './select.ts'
 import type { Selector } from './select.ts'
-import type { Billed, Dimensions, Line, LineKind, Outcome, Scope, Usage } from './types.ts'
-
-/** Which quantities are priced together: all, those of a resource, of an entry, or of a value of a dimension. */
-export type Pool = 'contract' | 'resource' | 'entry' | { readonly dimension: string }
-
-/** A price that depends on when, or on what: the model in it, for usage that a name stands for. */
-export type PriceChoice =
-  | { readonly by: 'nothing'; readonly model: Model }
-  | {
-      readonly by: 'window'
-      readonly windows: readonly Window[]
-      readonly models: Readonly<Record<string, Model>>
-      readonly otherwise: string
-    }
-  | {
-      readonly by: 'matrix'
-      readonly rows: readonly { readonly when: Dimensions; readonly model: Model }[]
-      /** For what no row matches; undefined = it stays without a price, and is reported. */
-      readonly otherwise: Model | undefined
-    }
+import type { Billed, Line, LineKind, Outcome, Scope, Usage } from './types.ts'
 
 /**
  * What happens to usage of an earlier period that became known since: billed with this period as if it were its own, as a correction of
@@ -60,33 +41,32 @@ export interface UsageRule {
   readonly effective: Period | undefined
   /** Where levels are priced, not usage: their average over the period, by this basis. */
   readonly level: ProrationBasis | undefined
-  /** The rule whose quantity this one continues, so that tiers do not begin again; undefined = none. */
-  readonly continues: string | undefined
-}
-
-interface Piece extends Entry {
-  readonly model: Model
-  /** Pool, and window or row. */
-  readonly pool: string
+  /** The rules whose quantities this one continues, so that tiers do not begin again. */
+  readonly continues: readonly string[]
 }
 
 /** Prices usage. Faults: UNIT_MISMATCH, OUT_OF_RANGE, TARIFF_INVALID. */
 export function applyUsage(rule: UsageRule, scope: Scope): Result<Outcome> {
   const { terms, facts } = scope
+  const part = rule.effective === undefined ? terms.period : intersect(rule.effective, terms.period)
   const changes =
-    rule.level === undefined ? [] : facts.changes.filter((change) => selects(rule.select, change))
+    rule.level === undefined || part === undefined
+      ? []
+      : facts.changes.filter((change) => selects(rule.select, change) && change.atMs < part.to)
   const selected =
-    rule.level === undefined
-      ? facts.usage.filter((usage) => selects(rule.select, usage))
-      : averageLevels(changes, rule.effective ?? terms.period, rule.unit, {
-          basis: rule.level,
-          zone: terms.zone,
-        })
+    rule.level === undefined || part === undefined
+      ? facts.usage.filter((usage) => rule.level === undefined && selects(rule.select, usage))
+      : averageLevels(changes, part, terms.period, rule.unit, { basis: rule.level, zone: terms.zone })
   const isLate = ({ period }: Usage): boolean => period.to <= terms.period.from
   const taken = selected.filter((usage) => rule.late !== 'rejected' || !isLate(usage))
   const cut = collectResults(taken.map((usage) => piecesOf(rule, usage, scope)))
   if (!cut.ok) return cut
   const pieces = cut.value.flat()
+  if (rule.late === 'this-period' && beginsAnew(rule.quantity) && pieces.some(({ usage }) => isLate(usage)))
+    return fail(
+      'TARIFF_INVALID',
+      `rule ${rule.id}: free, minimum and aggregates but the sum do not go on over late usage; late must be own-period or rejected`,
+    )
   const current = priceAll(
     rule,
     pieces.filter(({ usage }) => !isLate(usage)),
@@ -98,11 +78,11 @@ export function applyUsage(rule: UsageRule, scope: Scope): Result<Outcome> {
   const seen = { ...scope, lines: [...scope.lines, ...current.value] }
   const late = Map.groupBy(
     pieces.filter(({ usage }) => isLate(usage)),
-    ({ usage: { period } }) => (rule.late === 'own-period' ? `${period.from} ${period.to}` : ''),
+    ({ usage }) => (rule.late === 'own-period' ? nameOf(ownPeriod(rule, usage, scope)) : ''),
   )
   const lateLines = collectResults(
     [...late.values()].map((own) => {
-      const period = rule.late === 'own-period' ? own[0]!.usage.period : terms.period
+      const period = rule.late === 'own-period' ? ownPeriod(rule, own[0]!.usage, scope) : terms.period
       return priceAll(rule, own, { period, kind: 'late-usage' }, seen)
     }),
   )
@@ -112,6 +92,18 @@ export function applyUsage(rule: UsageRule, scope: Scope): Result<Outcome> {
     cut.value[index]!.map((piece) => ({ usage, period: piece.usage.period })),
   )
   return ok({ lines, priced, pricedChanges: changes })
+}
+
+/** The period of which late usage is a part: that of the document which billed it, or its own. */
+function ownPeriod(rule: UsageRule, { period }: Usage, { facts }: Scope): Period {
+  const billed = facts.billed.find(
+    (each) => each.rule === rule.id && each.period.from <= period.from && period.to <= each.period.to,
+  )
+  return billed?.period ?? period
+}
+
+function nameOf({ from, to }: Period): string {
+  return `${from} ${to}`
 }
 
 /** A line for each pool; one of nothing where that has a price. */
@@ -131,42 +123,9 @@ function priceAll(
   return priced.ok ? ok(priced.value.filter((line) => pieces.length > 0 || !isZero(line.exact))) : priced
 }
 
-/** Usage in the billable unit, cut where the rule begins and ends and where the price changes. */
-function piecesOf(rule: UsageRule, usage: Usage, { terms }: Scope): Result<Piece[]> {
-  const factor = conversion(usage.unit, rule.unit)
-  if (!factor.ok) return factor
-  const inForce = rule.effective === undefined ? usage : within(usage, rule.effective)
-  if (inForce === undefined) return ok([])
-  const piece = (part: Usage, model: Model, name: string): Piece => ({
-    usage: part,
-    quantity: multiply(part.quantity, factor.value),
-    model,
-    pool: [poolOf(rule.per, part), name].filter((text) => text !== '').join(' '),
-  })
-  const { price } = rule
-  if (price.by === 'nothing') return ok([piece(inForce, price.model, '')])
-  if (price.by === 'matrix') {
-    const row = price.rows.find(({ when }) => matches(when, usage.dimensions))
-    const model = row?.model ?? price.otherwise
-    const name = row === undefined ? 'otherwise' : Object.values(row.when).join(' ')
-    return ok(model === undefined ? [] : [piece(inForce, model, name)])
-  }
-  const parts = cutByWindows(inForce.period, price.windows, price.otherwise, terms.zone)
-  if (!parts.ok) return parts
-  return ok(
-    parts.value.flatMap(({ period, window }) => {
-      const part = within(inForce, period)
-      const model = price.models[window]
-      return part === undefined || model === undefined ? [] : [piece(part, model, window)]
-    }),
-  )
-}
-
-function poolOf(per: Pool, usage: Usage): string {
-  if (per === 'contract') return ''
-  if (per === 'resource') return usage.resource
-  if (per === 'entry') return `${usage.resource} ${usage.period.from} ${usage.period.to}`.trim()
-  return usage.dimensions[per.dimension] ?? ''
+/** Whether a quantity in two parts is another than at once, whatever the price. */
+export function beginsAnew({ free, minimum, aggregate }: QuantityRule): boolean {
+  return free !== undefined || minimum !== undefined || aggregate !== 'sum'
 }
 
 interface Place {
@@ -252,11 +211,14 @@ function beforeOf(
   scope: Scope,
 ): Rational | undefined {
   const { from, to } = scope.terms.period
-  const billed = billedOf(rule.id, pool, scope).filter(({ period }) => period.from < to && from < period.to)
+  const billed = [rule.id, ...rule.continues]
+    .flatMap((id) => billedOf(id, pool, scope))
+    .filter(({ period }) => period.from < to && from < period.to)
   const continued = scope.lines.filter(
     (line) =>
       line.pool === pool &&
-      (line.rule === rule.continues || (kind === 'late-usage' && line.rule === rule.id)),
+      ((line.kind === 'usage' && rule.continues.includes(line.rule)) ||
+        (kind === 'late-usage' && line.rule === rule.id)),
   )
   if (billed.length === 0 && continued.length === 0) return undefined
   return continued.reduce((sum, { quantity }) => add(sum, quantity ?? ZERO), totalOf(billed))

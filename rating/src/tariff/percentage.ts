@@ -30,8 +30,8 @@ export function percentage(rule: Percentage, items: readonly Rational[]): ModelA
   items.forEach((item, index) => {
     const before = passed
     passed = add(passed, item)
-    const priced = subtract(passed, later(before, rule.freeAmount))
-    if (BigInt(index) < rule.freeItems || (priced.n <= 0n && item.n > 0n)) {
+    const priced = subtract(later(passed, rule.freeAmount), later(before, rule.freeAmount))
+    if (BigInt(index) < rule.freeItems || (priced.n === 0n && item.n !== 0n)) {
       free += 1n
       return
     }

@@ -1,0 +1,94 @@
+import { fail, ok } from '@vouch/proto/kernel/fault.ts'
+import type { Result } from '@vouch/proto/kernel/fault.ts'
+import { multiply } from '@vouch/proto/kernel/rational.ts'
+import { conversion } from '@vouch/proto/kernel/unit.ts'
+import { cutByWindows } from '../tariff/calendar-windows.ts'
+import type { Window } from '../tariff/calendar-windows.ts'
+import type { Model } from '../tariff/model.ts'
+import type { Entry } from './quantity.ts'
+import { matches, within } from './select.ts'
+import type { Dimensions, Scope, Usage } from './types.ts'
+import type { UsageRule } from './usage.ts'
+
+/** Which quantities are priced together: all, those of a resource, of an entry, or of a value of a dimension. */
+export type Pool = 'contract' | 'resource' | 'entry' | { readonly dimension: string }
+
+/** A price that depends on when, or on what: the model in it, for usage that a name stands for. */
+export type PriceChoice =
+  | { readonly by: 'nothing'; readonly model: Model }
+  | {
+      readonly by: 'window'
+      readonly windows: readonly Window[]
+      readonly models: Readonly<Record<string, Model>>
+      readonly otherwise: string
+    }
+  | {
+      readonly by: 'matrix'
+      readonly rows: readonly { readonly when: Dimensions; readonly model: Model }[]
+      /** For what no row matches; undefined = it stays without a price, and is reported. */
+      readonly otherwise: Model | undefined
+    }
+
+/** A part of usage with the one price that it has. */
+export interface Piece extends Entry {
+  readonly model: Model
+  /** Pool, and window or row. */
+  readonly pool: string
+}
+
+/** Usage in the billable unit, cut where the rule begins and ends and where the price changes. */
+export function piecesOf(rule: UsageRule, usage: Usage, { terms }: Scope): Result<Piece[]> {
+  const factor = conversion(usage.unit, rule.unit)
+  if (!factor.ok) return factor
+  // What reaches beyond the document's period is not of it: the rest stays without a price, and is reported.
+  const isLate = usage.period.to <= terms.period.from
+  const isWhole = rule.quantity.aggregate !== 'sum'
+  const known = isLate ? usage : within(usage, terms.period, isWhole)
+  if (known === undefined) return ok([])
+  const inForce = rule.effective === undefined ? known : within(known, rule.effective, isWhole)
+  if (inForce === undefined) return ok([])
+  if (usage.items.length > 0 && inForce !== usage) return uncut(rule)
+  const piece = (part: Usage, model: Model, name: string): Piece => ({
+    usage: part,
+    quantity: multiply(part.quantity, factor.value),
+    model,
+    pool: [poolOf(rule.per, usage), name].filter((text) => text !== '').join(' '),
+  })
+  const { price } = rule
+  if (price.by === 'nothing') return ok([piece(inForce, price.model, '')])
+  if (price.by === 'matrix') {
+    const row = price.rows.find(({ when }) => matches(when, usage.dimensions))
+    const model = row?.model ?? price.otherwise
+    const name = row === undefined ? 'otherwise' : rowName(row.when)
+    return ok(model === undefined ? [] : [piece(inForce, model, name)])
+  }
+  const parts = cutByWindows(inForce.period, price.windows, price.otherwise, terms.zone)
+  if (!parts.ok) return parts
+  if (usage.items.length > 0 && parts.value.length > 1) return uncut(rule)
+  return ok(
+    parts.value.flatMap(({ period, window }) => {
+      const part = within(inForce, period, isWhole)
+      const model = price.models[window]
+      return part === undefined || model === undefined ? [] : [piece(part, model, window)]
+    }),
+  )
+}
+
+/** Single amounts have no instant, so nobody knows which of them lie where. */
+function uncut(rule: UsageRule): Result<never> {
+  const why = 'items cannot be split over the period, the effective dates or the windows'
+  return fail('TARIFF_INVALID', `rule ${rule.id}: ${why}; give them apart`)
+}
+
+function rowName(when: Dimensions): string {
+  return Object.entries(when)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ')
+}
+
+function poolOf(per: Pool, usage: Usage): string {
+  if (per === 'contract') return ''
+  if (per === 'resource') return usage.resource
+  if (per === 'entry') return `${usage.index + 1} ${usage.resource}`.trim()
+  return usage.dimensions[per.dimension] ?? ''
+}

@@ -44,9 +44,9 @@ function failingFrom(nth: number, count: number, done: boolean): Inserter {
   }
 }
 
-const recoverAll = (silentMs = 0): Promise<number> => {
-  const { database } = vouch
-  return recover({ queries: createQueries(reader), inserter: real, database, topology: ONE_NODE }, silentMs)
+const recoverAll = (silentMs = 0, placesMax = 10_000): Promise<number> => {
+  const place = { queries: createQueries(reader), database: vouch.database, topology: ONE_NODE }
+  return recover({ ...place, inserter: real, placesMax }, silentMs)
 }
 
 const OLD: Fault = fail('READING_TOO_OLD', 'made up').fault
@@ -199,9 +199,35 @@ describe('writers', () => {
     await journal.write(entry)
     clock.nowMs = 120_000
     await journal.write(entry)
-    expect(await left()).toBe(1)
+    // The first may have been taken for dead meanwhile: nothing of it is left, but others are to find that.
+    expect(await left()).toBe(2)
     await journal.end()
+    expect(await left()).toBe(1)
+    await recoverAll()
     expect(await left()).toBe(0)
+  })
+
+  it('take a new name also where the silence is noticed by the word that they are there', async () => {
+    await recoverAll()
+    const clock = { nowMs: 0 }
+    const journal = journalAt(clock)
+    await journal.write(entry)
+    await journal.write(entry)
+    clock.nowMs = 300_000
+    await journal.say()
+    await recoverAll()
+    await journal.write(entry)
+    expect(await left()).toBe(1)
+  })
+
+  it('whose commit is larger than a page leave nothing of it', async () => {
+    await recoverAll()
+    const agent = await vouch.enrol()
+    expect(
+      await commit(archiveOn(vouch.database, failingFrom(5, Infinity, false), reader), groupOf(agent)),
+    ).toBe(false)
+    expect(await recoverAll(0, 2)).toBe(5)
+    expect((await storedOf(agent))['readings']).toHaveLength(4)
   })
 
   it('say how far they are, so that little is made up for', async () => {

@@ -54,7 +54,7 @@ export class Journal {
         await this.#insert(after)
       } catch (error) {
         // Whether the batches are there is not known: if they are, their readings are made up for.
-        const left = { writer: mark.writer, placed: this.#commit, isOver: isOver(error) }
+        const left = { writer: mark.writer, placed: this.#commit, isOver: isOver(error) && !this.#isSpread }
         this.#left.push(left)
         this.#writer = undefined
         // Where it cannot be said, its silence says so later.
@@ -63,7 +63,8 @@ export class Journal {
       }
       this.#commit = mark.commit
       // What cannot be said now is said with a later commit, or the writer takes a new name.
-      if (this.#now() - this.#saidMs > SAY_MS) await this.#say(mark.writer).catch(() => undefined)
+      if (this.#isForgotten) this.#writer = undefined
+      else if (this.#now() - this.#saidMs > SAY_MS) await this.#say(mark.writer).catch(() => undefined)
     })
   }
 
@@ -75,7 +76,8 @@ export class Journal {
   /** Says how far this writer is, where that is not known, so that nobody takes it for dead. */
   async say(): Promise<void> {
     return this.#alone(async () => {
-      if (this.#writer !== undefined && this.#commit !== this.#said) await this.#say(this.#writer)
+      if (this.#isForgotten) this.#writer = undefined
+      else if (this.#writer !== undefined && this.#commit !== this.#said) await this.#say(this.#writer)
     })
   }
 
@@ -85,13 +87,8 @@ export class Journal {
   }
 
   async #name(): Promise<Uint8Array> {
-    for (let left = this.#left[0]; left !== undefined; left = this.#left[0]) {
-      const { placed } = await placeLeft(this.#deps, left)
-      // The store may still be at an insert whose answer nobody waits for: then recover() looks again.
-      if (left.isOver) await this.#insert([writerBlock({ ...left, placed }, 'whole')])
-      this.#left.shift()
-    }
-    if (this.#writer !== undefined && Math.abs(this.#now() - this.#saidMs) > RENEW_MS) await this.#endOwn()
+    for (const left of this.#left.splice(0)) await this.#makeUp(left).catch(() => undefined)
+    if (this.#isForgotten) this.#writer = undefined
     if (this.#writer === undefined) {
       const writer = randomBytes(16)
       this.#commit = 0n
@@ -99,6 +96,23 @@ export class Journal {
       this.#writer = writer
     }
     return this.#writer
+  }
+
+  /** Of an insert over a cluster one node may say that it failed while another is still at it. */
+  get #isSpread(): boolean {
+    return this.#deps.topology.cluster !== undefined
+  }
+
+  /** Others may have taken this writer for dead: what it has not said, they look for. */
+  get #isForgotten(): boolean {
+    return this.#writer !== undefined && Math.abs(this.#now() - this.#saidMs) > RENEW_MS
+  }
+
+  /** What cannot be made up for now is left to recover(): nothing may keep this writer from going on. */
+  async #makeUp(left: LeftWriter & { readonly isOver: boolean }): Promise<void> {
+    const { placed } = await placeLeft(this.#deps, left)
+    // The store may still be at an insert whose answer nobody waits for: then recover() looks again.
+    if (left.isOver) await this.#insert([writerBlock({ ...left, placed }, 'whole')])
   }
 
   async #say(writer: Uint8Array): Promise<void> {
@@ -133,7 +147,7 @@ export class Journal {
  */
 export async function recover(deps: PlaceDeps, silentMs: number): Promise<number> {
   let found = 0
-  for (const left of await leftWriters(deps.queries, deps.database, silentMs)) {
+  for (const left of await leftWriters(deps, silentMs)) {
     const { batches, placed } = await placeLeft(deps, left)
     await insertAll(deps.inserter, [writerBlock({ writer: left.writer, placed }, 'whole')])
     found += batches

@@ -16,6 +16,8 @@ export interface PlaceDeps {
   readonly inserter: Inserter
   readonly database: string
   readonly topology: Topology
+  /** Places in one query; a commit is never cut. */
+  readonly placesMax?: number
 }
 
 /** What was made up for. */
@@ -29,6 +31,8 @@ export interface Placed {
 const PLACES_MAX = 10_000
 const GROUP_BATCHES_MAX = 500
 const GROUP_BYTES_MAX = 4_194_304
+/** Enough replicas answer, as was just asked; one that does not must not keep everybody waiting. */
+const SKIPPING = ' SETTINGS skip_unavailable_shards = 1'
 /** They were within the bounds that held when they were taken. */
 const ANY_SIZE = { rowsMax: Number.MAX_SAFE_INTEGER, streamsMax: Number.MAX_SAFE_INTEGER }
 
@@ -53,13 +57,13 @@ export async function placeLeft(deps: PlaceDeps, { writer, placed }: LeftWriter)
     for (const group of groupsOf(places)) await placeGroup(deps, group, meters)
     batches += places.length
     last = BigInt(places.at(-1)?.commit ?? last)
-    if (places.length < PLACES_MAX) return { batches, placed: last }
+    if (places.length < (deps.placesMax ?? PLACES_MAX)) return { batches, placed: last }
   }
 }
 
-/** At least whole commits. A replica that lags must not hide a batch that the others hold. */
+/** Commits are never cut. A replica that lags must not hide a batch that the others hold. */
 async function placesAfter(
-  { queries, database, topology }: PlaceDeps,
+  { queries, database, topology, placesMax = PLACES_MAX }: PlaceDeps,
   writer: Uint8Array,
   commit: bigint,
 ): Promise<Place[]> {
@@ -72,7 +76,7 @@ async function placesAfter(
     FROM ${everyReplica(topology, database, 'batches')} AS b
     WHERE b.writer = toFixedString(unhex({writer:String}), 16) AND commit_number > {commit:UInt64}
     GROUP BY b.agent, b.run, b.sequence, b.digest
-    ORDER BY commit, agent, run, sequence LIMIT ${PLACES_MAX} WITH TIES`,
+    ORDER BY commit LIMIT ${placesMax} WITH TIES${SKIPPING}`,
     { writer: writer.toHex(), commit: String(commit) },
   )
 }
@@ -143,13 +147,13 @@ async function bodiesOf(
       bytes(digest),
     ]),
   )
-  const agents = keySet([...new Set(group.map(({ agent }) => agent))].map((agent) => [bytes(agent)]))
+  const signed = keySet(group.map(({ agent, run, sequence }) => [bytes(agent), bytes(run), BigInt(sequence)]))
   return queries.rows<StoredBody>(
     `SELECT lower(hex(b.agent)) AS agent, lower(hex(b.run)) AS run, b.sequence AS sequence, base64Encode(b.body) AS body,
       (b.agent, b.run, b.sequence, b.header) GLOBAL IN
-        (SELECT agent, run, sequence, header FROM ${everyReplica(topology, database, 'quarantine')} WHERE agent GLOBAL IN ${agents}) AS aside
+        (SELECT agent, run, sequence, header FROM ${everyReplica(topology, database, 'quarantine')} WHERE (agent, run, sequence) GLOBAL IN ${signed}) AS aside
     FROM ${everyReplica(topology, database, 'batches')} AS b
-    WHERE (b.agent, b.run, b.sequence, b.digest) GLOBAL IN ${keys} LIMIT 1 BY b.digest`,
+    WHERE (b.agent, b.run, b.sequence, b.digest) GLOBAL IN ${keys} LIMIT 1 BY b.digest${SKIPPING}`,
   )
 }
 

@@ -70,8 +70,8 @@ export async function openStore(
     const [reader, prober, auditor] = [await open(), await open(), await open()]
     const schema = unwrap(await readSchema(prober, database))
     const writes = watchWrites(createArchive({ journal, reader, database, topology }))
-    // The embedded engine died with whoever wrote to it.
-    if (embedded) unwrap(await guarded(() => recoverLeft(0)))
+    // The embedded engine died with whoever wrote to it. What cannot be made up for now is looked for again.
+    if (embedded) await guarded(() => recoverLeft(0))
     return {
       archive: writes.archive,
       quarantine: createQuarantine(reader, writer, database),

@@ -164,6 +164,11 @@ describe('every fault of a document is named, with its place', () => {
       ['/rules/1/continues TARIFF_INVALID'],
     ],
     [
+      'zero with a minus',
+      document([{ kind: 'fee', id: 'f', amount: '5', quantity: '-0.0' }]),
+      ['/rules/0/quantity FIELD_INVALID'],
+    ],
+    [
       'more than 64 bits of cents',
       document([{ kind: 'fee', id: 'f', amount: '92233720368547758.08' }]),
       ['/rules/0 OUT_OF_RANGE'],

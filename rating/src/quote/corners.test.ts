@@ -55,6 +55,28 @@ describe('pools', () => {
     expect(ask({ rules: [use(price)], usage: usage.toReversed() }).total).toBe('11.00')
   })
 
+  test('names that look alike side by side are told apart', () => {
+    const calendar = {
+      model: 'calendar',
+      windows: [
+        { name: 'a', to: '12:00' },
+        { name: 'b-a', from: '12:00' },
+      ],
+      prices: { a: per('1'), 'b-a': per('10') },
+      otherwise: per('0'),
+    }
+    const matrix = {
+      model: 'matrix',
+      rows: [
+        { when: { x: '1 y=2' }, price: per('1') },
+        { when: { x: '1', y: '2' }, price: per('10') },
+      ],
+    }
+    const usage = [units('1', { dimensions: { x: '1 y=2' } }), units('1', { dimensions: { x: '1', y: '2' } })]
+    expect(ask({ rules: [use(matrix)], usage }).total).toBe('11.00')
+    expect(ask({ rules: [use(calendar, { per: 'resource' })], usage: [units('62')] }).total).toBe('341.00')
+  })
+
   test('entries are priced one by one, also those of one period', () => {
     const price = tiers('graduated', [
       ['1000', '1'],

@@ -2,20 +2,19 @@ import { money, parseAmount } from '@vouch/proto/kernel/money.ts'
 import { ONE, ZERO, compare, rational } from '@vouch/proto/kernel/rational.ts'
 import type { BurstRule } from '../rule/burst.ts'
 import type { Rule } from '../rule/evaluate.ts'
+import { beginsAnew } from '../rule/quantity.ts'
 import type { QuantityRule } from '../rule/quantity.ts'
 import type { Terms } from '../rule/types.ts'
 import type { UsageRule } from '../rule/usage.ts'
 import type { Quote, QuoteRule } from './document.ts'
 import { readModel, readPrice } from './parse-models.ts'
-import { restarts } from './parse.ts'
 import type { Reader } from './parse.ts'
 
 type Of<Kind extends QuoteRule['kind']> = Extract<QuoteRule, { kind: Kind }>
 
 /** Reads the rules of a document; notes what contradicts itself. */
 export function readRules({ rules }: Quote, terms: Terms, reader: Reader): Rule[] {
-  const known = new Map<string, number>()
-  const chains = new Map<string, readonly string[]>()
+  const known = new Map<string, Rule>()
   const grants = new Set<string>()
   return rules.map((rule, index) => {
     const pointer = `/rules/${index}`
@@ -28,14 +27,14 @@ export function readRules({ rules }: Quote, terms: Terms, reader: Reader): Rule[
           )
       })
     if ('of' in rule && rule.of !== undefined) earlier(rule.of, 'of')
-    if (known.has(rule.id)) reader.refuse(`${pointer}/id`, `rule ${known.get(rule.id)} has this id already`)
-    const read = readRule(rule, pointer, terms, reader)
+    if (known.has(rule.id)) reader.refuse(`${pointer}/id`, `another rule has the id ${rule.id} already`)
+    const read = chained(readRule(rule, pointer, terms, reader), known)
     if (rule.kind === 'usage') checkUsage(rule, pointer, reader)
     if (rule.kind === 'usage' && rule.continues !== undefined) {
-      const before = rules[known.get(rule.continues) ?? -1]
+      const before = known.get(rule.continues)
       if (before?.kind !== 'usage')
         reader.refuse(`${pointer}/continues`, `${rule.continues} is no usage rule before this one`)
-      else if (restarts(rule) || restarts(before))
+      else if (read.kind === 'usage' && (beginsAnew(read.quantity) || beginsAnew(before.quantity)))
         reader.refuse(`${pointer}/continues`, 'free, minimum and aggregates but the sum do not go on')
     }
     if (rule.kind === 'credit')
@@ -43,12 +42,19 @@ export function readRules({ rules }: Quote, terms: Terms, reader: Reader): Rule[
         if (grants.has(id)) reader.refuse(`${pointer}/grants/${at}/id`, `grant ${id} is there already`)
         grants.add(id)
       })
-    known.set(rule.id, index)
-    if (read.kind !== 'usage') return read
-    const continues = read.continues.flatMap((id) => [id, ...(chains.get(id) ?? [])])
-    chains.set(rule.id, continues)
-    return { ...read, continues }
+    known.set(rule.id, read)
+    return read
   })
+}
+
+/** With all rules that a usage rule goes on from, not only the last. */
+function chained(rule: Rule, known: ReadonlyMap<string, Rule>): Rule {
+  if (rule.kind !== 'usage') return rule
+  const continues = rule.continues.flatMap((id) => {
+    const before = known.get(id)
+    return before?.kind === 'usage' ? [id, ...before.continues] : [id]
+  })
+  return { ...rule, continues }
 }
 
 function readRule(rule: QuoteRule, pointer: string, terms: Terms, reader: Reader): Rule {

@@ -1,6 +1,6 @@
 import { parseCurrency } from '@vouch/proto/kernel/currency.ts'
 import { parseDecimal } from '@vouch/proto/kernel/decimal.ts'
-import { fail } from '@vouch/proto/kernel/fault.ts'
+import { fail, unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import { parseInstant } from '@vouch/proto/kernel/instant.ts'
 import { parseAmount } from '@vouch/proto/kernel/money.ts'
@@ -8,6 +8,9 @@ import { parsePeriod, parseZone } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import { ONE, ZERO, add, equals } from '@vouch/proto/kernel/rational.ts'
+import type { Rule } from '../rule/evaluate.ts'
+import type { PriceChoice } from '../rule/pieces.ts'
+import { beginsAnew } from '../rule/quantity.ts'
 import type { Facts, Terms } from '../rule/types.ts'
 import type { Quote } from './document.ts'
 
@@ -28,8 +31,7 @@ export class Reader {
   /** A decimal that the schema's pattern has accepted. */
   decimal(text: string | undefined, otherwise: Rational): Rational {
     if (text === undefined) return otherwise
-    const parsed = parseDecimal(text)
-    return parsed.ok ? parsed.value : otherwise
+    return unwrap(parseDecimal(text))
   }
 
   maybe(text: string | undefined): Rational | undefined {
@@ -61,7 +63,7 @@ export function readTerms(document: Quote, reader: Reader): Terms {
 }
 
 /** What the rules are applied to. */
-export function readFacts(document: Quote, terms: Terms, reader: Reader): Facts {
+export function readFacts(document: Quote, terms: Terms, rules: readonly Rule[], reader: Reader): Facts {
   const { usage = [], changes = [], series = [], billed = [], availability = [] } = document
   const slots = series[0]?.values.length ?? 0
   return {
@@ -105,7 +107,7 @@ export function readFacts(document: Quote, terms: Terms, reader: Reader): Facts 
     }),
     billed: billed.map((entry, index) => {
       const pointer = `/billed/${index}`
-      checkBilled(entry, document.rules, pointer, reader)
+      checkBilled(entry, rules, pointer, reader)
       if (entry.amount !== undefined)
         reader.take(`${pointer}/amount`, parseAmount(entry.amount, terms.currency))
       return {
@@ -128,24 +130,15 @@ export function readFacts(document: Quote, terms: Terms, reader: Reader): Facts 
   }
 }
 
-/** Whether a quantity in two parts is another than at once: then it cannot go on. */
-export function restarts({
-  free,
-  minimum,
-  aggregate,
-}: Pick<Extract<Quote['rules'][number], { kind: 'usage' }>, 'free' | 'minimum' | 'aggregate'>): boolean {
-  return free !== undefined || minimum !== undefined || (aggregate !== undefined && aggregate !== 'sum')
-}
-
 /** What was billed is a quantity of usage, or an amount of what is bounded; of other rules nothing is continued. */
 function checkBilled(
   entry: NonNullable<Quote['billed']>[number],
-  rules: Quote['rules'],
+  rules: readonly Rule[],
   pointer: string,
   reader: Reader,
 ): void {
   const rule = rules.find(({ id }) => id === entry.rule)
-  const continues = rule?.kind === 'usage' && rule.price.model !== 'percentage' && !restarts(rule)
+  const continues = rule?.kind === 'usage' && !isPercentage(rule.price) && !beginsAnew(rule.quantity)
   const isBound = rule?.kind === 'minimum' || rule?.kind === 'maximum' || rule?.kind === 'commitment'
   if (rule === undefined) reader.refuse(`${pointer}/rule`, `there is no rule ${entry.rule}`)
   else if (!continues && !isBound) reader.refuse(`${pointer}/rule`, `rule ${entry.rule} continues nothing`)
@@ -157,6 +150,10 @@ function checkBilled(
     )
   else if (continues ? entry.amount !== undefined : entry.quantity !== undefined)
     reader.refuse(pointer, `rule ${entry.rule} takes no ${continues ? 'amount' : 'quantity'}`)
+}
+
+function isPercentage(price: PriceChoice): boolean {
+  return price.by === 'nothing' && price.model.model === 'percentage'
 }
 
 function placeOf({

@@ -34,7 +34,7 @@ export function quote(text: string): Result<JsonValue> {
   const reader = new Reader()
   const terms = readTerms(document, reader)
   const rules = readRules(document, terms, reader)
-  const facts = readFacts(document, terms, reader)
+  const facts = readFacts(document, terms, rules, reader)
   if (reader.faults.length > 0) return invalid(reader.faults)
   const evaluated = evaluate(terms, rules, facts)
   return evaluated.ok ? ok(answer(document, terms, evaluated.value)) : evaluated

@@ -24,7 +24,7 @@ export const Name = Type.String({ minLength: 1, maxLength: 200 })
 export const Text = Type.String({ maxLength: 200 })
 /** A decimal as text, of either sign. */
 export const Decimal = Type.String({
-  pattern: '^-?(0|[1-9][0-9]{0,29})(\\.[0-9]{1,12})?$',
+  pattern: '^(?!-0(\\.0+)?$)-?(0|[1-9][0-9]{0,29})(\\.[0-9]{1,12})?$',
   description: 'a decimal as text, at most 30 digits before and 12 after the point',
 })
 /** A decimal as text, above zero. */

@@ -1,7 +1,6 @@
 import { formatInstant } from '@vouch/proto/kernel/instant.ts'
-import { majorAmount, money, roundToMoney, subtractMoney } from '@vouch/proto/kernel/money.ts'
+import { formatAmount, majorAmount, money, roundToMoney, subtractMoney } from '@vouch/proto/kernel/money.ts'
 import type { Money } from '@vouch/proto/kernel/money.ts'
-import { formatAmount } from '@vouch/proto/kernel/money.ts'
 import { ZERO, add, compare, negate, subtract } from '@vouch/proto/kernel/rational.ts'
 import { ROUNDINGS } from '@vouch/proto/kernel/rounding.ts'
 import { lineOf, linesOf, sumOf } from './lines.ts'

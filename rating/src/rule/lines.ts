@@ -1,8 +1,7 @@
-import { majorAmount, roundToMoney } from '@vouch/proto/kernel/money.ts'
+import { formatAmount, majorAmount, roundToMoney } from '@vouch/proto/kernel/money.ts'
 import { ZERO, add } from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import { ROUNDINGS } from '@vouch/proto/kernel/rounding.ts'
-import { formatAmount } from '@vouch/proto/kernel/money.ts'
 import { exactText } from '../tariff/trace.ts'
 import type { Line, Scope, Terms } from './types.ts'
 

@@ -32,8 +32,9 @@ export type PriceChoice =
 /** A part of usage with the one price that it has. */
 export interface Piece extends Entry {
   readonly model: Model
-  /** Pool, and window or row. */
+  /** Pool, and window or row: for people, and for machines, which must not take one for another. */
   readonly pool: string
+  readonly key: string
 }
 
 /** Usage in the billable unit, cut where the rule begins and ends and where the price changes. */
@@ -48,19 +49,21 @@ export function piecesOf(rule: UsageRule, usage: Usage, { terms }: Scope): Resul
   const inForce = rule.effective === undefined ? known : within(known, rule.effective, isWhole)
   if (inForce === undefined) return ok([])
   if (usage.items.length > 0 && inForce !== usage) return uncut(rule)
-  const piece = (part: Usage, model: Model, name: string): Piece => ({
+  const piece = (part: Usage, model: Model, name: string, choice: number | string = name): Piece => ({
     usage: part,
     quantity: multiply(part.quantity, factor.value),
     model,
     pool: [poolOf(rule.per, usage), name].filter((text) => text !== '').join(' '),
+    key: JSON.stringify([poolOf(rule.per, usage), choice]),
   })
   const { price } = rule
   if (price.by === 'nothing') return ok([piece(inForce, price.model, '')])
   if (price.by === 'matrix') {
-    const row = price.rows.find(({ when }) => matches(when, usage.dimensions))
+    const index = price.rows.findIndex(({ when }) => matches(when, usage.dimensions))
+    const row = price.rows[index]
     const model = row?.model ?? price.otherwise
     const name = row === undefined ? 'otherwise' : rowName(row.when)
-    return ok(model === undefined ? [] : [piece(inForce, model, name)])
+    return ok(model === undefined ? [] : [piece(inForce, model, name, index)])
   }
   const parts = cutByWindows(inForce.period, price.windows, price.otherwise, terms.zone)
   if (!parts.ok) return parts

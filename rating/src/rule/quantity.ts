@@ -1,9 +1,8 @@
-import { formatDecimal } from '@vouch/proto/kernel/decimal.ts'
+import { formatDecimal, powerOfTen } from '@vouch/proto/kernel/decimal.ts'
 import { ZERO, add, compare, divide, multiply, rational, subtract } from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import { ROUNDINGS, ceiling } from '@vouch/proto/kernel/rounding.ts'
 import type { RoundingName } from '@vouch/proto/kernel/rounding.ts'
-import { powerOfTen } from '@vouch/proto/kernel/decimal.ts'
 import { exactText } from '../tariff/trace.ts'
 import type { TraceStep } from '../tariff/trace.ts'
 import type { Usage } from './types.ts'
@@ -37,6 +36,11 @@ export interface Entry {
 export interface Quantity {
   readonly value: Rational
   readonly trace: readonly TraceStep[]
+}
+
+/** Whether a quantity in two parts is another than at once, whatever the price. */
+export function beginsAnew({ free, minimum, aggregate: how }: QuantityRule): boolean {
+  return free !== undefined || minimum !== undefined || how !== 'sum'
 }
 
 /** What is billed of the entries of one pool. */

@@ -37,22 +37,26 @@ export interface CommitmentRule extends SpendRule {
 
 /** The line that lifts the lines to their minimum, or lowers them to their maximum. */
 export function applyBound(rule: BoundRule, scope: Scope): Outcome {
-  if (!isInForce(rule, scope)) return { lines: [] }
-  const { bound, spent, trace } = spendOf(rule, scope)
+  const part = partOf(rule, scope)
+  if (part === undefined) return { lines: [] }
+  const { bound, spent, trace } = spendOf(rule, part, scope)
   const order = compare(spent, bound)
   if (rule.kind === 'minimum' ? order >= 0 : order <= 0) return { lines: [] }
   const exact = subtract(bound, spent)
-  return { lines: [spendLine(rule, rule.kind, { exact, trace }, scope)] }
+  return { lines: [spendLine(rule, rule.kind, { period: part, exact, trace }, scope)] }
 }
 
 /** The true-up of a commitment that was not used, or the surcharge on what is beyond it. */
 export function applyCommitment(rule: CommitmentRule, scope: Scope): Outcome {
-  if (!isInForce(rule, scope)) return { lines: [] }
-  const { bound, spent, trace } = spendOf(rule, scope)
+  const part = partOf(rule, scope)
+  if (part === undefined) return { lines: [] }
+  const { bound, spent, trace } = spendOf(rule, part, scope)
   const order = compare(spent, bound)
   if (order < 0) {
     if (!rule.trueUp) return { lines: [] }
-    return { lines: [spendLine(rule, 'true-up', { exact: subtract(bound, spent), trace }, scope)] }
+    return {
+      lines: [spendLine(rule, 'true-up', { period: part, exact: subtract(bound, spent), trace }, scope)],
+    }
   }
   const beyond = subtract(spent, bound)
   const exact = multiply(beyond, subtract(rule.overageFactor, { n: 1n, d: 1n }))
@@ -62,25 +66,21 @@ export function applyCommitment(rule: CommitmentRule, scope: Scope): Outcome {
     input: `${exactText(beyond)} beyond the commitment`,
     output: exactText(exact),
   }
-  return { lines: [spendLine(rule, 'overage', { exact, trace: [...trace, surcharge] }, scope)] }
+  return { lines: [spendLine(rule, 'overage', { period: part, exact, trace: [...trace, surcharge] }, scope)] }
 }
 
-function isInForce({ effective }: SpendRule, { terms }: Scope): boolean {
-  return effective === undefined || intersect(effective, terms.period) !== undefined
+/** When it is in force in this document; undefined = never. */
+function partOf({ effective }: SpendRule, { terms }: Scope): Period | undefined {
+  return effective === undefined ? terms.period : intersect(effective, terms.period)
 }
 
 function spendOf(
   rule: BoundRule | CommitmentRule,
+  part: Period,
   scope: Scope,
 ): { readonly bound: Rational; readonly spent: Rational; readonly trace: readonly TraceStep[] } {
   const { terms, facts } = scope
-  const part = rule.effective === undefined ? terms.period : intersect(rule.effective, terms.period)
-  const share = prorate(
-    part ?? { from: terms.period.from, to: terms.period.from },
-    terms.period,
-    rule.proration,
-    terms,
-  )
+  const share = prorate(part, terms.period, rule.proration, terms)
   const bound = multiply(rule.amount, share.fraction)
   const lines = sumOf(linesOf(scope, rule.of), terms)
   const billed = facts.billed
@@ -104,12 +104,15 @@ function spendOf(
 }
 
 function spendLine(
-  { id, name, effective }: SpendRule,
+  { id, name }: SpendRule,
   kind: LineKind,
-  { exact, trace }: { readonly exact: Rational; readonly trace: readonly TraceStep[] },
+  {
+    period,
+    exact,
+    trace,
+  }: { readonly period: Period; readonly exact: Rational; readonly trace: readonly TraceStep[] },
   { terms }: Scope,
 ): Line {
-  const period = (effective === undefined ? undefined : intersect(effective, terms.period)) ?? terms.period
   const draft = { rule: id, kind, pool: '', name, period, quantity: undefined, unit: undefined }
   const last = { rule: 'difference', input: kind, output: exactText(exact) }
   return lineOf({ ...draft, exact, trace: [...trace, last] }, terms)

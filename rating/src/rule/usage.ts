@@ -9,16 +9,17 @@ import type { UnitId } from '@vouch/proto/kernel/unit.ts'
 import { priceOf } from '../tariff/model.ts'
 import type { Model } from '../tariff/model.ts'
 import type { ProrationBasis } from '../tariff/proration.ts'
+import { exactText } from '../tariff/trace.ts'
 import type { TraceStep } from '../tariff/trace.ts'
 import { averageLevels } from './level.ts'
 import { lineOf } from './lines.ts'
 import { piecesOf } from './pieces.ts'
 import type { Piece, Pool, PriceChoice } from './pieces.ts'
-import { billable } from './quantity.ts'
+import { beginsAnew, billable } from './quantity.ts'
 import type { QuantityRule } from './quantity.ts'
 import { selects } from './select.ts'
 import type { Selector } from './select.ts'
-import type { Billed, Line, LineKind, Outcome, Scope, Usage } from './types.ts'
+import type { Billed, LevelChange, Line, LineKind, Outcome, Scope, Usage } from './types.ts'
 
 /**
  * What happens to usage of an earlier period that became known since: billed with this period as if it were its own, as a correction of
@@ -47,16 +48,8 @@ export interface UsageRule {
 
 /** Prices usage. Faults: UNIT_MISMATCH, OUT_OF_RANGE, TARIFF_INVALID. */
 export function applyUsage(rule: UsageRule, scope: Scope): Result<Outcome> {
-  const { terms, facts } = scope
-  const part = rule.effective === undefined ? terms.period : intersect(rule.effective, terms.period)
-  const changes =
-    rule.level === undefined || part === undefined
-      ? []
-      : facts.changes.filter((change) => selects(rule.select, change) && change.atMs < part.to)
-  const selected =
-    rule.level === undefined || part === undefined
-      ? facts.usage.filter((usage) => rule.level === undefined && selects(rule.select, usage))
-      : averageLevels(changes, part, terms.period, rule.unit, { basis: rule.level, zone: terms.zone })
+  const { terms } = scope
+  const { selected, changes } = selectedBy(rule, scope)
   const isLate = ({ period }: Usage): boolean => period.to <= terms.period.from
   const taken = selected.filter((usage) => rule.late !== 'rejected' || !isLate(usage))
   const cut = collectResults(taken.map((usage) => piecesOf(rule, usage, scope)))
@@ -94,6 +87,20 @@ export function applyUsage(rule: UsageRule, scope: Scope): Result<Outcome> {
   return ok({ lines, priced, pricedChanges: changes })
 }
 
+/** The usage that a rule is about; where it is about levels, what their changes come to. */
+function selectedBy(
+  { select, level, effective, unit }: UsageRule,
+  { terms, facts }: Scope,
+): { readonly selected: readonly Usage[]; readonly changes: readonly LevelChange[] } {
+  if (level === undefined)
+    return { selected: facts.usage.filter((usage) => selects(select, usage)), changes: [] }
+  const part = effective === undefined ? terms.period : intersect(effective, terms.period)
+  if (part === undefined) return { selected: [], changes: [] }
+  const changes = facts.changes.filter((change) => selects(select, change) && change.atMs < part.to)
+  const how = { basis: level, zone: terms.zone }
+  return { selected: averageLevels(changes, part, terms.period, unit, how), changes }
+}
+
 /** The period of which late usage is a part: that of the document which billed it, or its own. */
 function ownPeriod(rule: UsageRule, { period }: Usage, { facts }: Scope): Period {
   const billed = facts.billed.find(
@@ -113,19 +120,14 @@ function priceAll(
   place: Omit<Place, 'pool'>,
   scope: Scope,
 ): Result<Line[]> {
-  const pools = Map.groupBy(pieces, ({ pool }) => pool)
+  const pools = Map.groupBy(pieces, ({ key }) => key)
   const isInForce = rule.effective === undefined || intersect(rule.effective, place.period) !== undefined
   const isWhole = rule.per === 'contract' && rule.price.by === 'nothing'
   if (pools.size === 0 && place.kind === 'usage' && isWhole && isInForce) pools.set('', [])
   const priced = collectResults(
-    [...pools].map(([pool, own]) => priceLine(rule, own, { ...place, pool }, scope)),
+    [...pools.values()].map((own) => priceLine(rule, own, { ...place, pool: own[0]?.pool ?? '' }, scope)),
   )
   return priced.ok ? ok(priced.value.filter((line) => pieces.length > 0 || !isZero(line.exact))) : priced
-}
-
-/** Whether a quantity in two parts is another than at once, whatever the price. */
-export function beginsAnew({ free, minimum, aggregate }: QuantityRule): boolean {
-  return free !== undefined || minimum !== undefined || aggregate !== 'sum'
 }
 
 interface Place {
@@ -144,6 +146,8 @@ function priceLine(
   if (model === undefined) throw new Error(`rule ${rule.id} has no price for ${pool}`)
   const { value, trace } = billable(pieces, rule.quantity)
   const isCorrection = kind === 'late-usage' && rule.late === 'own-period'
+  if (isCorrection && pieces.some(({ usage }) => usage.chosenBy !== undefined))
+    return fail('TARIFF_INVALID', `rule ${rule.id}: what chose the tier of late usage before is not known`)
   const before = isCorrection ? undefined : beforeOf(rule, { pool, kind }, scope)
   const whole = before === undefined ? value : add(value, before)
   if (sign(whole) < 0 && model.model !== 'per-unit')
@@ -188,8 +192,8 @@ function correction(
     billed.length === 0 ? ZERO : priceOf(model, { quantity, items: [quantity], before: undefined }).amount
   const step: TraceStep = {
     rule: 'late usage own-period',
-    input: `${textOf(quantityNow)} known now - ${textOf(quantity)} billed`,
-    output: textOf(subtract(quantityNow, quantity)),
+    input: `${exactText(quantityNow)} known now - ${exactText(quantity)} billed`,
+    output: exactText(subtract(quantityNow, quantity)),
   }
   return ok(
     lineOf(
@@ -243,11 +247,7 @@ function converted({ unit }: UsageRule, pieces: readonly Piece[]): TraceStep[] {
       return {
         rule: `${from} to ${unit}`,
         input: 'each entry',
-        output: factor.ok ? `× ${textOf(factor.value)}` : '',
+        output: factor.ok ? `× ${exactText(factor.value)}` : '',
       }
     })
-}
-
-function textOf(value: Rational): string {
-  return value.d === 1n ? `${value.n}` : `${value.n}/${value.d}`
 }

@@ -5,17 +5,13 @@ import type { SignedReadings } from '../ingest/segment-columns.ts'
 import { classOf } from '../ingest/streams.ts'
 import type { Inserter } from './insert.ts'
 import { keySet } from './key-set.ts'
-import type { Queries } from './rows.ts'
 import { everyReplica, missingReplicas, askReplicas } from './topology.ts'
-import type { ReplicaAnswer, Topology } from './topology.ts'
-import type { LeftWriter } from './writers.ts'
+import type { ReplicaAnswer } from './topology.ts'
+import type { LeftWriter, WritersPlace } from './writers.ts'
 
 /** Where batches are read and what follows from them is stored. */
-export interface PlaceDeps {
-  readonly queries: Queries
+export interface PlaceDeps extends WritersPlace {
   readonly inserter: Inserter
-  readonly database: string
-  readonly topology: Topology
   /** Places in one query; a commit is never cut. */
   readonly placesMax?: number
 }

@@ -7,7 +7,7 @@ import { everyReplica } from './topology.ts'
 import type { Topology } from './topology.ts'
 
 /** What is known of a writer: it may be writing, it writes no more, or nothing is left of it. Only goes up. */
-export const WRITER = { writing: 0, stopped: 1, whole: 2 }
+const WRITER = { writing: 0, stopped: 1, whole: 2 }
 
 /** A writer of which something may be left. */
 export interface LeftWriter {
@@ -17,7 +17,7 @@ export interface LeftWriter {
 }
 
 /** Where writers are known. */
-export interface StorePlace {
+export interface WritersPlace {
   readonly queries: Queries
   readonly database: string
   readonly topology: Topology
@@ -34,7 +34,7 @@ export function writerBlock({ writer, placed }: LeftWriter, state: keyof typeof 
 
 /** Writers that are not whole and have stopped, or said nothing for so long by the store's clock. Throws a FaultError: STORE_…. */
 export async function leftWriters(
-  { queries, database, topology }: StorePlace,
+  { queries, database, topology }: WritersPlace,
   silentMs: number,
 ): Promise<LeftWriter[]> {
   const rows = await queries.rows<{ name: string; last: string }>(

@@ -12,7 +12,7 @@ import type { AgentKey, SignedBatch, StreamDefinition } from "../../ingest/v1/ba
 import { file_vouch_ingest_v1_batch } from "../../ingest/v1/batch_pb.ts";
 import type { Tariff } from "../../rating/v1/tariff_pb.ts";
 import { file_vouch_rating_v1_tariff } from "../../rating/v1/tariff_pb.ts";
-import type { Charge } from "../../rating/v1/usage_pb.ts";
+import type { Charge, Snapshot } from "../../rating/v1/usage_pb.ts";
 import { file_vouch_rating_v1_usage } from "../../rating/v1/usage_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file vouch/proof/v1/proof.proto.
  */
 export const file_vouch_proof_v1_proof: GenFile = /*@__PURE__*/
-  fileDesc("Chp2b3VjaC9wcm9vZi92MS9wcm9vZi5wcm90bxIOdm91Y2gucHJvb2YudjEiJwoFUGFydHkSEAoIcGFydHlfaWQYASABKAkSDAoEbmFtZRgCIAEoCSKBAgoHSW52b2ljZRIOCgZudW1iZXIYASABKAkSEQoJaXNzdWVkX2F0GAIgASgJEiUKBnNlbGxlchgDIAEoCzIVLnZvdWNoLnByb29mLnYxLlBhcnR5EiQKBWJ1eWVyGAQgASgLMhUudm91Y2gucHJvb2YudjEuUGFydHkSEAoIY3VycmVuY3kYBSABKAkSEwoLcGVyaW9kX2Zyb20YBiABKAkSEQoJcGVyaW9kX3RvGAcgASgJEhEKCXRpbWVfem9uZRgIIAEoCRIqCgVsaW5lcxgJIAMoCzIbLnZvdWNoLnByb29mLnYxLkludm9pY2VMaW5lEg0KBXRvdGFsGAogASgJIosBCgtJbnZvaWNlTGluZRITCgtsaW5lX251bWJlchgBIAEoDRITCgtkZXNjcmlwdGlvbhgCIAEoCRIRCgl0YXJpZmZfaWQYAyABKAkSFgoOdGFyaWZmX3ZlcnNpb24YBCABKA0SJwoGY2hhcmdlGAUgASgLMhcudm91Y2gucmF0aW5nLnYxLkNoYXJnZSItCgRTZWFsEhIKCnB1YmxpY19rZXkYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMIpsCCgVQcm9vZhIOCgZmb3JtYXQYASABKAkSKAoHaW52b2ljZRgCIAEoCzIXLnZvdWNoLnByb29mLnYxLkludm9pY2USKAoHdGFyaWZmcxgDIAMoCzIXLnZvdWNoLnJhdGluZy52MS5UYXJpZmYSJwoEa2V5cxgEIAMoCzIZLnZvdWNoLmluZ2VzdC52MS5BZ2VudEtleRIyCgdzdHJlYW1zGAUgAygLMiEudm91Y2guaW5nZXN0LnYxLlN0cmVhbURlZmluaXRpb24SLQoHYmF0Y2hlcxgGIAMoCzIcLnZvdWNoLmluZ2VzdC52MS5TaWduZWRCYXRjaBIiCgRzZWFsGAcgASgLMhQudm91Y2gucHJvb2YudjEuU2VhbGIGcHJvdG8z", [file_vouch_ingest_v1_batch, file_vouch_rating_v1_tariff, file_vouch_rating_v1_usage]);
+  fileDesc("Chp2b3VjaC9wcm9vZi92MS9wcm9vZi5wcm90bxIOdm91Y2gucHJvb2YudjEiJwoFUGFydHkSEAoIcGFydHlfaWQYASABKAkSDAoEbmFtZRgCIAEoCSKwAgoHSW52b2ljZRIOCgZudW1iZXIYASABKAkSEQoJaXNzdWVkX2F0GAIgASgJEiUKBnNlbGxlchgDIAEoCzIVLnZvdWNoLnByb29mLnYxLlBhcnR5EiQKBWJ1eWVyGAQgASgLMhUudm91Y2gucHJvb2YudjEuUGFydHkSEAoIY3VycmVuY3kYBSABKAkSEwoLcGVyaW9kX2Zyb20YBiABKAkSEQoJcGVyaW9kX3RvGAcgASgJEhEKCXRpbWVfem9uZRgIIAEoCRIqCgVsaW5lcxgJIAMoCzIbLnZvdWNoLnByb29mLnYxLkludm9pY2VMaW5lEg0KBXRvdGFsGAogASgJEi0KCnN0YXRlbWVudHMYCyADKAsyGS52b3VjaC5wcm9vZi52MS5TdGF0ZW1lbnQiYwoJU3RhdGVtZW50EhEKCXRhcmlmZl9pZBgBIAEoCRIWCg50YXJpZmZfdmVyc2lvbhgCIAEoDRIrCghzbmFwc2hvdBgDIAEoCzIZLnZvdWNoLnJhdGluZy52MS5TbmFwc2hvdCJwCgtJbnZvaWNlTGluZRITCgtsaW5lX251bWJlchgBIAEoDRInCgZjaGFyZ2UYBSABKAsyFy52b3VjaC5yYXRpbmcudjEuQ2hhcmdlEhEKCXN0YXRlbWVudBgGIAEoDUoECAIQA0oECAMQBEoECAQQBSItCgRTZWFsEhIKCnB1YmxpY19rZXkYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMIpsCCgVQcm9vZhIOCgZmb3JtYXQYASABKAkSKAoHaW52b2ljZRgCIAEoCzIXLnZvdWNoLnByb29mLnYxLkludm9pY2USKAoHdGFyaWZmcxgDIAMoCzIXLnZvdWNoLnJhdGluZy52MS5UYXJpZmYSJwoEa2V5cxgEIAMoCzIZLnZvdWNoLmluZ2VzdC52MS5BZ2VudEtleRIyCgdzdHJlYW1zGAUgAygLMiEudm91Y2guaW5nZXN0LnYxLlN0cmVhbURlZmluaXRpb24SLQoHYmF0Y2hlcxgGIAMoCzIcLnZvdWNoLmluZ2VzdC52MS5TaWduZWRCYXRjaBIiCgRzZWFsGAcgASgLMhQudm91Y2gucHJvb2YudjEuU2VhbGIGcHJvdG8z", [file_vouch_ingest_v1_batch, file_vouch_rating_v1_tariff, file_vouch_rating_v1_usage]);
 
 /**
  * A party of the invoice.
@@ -125,6 +125,13 @@ export type Invoice = Message<"vouch.proof.v1.Invoice"> & {
    * @generated from field: string total = 10;
    */
   total: string;
+
+  /**
+   * What the lines were computed from.
+   *
+   * @generated from field: repeated vouch.proof.v1.Statement statements = 11;
+   */
+  statements: Statement[];
 };
 
 /**
@@ -133,6 +140,41 @@ export type Invoice = Message<"vouch.proof.v1.Invoice"> & {
  */
 export const InvoiceSchema: GenMessage<Invoice> = /*@__PURE__*/
   messageDesc(file_vouch_proof_v1_proof, 1);
+
+/**
+ * A stretch under one tariff.
+ *
+ * @generated from message vouch.proof.v1.Statement
+ */
+export type Statement = Message<"vouch.proof.v1.Statement"> & {
+  /**
+   * Tariff.
+   *
+   * @generated from field: string tariff_id = 1;
+   */
+  tariffId: string;
+
+  /**
+   * Its version.
+   *
+   * @generated from field: uint32 tariff_version = 2;
+   */
+  tariffVersion: number;
+
+  /**
+   * What it was applied to.
+   *
+   * @generated from field: vouch.rating.v1.Snapshot snapshot = 3;
+   */
+  snapshot?: Snapshot | undefined;
+};
+
+/**
+ * Describes the message vouch.proof.v1.Statement.
+ * Use `create(StatementSchema)` to create a new message.
+ */
+export const StatementSchema: GenMessage<Statement> = /*@__PURE__*/
+  messageDesc(file_vouch_proof_v1_proof, 2);
 
 /**
  * One line.
@@ -148,32 +190,18 @@ export type InvoiceLine = Message<"vouch.proof.v1.InvoiceLine"> & {
   lineNumber: number;
 
   /**
-   * Text.
-   *
-   * @generated from field: string description = 2;
-   */
-  description: string;
-
-  /**
-   * Tariff that priced it.
-   *
-   * @generated from field: string tariff_id = 3;
-   */
-  tariffId: string;
-
-  /**
-   * Its version.
-   *
-   * @generated from field: uint32 tariff_version = 4;
-   */
-  tariffVersion: number;
-
-  /**
-   * Quantity, price, amount, trace, evidence.
+   * Quantity, price, amount, trace.
    *
    * @generated from field: vouch.rating.v1.Charge charge = 5;
    */
   charge?: Charge | undefined;
+
+  /**
+   * Place of the statement that it follows from, from 0.
+   *
+   * @generated from field: uint32 statement = 6;
+   */
+  statement: number;
 };
 
 /**
@@ -181,7 +209,7 @@ export type InvoiceLine = Message<"vouch.proof.v1.InvoiceLine"> & {
  * Use `create(InvoiceLineSchema)` to create a new message.
  */
 export const InvoiceLineSchema: GenMessage<InvoiceLine> = /*@__PURE__*/
-  messageDesc(file_vouch_proof_v1_proof, 2);
+  messageDesc(file_vouch_proof_v1_proof, 3);
 
 /**
  * The issuer's signature: Ed25519 over the tag `vouch/proof/v1` and the SHA-256 of the
@@ -210,7 +238,7 @@ export type Seal = Message<"vouch.proof.v1.Seal"> & {
  * Use `create(SealSchema)` to create a new message.
  */
 export const SealSchema: GenMessage<Seal> = /*@__PURE__*/
-  messageDesc(file_vouch_proof_v1_proof, 3);
+  messageDesc(file_vouch_proof_v1_proof, 4);
 
 /**
  * The proof.
@@ -219,7 +247,7 @@ export const SealSchema: GenMessage<Seal> = /*@__PURE__*/
  */
 export type Proof = Message<"vouch.proof.v1.Proof"> & {
   /**
-   * `vouch.proof.v1`.
+   * `vouch.proof.v2`.
    *
    * @generated from field: string format = 1;
    */
@@ -273,5 +301,5 @@ export type Proof = Message<"vouch.proof.v1.Proof"> & {
  * Use `create(ProofSchema)` to create a new message.
  */
 export const ProofSchema: GenMessage<Proof> = /*@__PURE__*/
-  messageDesc(file_vouch_proof_v1_proof, 4);
+  messageDesc(file_vouch_proof_v1_proof, 5);
 

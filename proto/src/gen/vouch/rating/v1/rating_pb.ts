@@ -10,7 +10,7 @@ import type { AgentKey, SignedBatch, StreamDefinition } from "../../ingest/v1/ba
 import { file_vouch_ingest_v1_batch } from "../../ingest/v1/batch_pb.ts";
 import type { Period, Tariff } from "./tariff_pb.ts";
 import { file_vouch_rating_v1_tariff } from "./tariff_pb.ts";
-import type { Charge, StreamUsage } from "./usage_pb.ts";
+import type { Charge, Snapshot, StreamUsage, Unpriced } from "./usage_pb.ts";
 import { file_vouch_rating_v1_usage } from "./usage_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file vouch/rating/v1/rating.proto.
  */
 export const file_vouch_rating_v1_rating: GenFile = /*@__PURE__*/
-  fileDesc("Chx2b3VjaC9yYXRpbmcvdjEvcmF0aW5nLnByb3RvEg92b3VjaC5yYXRpbmcudjEiWwoPR2V0VXNhZ2VSZXF1ZXN0EhAKCHJlc291cmNlGAEgASgJEg0KBW1ldGVyGAIgASgJEicKBnBlcmlvZBgDIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QiagoKTWV0ZXJVc2FnZRINCgVtZXRlchgBIAEoCRIMCgR1bml0GAIgASgJEhAKCHF1YW50aXR5GAMgASgJEi0KB3N0cmVhbXMYBCADKAsyHC52b3VjaC5yYXRpbmcudjEuU3RyZWFtVXNhZ2UiPwoQR2V0VXNhZ2VSZXNwb25zZRIrCgZtZXRlcnMYASADKAsyGy52b3VjaC5yYXRpbmcudjEuTWV0ZXJVc2FnZSJHCgpBc3NpZ25tZW50EhAKCHJlc291cmNlGAEgASgJEicKBnBlcmlvZBgCIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QikQEKC1JhdGVSZXF1ZXN0EicKBnBlcmlvZBgBIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSJwoGdGFyaWZmGAIgASgLMhcudm91Y2gucmF0aW5nLnYxLlRhcmlmZhIwCgthc3NpZ25tZW50cxgDIAMoCzIbLnZvdWNoLnJhdGluZy52MS5Bc3NpZ25tZW50IjgKDFJhdGVSZXNwb25zZRIoCgdjaGFyZ2VzGAEgAygLMhcudm91Y2gucmF0aW5nLnYxLkNoYXJnZSIrChJHZXRFdmlkZW5jZVJlcXVlc3QSFQoNYmF0Y2hfZGlnZXN0cxgBIAMoDCKrAQoTR2V0RXZpZGVuY2VSZXNwb25zZRItCgViYXRjaBgBIAEoCzIcLnZvdWNoLmluZ2VzdC52MS5TaWduZWRCYXRjaEgAEjMKBnN0cmVhbRgCIAEoCzIhLnZvdWNoLmluZ2VzdC52MS5TdHJlYW1EZWZpbml0aW9uSAASKAoDa2V5GAMgASgLMhkudm91Y2guaW5nZXN0LnYxLkFnZW50S2V5SABCBgoEa2luZCJWChJQaW5FdmlkZW5jZVJlcXVlc3QSEAoIZG9jdW1lbnQYASABKAkSFwoPcmV0YWluX3VudGlsX21zGAIgASgDEhUKDWJhdGNoX2RpZ2VzdHMYAyADKAwiNQoTUGluRXZpZGVuY2VSZXNwb25zZRIPCgdiYXRjaGVzGAEgASgNEg0KBWxpbmtzGAIgASgNMtsCCg1SYXRpbmdTZXJ2aWNlEk8KCEdldFVzYWdlEiAudm91Y2gucmF0aW5nLnYxLkdldFVzYWdlUmVxdWVzdBohLnZvdWNoLnJhdGluZy52MS5HZXRVc2FnZVJlc3BvbnNlEkMKBFJhdGUSHC52b3VjaC5yYXRpbmcudjEuUmF0ZVJlcXVlc3QaHS52b3VjaC5yYXRpbmcudjEuUmF0ZVJlc3BvbnNlEloKC0dldEV2aWRlbmNlEiMudm91Y2gucmF0aW5nLnYxLkdldEV2aWRlbmNlUmVxdWVzdBokLnZvdWNoLnJhdGluZy52MS5HZXRFdmlkZW5jZVJlc3BvbnNlMAESWAoLUGluRXZpZGVuY2USIy52b3VjaC5yYXRpbmcudjEuUGluRXZpZGVuY2VSZXF1ZXN0GiQudm91Y2gucmF0aW5nLnYxLlBpbkV2aWRlbmNlUmVzcG9uc2ViBnByb3RvMw", [file_vouch_ingest_v1_batch, file_vouch_rating_v1_tariff, file_vouch_rating_v1_usage]);
+  fileDesc("Chx2b3VjaC9yYXRpbmcvdjEvcmF0aW5nLnByb3RvEg92b3VjaC5yYXRpbmcudjEiWwoPR2V0VXNhZ2VSZXF1ZXN0EhAKCHJlc291cmNlGAEgASgJEg0KBW1ldGVyGAIgASgJEicKBnBlcmlvZBgDIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QiagoKTWV0ZXJVc2FnZRINCgVtZXRlchgBIAEoCRIMCgR1bml0GAIgASgJEhAKCHF1YW50aXR5GAMgASgJEi0KB3N0cmVhbXMYBCADKAsyHC52b3VjaC5yYXRpbmcudjEuU3RyZWFtVXNhZ2UiPwoQR2V0VXNhZ2VSZXNwb25zZRIrCgZtZXRlcnMYASADKAsyGy52b3VjaC5yYXRpbmcudjEuTWV0ZXJVc2FnZSLKAQoKQXNzaWdubWVudBIQCghyZXNvdXJjZRgBIAEoCRInCgZwZXJpb2QYAiABKAsyFy52b3VjaC5yYXRpbmcudjEuUGVyaW9kEj8KCmRpbWVuc2lvbnMYAyADKAsyKy52b3VjaC5yYXRpbmcudjEuQXNzaWdubWVudC5EaW1lbnNpb25zRW50cnkSDQoFc2hhcmUYBCABKAkaMQoPRGltZW5zaW9uc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi0gEKDk1lYXN1cmVSZXF1ZXN0EicKBnBlcmlvZBgBIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSKQoIaW5fZm9yY2UYAiABKAsyFy52b3VjaC5yYXRpbmcudjEuUGVyaW9kEhEKCXRpbWVfem9uZRgDIAEoCRInCgZ0YXJpZmYYBCABKAsyFy52b3VjaC5yYXRpbmcudjEuVGFyaWZmEjAKC2Fzc2lnbm1lbnRzGAUgAygLMhsudm91Y2gucmF0aW5nLnYxLkFzc2lnbm1lbnQiPgoPTWVhc3VyZVJlc3BvbnNlEisKCHNuYXBzaG90GAEgASgLMhkudm91Y2gucmF0aW5nLnYxLlNuYXBzaG90Im8KC1JhdGVSZXF1ZXN0EicKBnRhcmlmZhgCIAEoCzIXLnZvdWNoLnJhdGluZy52MS5UYXJpZmYSKwoIc25hcHNob3QYBCABKAsyGS52b3VjaC5yYXRpbmcudjEuU25hcHNob3RKBAgBEAJKBAgDEAQiZQoMUmF0ZVJlc3BvbnNlEigKB2NoYXJnZXMYASADKAsyFy52b3VjaC5yYXRpbmcudjEuQ2hhcmdlEisKCHVucHJpY2VkGAIgAygLMhkudm91Y2gucmF0aW5nLnYxLlVucHJpY2VkIisKEkdldEV2aWRlbmNlUmVxdWVzdBIVCg1iYXRjaF9kaWdlc3RzGAEgAygMIqsBChNHZXRFdmlkZW5jZVJlc3BvbnNlEi0KBWJhdGNoGAEgASgLMhwudm91Y2guaW5nZXN0LnYxLlNpZ25lZEJhdGNoSAASMwoGc3RyZWFtGAIgASgLMiEudm91Y2guaW5nZXN0LnYxLlN0cmVhbURlZmluaXRpb25IABIoCgNrZXkYAyABKAsyGS52b3VjaC5pbmdlc3QudjEuQWdlbnRLZXlIAEIGCgRraW5kIlYKElBpbkV2aWRlbmNlUmVxdWVzdBIQCghkb2N1bWVudBgBIAEoCRIXCg9yZXRhaW5fdW50aWxfbXMYAiABKAMSFQoNYmF0Y2hfZGlnZXN0cxgDIAMoDCI1ChNQaW5FdmlkZW5jZVJlc3BvbnNlEg8KB2JhdGNoZXMYASABKA0SDQoFbGlua3MYAiABKA0yqQMKDVJhdGluZ1NlcnZpY2USTwoIR2V0VXNhZ2USIC52b3VjaC5yYXRpbmcudjEuR2V0VXNhZ2VSZXF1ZXN0GiEudm91Y2gucmF0aW5nLnYxLkdldFVzYWdlUmVzcG9uc2USTAoHTWVhc3VyZRIfLnZvdWNoLnJhdGluZy52MS5NZWFzdXJlUmVxdWVzdBogLnZvdWNoLnJhdGluZy52MS5NZWFzdXJlUmVzcG9uc2USQwoEUmF0ZRIcLnZvdWNoLnJhdGluZy52MS5SYXRlUmVxdWVzdBodLnZvdWNoLnJhdGluZy52MS5SYXRlUmVzcG9uc2USWgoLR2V0RXZpZGVuY2USIy52b3VjaC5yYXRpbmcudjEuR2V0RXZpZGVuY2VSZXF1ZXN0GiQudm91Y2gucmF0aW5nLnYxLkdldEV2aWRlbmNlUmVzcG9uc2UwARJYCgtQaW5FdmlkZW5jZRIjLnZvdWNoLnJhdGluZy52MS5QaW5FdmlkZW5jZVJlcXVlc3QaJC52b3VjaC5yYXRpbmcudjEuUGluRXZpZGVuY2VSZXNwb25zZWIGcHJvdG8z", [file_vouch_ingest_v1_batch, file_vouch_rating_v1_tariff, file_vouch_rating_v1_usage]);
 
 /**
  * What to look at.
@@ -137,6 +137,20 @@ export type Assignment = Message<"vouch.rating.v1.Assignment"> & {
    * @generated from field: vouch.rating.v1.Period period = 2;
    */
   period?: Period | undefined;
+
+  /**
+   * What prices may depend on, such as class or region.
+   *
+   * @generated from field: map<string, string> dimensions = 3;
+   */
+  dimensions: { [key: string]: string };
+
+  /**
+   * The payer's share of the usage, decimal text above 0, at most 1; empty = all.
+   *
+   * @generated from field: string share = 4;
+   */
+  share: string;
 };
 
 /**
@@ -147,31 +161,94 @@ export const AssignmentSchema: GenMessage<Assignment> = /*@__PURE__*/
   messageDesc(file_vouch_rating_v1_rating, 3);
 
 /**
- * What to rate.
+ * What to measure.
  *
- * @generated from message vouch.rating.v1.RateRequest
+ * @generated from message vouch.rating.v1.MeasureRequest
  */
-export type RateRequest = Message<"vouch.rating.v1.RateRequest"> & {
+export type MeasureRequest = Message<"vouch.rating.v1.MeasureRequest"> & {
   /**
-   * Invoice period.
+   * Period of the document.
    *
    * @generated from field: vouch.rating.v1.Period period = 1;
    */
   period?: Period | undefined;
 
   /**
-   * Tariff with its items.
+   * The stretch of it in which the tariff is in force.
    *
-   * @generated from field: vouch.rating.v1.Tariff tariff = 2;
+   * @generated from field: vouch.rating.v1.Period in_force = 2;
+   */
+  inForce?: Period | undefined;
+
+  /**
+   * Named time zone whose days and months count.
+   *
+   * @generated from field: string time_zone = 3;
+   */
+  timeZone: string;
+
+  /**
+   * The tariff whose prices decide which meters are measured and where they are cut.
+   *
+   * @generated from field: vouch.rating.v1.Tariff tariff = 4;
    */
   tariff?: Tariff | undefined;
 
   /**
    * Resources.
    *
-   * @generated from field: repeated vouch.rating.v1.Assignment assignments = 3;
+   * @generated from field: repeated vouch.rating.v1.Assignment assignments = 5;
    */
   assignments: Assignment[];
+};
+
+/**
+ * Describes the message vouch.rating.v1.MeasureRequest.
+ * Use `create(MeasureRequestSchema)` to create a new message.
+ */
+export const MeasureRequestSchema: GenMessage<MeasureRequest> = /*@__PURE__*/
+  messageDesc(file_vouch_rating_v1_rating, 4);
+
+/**
+ * What was measured. A resource and meter without any stream gives no measurement.
+ *
+ * @generated from message vouch.rating.v1.MeasureResponse
+ */
+export type MeasureResponse = Message<"vouch.rating.v1.MeasureResponse"> & {
+  /**
+   * Measurements and watermarks.
+   *
+   * @generated from field: vouch.rating.v1.Snapshot snapshot = 1;
+   */
+  snapshot?: Snapshot | undefined;
+};
+
+/**
+ * Describes the message vouch.rating.v1.MeasureResponse.
+ * Use `create(MeasureResponseSchema)` to create a new message.
+ */
+export const MeasureResponseSchema: GenMessage<MeasureResponse> = /*@__PURE__*/
+  messageDesc(file_vouch_rating_v1_rating, 5);
+
+/**
+ * What to rate.
+ *
+ * @generated from message vouch.rating.v1.RateRequest
+ */
+export type RateRequest = Message<"vouch.rating.v1.RateRequest"> & {
+  /**
+   * The tariff.
+   *
+   * @generated from field: vouch.rating.v1.Tariff tariff = 2;
+   */
+  tariff?: Tariff | undefined;
+
+  /**
+   * What it is applied to.
+   *
+   * @generated from field: vouch.rating.v1.Snapshot snapshot = 4;
+   */
+  snapshot?: Snapshot | undefined;
 };
 
 /**
@@ -179,11 +256,10 @@ export type RateRequest = Message<"vouch.rating.v1.RateRequest"> & {
  * Use `create(RateRequestSchema)` to create a new message.
  */
 export const RateRequestSchema: GenMessage<RateRequest> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 4);
+  messageDesc(file_vouch_rating_v1_rating, 6);
 
 /**
- * Charges in the order of the tariff's prices, then of the assignments; an item and resource
- * without any stream gives no charge.
+ * Charges in the order of the tariff's rules.
  *
  * @generated from message vouch.rating.v1.RateResponse
  */
@@ -194,6 +270,13 @@ export type RateResponse = Message<"vouch.rating.v1.RateResponse"> & {
    * @generated from field: repeated vouch.rating.v1.Charge charges = 1;
    */
   charges: Charge[];
+
+  /**
+   * What has no price.
+   *
+   * @generated from field: repeated vouch.rating.v1.Unpriced unpriced = 2;
+   */
+  unpriced: Unpriced[];
 };
 
 /**
@@ -201,7 +284,7 @@ export type RateResponse = Message<"vouch.rating.v1.RateResponse"> & {
  * Use `create(RateResponseSchema)` to create a new message.
  */
 export const RateResponseSchema: GenMessage<RateResponse> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 5);
+  messageDesc(file_vouch_rating_v1_rating, 7);
 
 /**
  * Which batches, and the stretch of each agent's chain between them.
@@ -222,7 +305,7 @@ export type GetEvidenceRequest = Message<"vouch.rating.v1.GetEvidenceRequest"> &
  * Use `create(GetEvidenceRequestSchema)` to create a new message.
  */
 export const GetEvidenceRequestSchema: GenMessage<GetEvidenceRequest> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 6);
+  messageDesc(file_vouch_rating_v1_rating, 8);
 
 /**
  * One item of evidence: batches in full, then the headers that link them, then streams, then keys.
@@ -265,7 +348,7 @@ export type GetEvidenceResponse = Message<"vouch.rating.v1.GetEvidenceResponse">
  * Use `create(GetEvidenceResponseSchema)` to create a new message.
  */
 export const GetEvidenceResponseSchema: GenMessage<GetEvidenceResponse> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 7);
+  messageDesc(file_vouch_rating_v1_rating, 9);
 
 /**
  * What to keep, and for how long.
@@ -300,7 +383,7 @@ export type PinEvidenceRequest = Message<"vouch.rating.v1.PinEvidenceRequest"> &
  * Use `create(PinEvidenceRequestSchema)` to create a new message.
  */
 export const PinEvidenceRequestSchema: GenMessage<PinEvidenceRequest> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 8);
+  messageDesc(file_vouch_rating_v1_rating, 10);
 
 /**
  * What is kept.
@@ -328,7 +411,7 @@ export type PinEvidenceResponse = Message<"vouch.rating.v1.PinEvidenceResponse">
  * Use `create(PinEvidenceResponseSchema)` to create a new message.
  */
 export const PinEvidenceResponseSchema: GenMessage<PinEvidenceResponse> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 9);
+  messageDesc(file_vouch_rating_v1_rating, 11);
 
 /**
  * Stateless arithmetic over the usage store.
@@ -347,7 +430,17 @@ export const RatingService: GenService<{
     output: typeof GetUsageResponseSchema;
   },
   /**
-   * Charges for assigned resources over a period, with evidence.
+   * What assigned resources used over a period, with evidence, cut where the prices of a tariff change.
+   *
+   * @generated from rpc vouch.rating.v1.RatingService.Measure
+   */
+  measure: {
+    methodKind: "unary";
+    input: typeof MeasureRequestSchema;
+    output: typeof MeasureResponseSchema;
+  },
+  /**
+   * Charges for a snapshot under a tariff. Asks nothing of the store.
    *
    * @generated from rpc vouch.rating.v1.RatingService.Rate
    */

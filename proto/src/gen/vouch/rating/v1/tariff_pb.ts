@@ -6,13 +6,14 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Message } from "@bufbuild/protobuf";
+import { file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
+import type { JsonObject, Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file vouch/rating/v1/tariff.proto.
  */
 export const file_vouch_rating_v1_tariff: GenFile = /*@__PURE__*/
-  fileDesc("Chx2b3VjaC9yYXRpbmcvdjEvdGFyaWZmLnByb3RvEg92b3VjaC5yYXRpbmcudjEiKAoGUGVyaW9kEg8KB2Zyb21fbXMYASABKAMSDQoFdG9fbXMYAiABKAMiLQoOUm91bmRpbmdQb2xpY3kSDAoEbW9kZRgBIAEoCRINCgVzY2FsZRgCIAEoDSKPAQoESXRlbRIPCgdpdGVtX2lkGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SDAoEbmFtZRgDIAEoCRINCgVtZXRlchgEIAEoCRIMCgR1bml0GAUgASgJEjoKEXF1YW50aXR5X3JvdW5kaW5nGAYgASgLMh8udm91Y2gucmF0aW5nLnYxLlJvdW5kaW5nUG9saWN5Ih0KB1BlclVuaXQSEgoKdW5pdF9wcmljZRgBIAEoCSJPCgVQcmljZRIPCgdpdGVtX2lkGAEgASgJEiwKCHBlcl91bml0GAIgASgLMhgudm91Y2gucmF0aW5nLnYxLlBlclVuaXRIAEIHCgVtb2RlbCKlAQoGVGFyaWZmEhEKCXRhcmlmZl9pZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEhAKCGN1cnJlbmN5GAMgASgJEiYKBnByaWNlcxgEIAMoCzIWLnZvdWNoLnJhdGluZy52MS5QcmljZRIXCg9hbW91bnRfcm91bmRpbmcYBSABKAkSJAoFaXRlbXMYBiADKAsyFS52b3VjaC5yYXRpbmcudjEuSXRlbWIGcHJvdG8z");
+  fileDesc("Chx2b3VjaC9yYXRpbmcvdjEvdGFyaWZmLnByb3RvEg92b3VjaC5yYXRpbmcudjEiKAoGUGVyaW9kEg8KB2Zyb21fbXMYASABKAMSDQoFdG9fbXMYAiABKAMiLQoOUm91bmRpbmdQb2xpY3kSDAoEbW9kZRgBIAEoCRINCgVzY2FsZRgCIAEoDSKPAQoESXRlbRIPCgdpdGVtX2lkGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SDAoEbmFtZRgDIAEoCRINCgVtZXRlchgEIAEoCRIMCgR1bml0GAUgASgJEjoKEXF1YW50aXR5X3JvdW5kaW5nGAYgASgLMh8udm91Y2gucmF0aW5nLnYxLlJvdW5kaW5nUG9saWN5IsMBCgZUYXJpZmYSEQoJdGFyaWZmX2lkGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SEAoIY3VycmVuY3kYAyABKAkSFwoPYW1vdW50X3JvdW5kaW5nGAUgASgJEiQKBWl0ZW1zGAYgAygLMhUudm91Y2gucmF0aW5nLnYxLkl0ZW0SFgoOcm91bmRpbmdfc3RhZ2UYByABKAkSJgoFcnVsZXMYCCADKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0SgQIBBAFYgZwcm90bzM", [file_google_protobuf_struct]);
 
 /**
  * A half-open interval [from, to).
@@ -127,62 +128,7 @@ export const ItemSchema: GenMessage<Item> = /*@__PURE__*/
   messageDesc(file_vouch_rating_v1_tariff, 2);
 
 /**
- * Price of an item by a constant price for each unit.
- *
- * @generated from message vouch.rating.v1.PerUnit
- */
-export type PerUnit = Message<"vouch.rating.v1.PerUnit"> & {
-  /**
-   * Decimal text, currency units for one billable unit.
-   *
-   * @generated from field: string unit_price = 1;
-   */
-  unitPrice: string;
-};
-
-/**
- * Describes the message vouch.rating.v1.PerUnit.
- * Use `create(PerUnitSchema)` to create a new message.
- */
-export const PerUnitSchema: GenMessage<PerUnit> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_tariff, 3);
-
-/**
- * One price of a tariff.
- *
- * @generated from message vouch.rating.v1.Price
- */
-export type Price = Message<"vouch.rating.v1.Price"> & {
-  /**
-   * Item priced.
-   *
-   * @generated from field: string item_id = 1;
-   */
-  itemId: string;
-
-  /**
-   * @generated from oneof vouch.rating.v1.Price.model
-   */
-  model: {
-    /**
-     * quantity × unit price.
-     *
-     * @generated from field: vouch.rating.v1.PerUnit per_unit = 2;
-     */
-    value: PerUnit;
-    case: "perUnit";
-  } | { case: undefined; value?: undefined };
-};
-
-/**
- * Describes the message vouch.rating.v1.Price.
- * Use `create(PriceSchema)` to create a new message.
- */
-export const PriceSchema: GenMessage<Price> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_tariff, 4);
-
-/**
- * A version of a tariff. Immutable once published.
+ * A version of a tariff: an ordered list of rules over catalogue items. Immutable once published.
  *
  * @generated from message vouch.rating.v1.Tariff
  */
@@ -209,25 +155,33 @@ export type Tariff = Message<"vouch.rating.v1.Tariff"> & {
   currency: string;
 
   /**
-   * Prices, one for each item.
-   *
-   * @generated from field: repeated vouch.rating.v1.Price prices = 4;
-   */
-  prices: Price[];
-
-  /**
-   * Mode by which a line's amount is rounded to the currency's minor unit.
+   * Mode by which amounts are rounded to the currency's minor unit.
    *
    * @generated from field: string amount_rounding = 5;
    */
   amountRounding: string;
 
   /**
-   * The items priced, as they were when this version was published.
+   * The items that rules name, as they were when this version was published.
    *
    * @generated from field: repeated vouch.rating.v1.Item items = 6;
    */
   items: Item[];
+
+  /**
+   * Which amounts are rounded: every `line`, or the total of the `document` alone.
+   *
+   * @generated from field: string rounding_stage = 7;
+   */
+  roundingStage: string;
+
+  /**
+   * The rules in their order, each a document of the schema that `vouch-rating quote --schema` prints,
+   * with the members of every object in ascending order of their names.
+   *
+   * @generated from field: repeated google.protobuf.Struct rules = 8;
+   */
+  rules: JsonObject[];
 };
 
 /**
@@ -235,5 +189,5 @@ export type Tariff = Message<"vouch.rating.v1.Tariff"> & {
  * Use `create(TariffSchema)` to create a new message.
  */
 export const TariffSchema: GenMessage<Tariff> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_tariff, 5);
+  messageDesc(file_vouch_rating_v1_tariff, 3);
 

@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file vouch/rating/v1/usage.proto.
  */
 export const file_vouch_rating_v1_usage: GenFile = /*@__PURE__*/
-  fileDesc("Cht2b3VjaC9yYXRpbmcvdjEvdXNhZ2UucHJvdG8SD3ZvdWNoLnJhdGluZy52MSJPCgdSZWFkaW5nEhQKDGJhdGNoX2RpZ2VzdBgBIAEoDBILCgNyb3cYAiABKA0SDwoHdGltZV9tcxgDIAEoAxIQCghyZWdpc3RlchgEIAEoBCJ+CghCb3VuZGFyeRINCgVhdF9tcxgBIAEoAxIQCghyZWdpc3RlchgCIAEoBBIoCgZiZWZvcmUYAyABKAsyGC52b3VjaC5yYXRpbmcudjEuUmVhZGluZxInCgVhZnRlchgEIAEoCzIYLnZvdWNoLnJhdGluZy52MS5SZWFkaW5nIoUBCgpFcG9jaFVzYWdlEg0KBWVwb2NoGAEgASgEEioKB29wZW5pbmcYAiABKAsyGS52b3VjaC5yYXRpbmcudjEuQm91bmRhcnkSKgoHY2xvc2luZxgDIAEoCzIZLnZvdWNoLnJhdGluZy52MS5Cb3VuZGFyeRIQCghxdWFudGl0eRgEIAEoBCJNCgNHYXASDwoHZnJvbV9tcxgBIAEoAxINCgV0b19tcxgCIAEoAxImCgRraW5kGAMgASgOMhgudm91Y2gucmF0aW5nLnYxLkdhcEtpbmQiaQoIQ292ZXJhZ2USEgoKY292ZXJlZF9tcxgBIAEoAxIRCglzcHJlYWRfbXMYAiABKAMSEgoKbWlzc2luZ19tcxgDIAEoAxIiCgRnYXBzGAQgAygLMhQudm91Y2gucmF0aW5nLnYxLkdhcCLZAQoLU3RyZWFtVXNhZ2USEQoJc3RyZWFtX2lkGAEgASgMEhAKCGFnZW50X2lkGAIgASgMEhAKCHJlc291cmNlGAMgASgJEicKBnBlcmlvZBgEIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSEAoIcXVhbnRpdHkYBSABKAkSKwoGZXBvY2hzGAYgAygLMhsudm91Y2gucmF0aW5nLnYxLkVwb2NoVXNhZ2USKwoIY292ZXJhZ2UYByABKAsyGS52b3VjaC5yYXRpbmcudjEuQ292ZXJhZ2UiOAoJVHJhY2VTdGVwEgwKBHJ1bGUYASABKAkSDQoFaW5wdXQYAiABKAkSDgoGb3V0cHV0GAMgASgJIswCCgZDaGFyZ2USDwoHbGluZV9pZBgBIAEoCRIPCgdpdGVtX2lkGAIgASgJEhAKCHJlc291cmNlGAMgASgJEg0KBW1ldGVyGAQgASgJEicKBnBlcmlvZBgFIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSFQoNYmFzZV9xdWFudGl0eRgGIAEoCRIRCgliYXNlX3VuaXQYByABKAkSEAoIcXVhbnRpdHkYCCABKAkSDAoEdW5pdBgJIAEoCRISCgp1bml0X3ByaWNlGAogASgJEg4KBmFtb3VudBgLIAEoCRIQCghjdXJyZW5jeRgMIAEoCRIpCgV0cmFjZRgNIAMoCzIaLnZvdWNoLnJhdGluZy52MS5UcmFjZVN0ZXASKwoFdXNhZ2UYDiADKAsyHC52b3VjaC5yYXRpbmcudjEuU3RyZWFtVXNhZ2UqTgoHR2FwS2luZBIYChRHQVBfS0lORF9VTlNQRUNJRklFRBAAEhQKEEdBUF9LSU5EX01JU1NJTkcQARITCg9HQVBfS0lORF9TUFJFQUQQAmIGcHJvdG8z", [file_vouch_rating_v1_tariff]);
+  fileDesc("Cht2b3VjaC9yYXRpbmcvdjEvdXNhZ2UucHJvdG8SD3ZvdWNoLnJhdGluZy52MSJPCgdSZWFkaW5nEhQKDGJhdGNoX2RpZ2VzdBgBIAEoDBILCgNyb3cYAiABKA0SDwoHdGltZV9tcxgDIAEoAxIQCghyZWdpc3RlchgEIAEoBCJ+CghCb3VuZGFyeRINCgVhdF9tcxgBIAEoAxIQCghyZWdpc3RlchgCIAEoBBIoCgZiZWZvcmUYAyABKAsyGC52b3VjaC5yYXRpbmcudjEuUmVhZGluZxInCgVhZnRlchgEIAEoCzIYLnZvdWNoLnJhdGluZy52MS5SZWFkaW5nIq4BCgpFcG9jaFVzYWdlEg0KBWVwb2NoGAEgASgEEioKB29wZW5pbmcYAiABKAsyGS52b3VjaC5yYXRpbmcudjEuQm91bmRhcnkSKgoHY2xvc2luZxgDIAEoCzIZLnZvdWNoLnJhdGluZy52MS5Cb3VuZGFyeRIQCghxdWFudGl0eRgEIAEoBBInCgRjdXRzGAUgAygLMhkudm91Y2gucmF0aW5nLnYxLkJvdW5kYXJ5Ik0KA0dhcBIPCgdmcm9tX21zGAEgASgDEg0KBXRvX21zGAIgASgDEiYKBGtpbmQYAyABKA4yGC52b3VjaC5yYXRpbmcudjEuR2FwS2luZCJpCghDb3ZlcmFnZRISCgpjb3ZlcmVkX21zGAEgASgDEhEKCXNwcmVhZF9tcxgCIAEoAxISCgptaXNzaW5nX21zGAMgASgDEiIKBGdhcHMYBCADKAsyFC52b3VjaC5yYXRpbmcudjEuR2FwIpgCCgtTdHJlYW1Vc2FnZRIRCglzdHJlYW1faWQYASABKAwSEAoIYWdlbnRfaWQYAiABKAwSEAoIcmVzb3VyY2UYAyABKAkSJwoGcGVyaW9kGAQgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBIQCghxdWFudGl0eRgFIAEoCRIrCgZlcG9jaHMYBiADKAsyGy52b3VjaC5yYXRpbmcudjEuRXBvY2hVc2FnZRIrCghjb3ZlcmFnZRgHIAEoCzIZLnZvdWNoLnJhdGluZy52MS5Db3ZlcmFnZRInCgVzbG90cxgIIAMoCzIYLnZvdWNoLnJhdGluZy52MS5TbG90UnVuEhQKDHNsb3RfYmF0Y2hlcxgJIAMoDCIuCgdTbG90UnVuEg8KB2Zyb21fbXMYASABKAMSEgoKcXVhbnRpdGllcxgCIAMoBCK6AgoLTWVhc3VyZW1lbnQSEAoIcmVzb3VyY2UYASABKAkSDQoFbWV0ZXIYAiABKAkSDAoEdW5pdBgDIAEoCRInCgZwZXJpb2QYBCABKAsyFy52b3VjaC5yYXRpbmcudjEuUGVyaW9kEkAKCmRpbWVuc2lvbnMYBSADKAsyLC52b3VjaC5yYXRpbmcudjEuTWVhc3VyZW1lbnQuRGltZW5zaW9uc0VudHJ5Eg0KBXNoYXJlGAYgASgJEg8KB2N1dHNfbXMYByADKAMSDwoHc2xvdF9tcxgIIAEoDRItCgdzdHJlYW1zGAkgAygLMhwudm91Y2gucmF0aW5nLnYxLlN0cmVhbVVzYWdlGjEKD0RpbWVuc2lvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBImYKCVdhdGVybWFyaxIQCghhZ2VudF9pZBgBIAEoDBIOCgZydW5faWQYAiABKAwSEAoIc2VxdWVuY2UYAyABKAQSFAoMYmF0Y2hfZGlnZXN0GAQgASgMEg8KB2xhc3RfbXMYBSABKAMi3AEKCkJpbGxlZExpbmUSDwoHbGluZV9pZBgBIAEoCRIPCgdpdGVtX2lkGAIgASgJEg8KB3J1bGVfaWQYAyABKAkSDAoEcG9vbBgEIAEoCRITCgtkZXNjcmlwdGlvbhgFIAEoCRInCgZwZXJpb2QYBiABKAsyFy52b3VjaC5yYXRpbmcudjEuUGVyaW9kEhAKCHF1YW50aXR5GAcgASgJEgwKBHVuaXQYCCABKAkSDgoGYW1vdW50GAkgASgJEhAKCHJlc291cmNlGAogASgJEg0KBW1ldGVyGAsgASgJIkQKDEF2YWlsYWJpbGl0eRIPCgdzZXJ2aWNlGAEgASgJEhAKCGV4cGVjdGVkGAIgASgJEhEKCWF2YWlsYWJsZRgDIAEoCSLJAgoIU25hcHNob3QSJwoGcGVyaW9kGAEgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBIpCghpbl9mb3JjZRgCIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSEQoJdGltZV96b25lGAMgASgJEjIKDG1lYXN1cmVtZW50cxgEIAMoCzIcLnZvdWNoLnJhdGluZy52MS5NZWFzdXJlbWVudBIuCgp3YXRlcm1hcmtzGAUgAygLMhoudm91Y2gucmF0aW5nLnYxLldhdGVybWFyaxIzCgxhdmFpbGFiaWxpdHkYBiADKAsyHS52b3VjaC5yYXRpbmcudjEuQXZhaWxhYmlsaXR5EisKBmJpbGxlZBgHIAMoCzIbLnZvdWNoLnJhdGluZy52MS5CaWxsZWRMaW5lEhAKCGNvcnJlY3RzGAggASgJIjgKCVRyYWNlU3RlcBIMCgRydWxlGAEgASgJEg0KBWlucHV0GAIgASgJEg4KBm91dHB1dBgDIAEoCSKbAwoGQ2hhcmdlEg8KB2xpbmVfaWQYASABKAkSDwoHaXRlbV9pZBgCIAEoCRIQCghyZXNvdXJjZRgDIAEoCRINCgVtZXRlchgEIAEoCRInCgZwZXJpb2QYBSABKAsyFy52b3VjaC5yYXRpbmcudjEuUGVyaW9kEhAKCHF1YW50aXR5GAggASgJEgwKBHVuaXQYCSABKAkSEgoKdW5pdF9wcmljZRgKIAEoCRIOCgZhbW91bnQYCyABKAkSEAoIY3VycmVuY3kYDCABKAkSKQoFdHJhY2UYDSADKAsyGi52b3VjaC5yYXRpbmcudjEuVHJhY2VTdGVwEg8KB3J1bGVfaWQYDyABKAkSDAoEa2luZBgQIAEoCRIMCgRwb29sGBEgASgJEhMKC2Rlc2NyaXB0aW9uGBIgASgJEg0KBWV4YWN0GBMgASgJEhQKDG1lYXN1cmVtZW50cxgUIAMoDRIrCghjb3ZlcmFnZRgVIAEoCzIZLnZvdWNoLnJhdGluZy52MS5Db3ZlcmFnZUoECAYQB0oECAcQCEoECA4QDyJJCghVbnByaWNlZBITCgttZWFzdXJlbWVudBgBIAEoDRIoCgdwZXJpb2RzGAIgAygLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZCpOCgdHYXBLaW5kEhgKFEdBUF9LSU5EX1VOU1BFQ0lGSUVEEAASFAoQR0FQX0tJTkRfTUlTU0lORxABEhMKD0dBUF9LSU5EX1NQUkVBRBACYgZwcm90bzM", [file_vouch_rating_v1_tariff]);
 
 /**
  * A reading, and where to find it signed.
@@ -134,6 +134,13 @@ export type EpochUsage = Message<"vouch.rating.v1.EpochUsage"> & {
    * @generated from field: uint64 quantity = 4;
    */
   quantity: bigint;
+
+  /**
+   * At the instants between them at which the measurement is cut, ascending.
+   *
+   * @generated from field: repeated vouch.rating.v1.Boundary cuts = 5;
+   */
+  cuts: Boundary[];
 };
 
 /**
@@ -274,6 +281,20 @@ export type StreamUsage = Message<"vouch.rating.v1.StreamUsage"> & {
    * @generated from field: vouch.rating.v1.Coverage coverage = 7;
    */
   coverage?: Coverage | undefined;
+
+  /**
+   * Quantities of slots, where the measurement has slots.
+   *
+   * @generated from field: repeated vouch.rating.v1.SlotRun slots = 8;
+   */
+  slots: SlotRun[];
+
+  /**
+   * The batches that hold all readings of the period, where the measurement has slots; ascending.
+   *
+   * @generated from field: repeated bytes slot_batches = 9;
+   */
+  slotBatches: Uint8Array[];
 };
 
 /**
@@ -282,6 +303,356 @@ export type StreamUsage = Message<"vouch.rating.v1.StreamUsage"> & {
  */
 export const StreamUsageSchema: GenMessage<StreamUsage> = /*@__PURE__*/
   messageDesc(file_vouch_rating_v1_usage, 5);
+
+/**
+ * Consecutive slots that one epoch covers from end to end.
+ *
+ * @generated from message vouch.rating.v1.SlotRun
+ */
+export type SlotRun = Message<"vouch.rating.v1.SlotRun"> & {
+  /**
+   * Start of the first slot, milliseconds since 1970.
+   *
+   * @generated from field: int64 from_ms = 1;
+   */
+  fromMs: bigint;
+
+  /**
+   * Differences of the register between the ends of each slot.
+   *
+   * @generated from field: repeated uint64 quantities = 2;
+   */
+  quantities: bigint[];
+};
+
+/**
+ * Describes the message vouch.rating.v1.SlotRun.
+ * Use `create(SlotRunSchema)` to create a new message.
+ */
+export const SlotRunSchema: GenMessage<SlotRun> = /*@__PURE__*/
+  messageDesc(file_vouch_rating_v1_usage, 6);
+
+/**
+ * What the streams of one assigned resource measured of one meter.
+ *
+ * @generated from message vouch.rating.v1.Measurement
+ */
+export type Measurement = Message<"vouch.rating.v1.Measurement"> & {
+  /**
+   * The assigned resource; the streams are of it, or below it.
+   *
+   * @generated from field: string resource = 1;
+   */
+  resource: string;
+
+  /**
+   * Meter.
+   *
+   * @generated from field: string meter = 2;
+   */
+  meter: string;
+
+  /**
+   * Unit of its registers.
+   *
+   * @generated from field: string unit = 3;
+   */
+  unit: string;
+
+  /**
+   * When the resource was assigned, within the stretch that the snapshot is in force.
+   *
+   * @generated from field: vouch.rating.v1.Period period = 4;
+   */
+  period?: Period | undefined;
+
+  /**
+   * What prices may depend on, such as class or region.
+   *
+   * @generated from field: map<string, string> dimensions = 5;
+   */
+  dimensions: { [key: string]: string };
+
+  /**
+   * The share of the usage that is the payer's, decimal text above 0, at most 1.
+   *
+   * @generated from field: string share = 6;
+   */
+  share: string;
+
+  /**
+   * Instants inside the period at which usage is cut because a price may change there, ascending.
+   *
+   * @generated from field: repeated int64 cuts_ms = 7;
+   */
+  cutsMs: bigint[];
+
+  /**
+   * Length of slots in milliseconds, counted from the start of the snapshot's period; 0 = no slots.
+   *
+   * @generated from field: uint32 slot_ms = 8;
+   */
+  slotMs: number;
+
+  /**
+   * By resource, then stream id.
+   *
+   * @generated from field: repeated vouch.rating.v1.StreamUsage streams = 9;
+   */
+  streams: StreamUsage[];
+};
+
+/**
+ * Describes the message vouch.rating.v1.Measurement.
+ * Use `create(MeasurementSchema)` to create a new message.
+ */
+export const MeasurementSchema: GenMessage<Measurement> = /*@__PURE__*/
+  messageDesc(file_vouch_rating_v1_usage, 7);
+
+/**
+ * How far the archive of an agent reached when it was looked at.
+ *
+ * @generated from message vouch.rating.v1.Watermark
+ */
+export type Watermark = Message<"vouch.rating.v1.Watermark"> & {
+  /**
+   * 16 bytes.
+   *
+   * @generated from field: bytes agent_id = 1;
+   */
+  agentId: Uint8Array;
+
+  /**
+   * The run of its newest batch, 16 bytes.
+   *
+   * @generated from field: bytes run_id = 2;
+   */
+  runId: Uint8Array;
+
+  /**
+   * The newest sequence of that run.
+   *
+   * @generated from field: uint64 sequence = 3;
+   */
+  sequence: bigint;
+
+  /**
+   * Digest of that batch.
+   *
+   * @generated from field: bytes batch_digest = 4;
+   */
+  batchDigest: Uint8Array;
+
+  /**
+   * Last reading in it, milliseconds since 1970.
+   *
+   * @generated from field: int64 last_ms = 5;
+   */
+  lastMs: bigint;
+};
+
+/**
+ * Describes the message vouch.rating.v1.Watermark.
+ * Use `create(WatermarkSchema)` to create a new message.
+ */
+export const WatermarkSchema: GenMessage<Watermark> = /*@__PURE__*/
+  messageDesc(file_vouch_rating_v1_usage, 8);
+
+/**
+ * A line that an earlier document billed for the same period, or the sum of several.
+ *
+ * @generated from message vouch.rating.v1.BilledLine
+ */
+export type BilledLine = Message<"vouch.rating.v1.BilledLine"> & {
+  /**
+   * Its line id.
+   *
+   * @generated from field: string line_id = 1;
+   */
+  lineId: string;
+
+  /**
+   * Item.
+   *
+   * @generated from field: string item_id = 2;
+   */
+  itemId: string;
+
+  /**
+   * Rule.
+   *
+   * @generated from field: string rule_id = 3;
+   */
+  ruleId: string;
+
+  /**
+   * Pool.
+   *
+   * @generated from field: string pool = 4;
+   */
+  pool: string;
+
+  /**
+   * Text.
+   *
+   * @generated from field: string description = 5;
+   */
+  description: string;
+
+  /**
+   * Period of the line.
+   *
+   * @generated from field: vouch.rating.v1.Period period = 6;
+   */
+  period?: Period | undefined;
+
+  /**
+   * Decimal text; empty = none.
+   *
+   * @generated from field: string quantity = 7;
+   */
+  quantity: string;
+
+  /**
+   * Unit of the quantity.
+   *
+   * @generated from field: string unit = 8;
+   */
+  unit: string;
+
+  /**
+   * Decimal text.
+   *
+   * @generated from field: string amount = 9;
+   */
+  amount: string;
+
+  /**
+   * Resource, where the line is of one.
+   *
+   * @generated from field: string resource = 10;
+   */
+  resource: string;
+
+  /**
+   * Meter, where the line is of one.
+   *
+   * @generated from field: string meter = 11;
+   */
+  meter: string;
+};
+
+/**
+ * Describes the message vouch.rating.v1.BilledLine.
+ * Use `create(BilledLineSchema)` to create a new message.
+ */
+export const BilledLineSchema: GenMessage<BilledLine> = /*@__PURE__*/
+  messageDesc(file_vouch_rating_v1_usage, 9);
+
+/**
+ * How available a service was in the period.
+ *
+ * @generated from message vouch.rating.v1.Availability
+ */
+export type Availability = Message<"vouch.rating.v1.Availability"> & {
+  /**
+   * Service.
+   *
+   * @generated from field: string service = 1;
+   */
+  service: string;
+
+  /**
+   * Minutes, or requests, expected; decimal text.
+   *
+   * @generated from field: string expected = 2;
+   */
+  expected: string;
+
+  /**
+   * Of them available; decimal text.
+   *
+   * @generated from field: string available = 3;
+   */
+  available: string;
+};
+
+/**
+ * Describes the message vouch.rating.v1.Availability.
+ * Use `create(AvailabilitySchema)` to create a new message.
+ */
+export const AvailabilitySchema: GenMessage<Availability> = /*@__PURE__*/
+  messageDesc(file_vouch_rating_v1_usage, 10);
+
+/**
+ * Everything that a tariff is applied to. The same snapshot and tariff give the same charges.
+ *
+ * @generated from message vouch.rating.v1.Snapshot
+ */
+export type Snapshot = Message<"vouch.rating.v1.Snapshot"> & {
+  /**
+   * The period of the document.
+   *
+   * @generated from field: vouch.rating.v1.Period period = 1;
+   */
+  period?: Period | undefined;
+
+  /**
+   * The stretch of it in which the tariff is in force.
+   *
+   * @generated from field: vouch.rating.v1.Period in_force = 2;
+   */
+  inForce?: Period | undefined;
+
+  /**
+   * Named time zone whose days and months count.
+   *
+   * @generated from field: string time_zone = 3;
+   */
+  timeZone: string;
+
+  /**
+   * By resource, start of the period, then meter.
+   *
+   * @generated from field: repeated vouch.rating.v1.Measurement measurements = 4;
+   */
+  measurements: Measurement[];
+
+  /**
+   * By agent.
+   *
+   * @generated from field: repeated vouch.rating.v1.Watermark watermarks = 5;
+   */
+  watermarks: Watermark[];
+
+  /**
+   * Availability of services.
+   *
+   * @generated from field: repeated vouch.rating.v1.Availability availability = 6;
+   */
+  availability: Availability[];
+
+  /**
+   * What earlier documents billed for this very stretch: charges are what is due beyond that.
+   *
+   * @generated from field: repeated vouch.rating.v1.BilledLine billed = 7;
+   */
+  billed: BilledLine[];
+
+  /**
+   * Number of the first document that billed it; empty = none did.
+   *
+   * @generated from field: string corrects = 8;
+   */
+  corrects: string;
+};
+
+/**
+ * Describes the message vouch.rating.v1.Snapshot.
+ * Use `create(SnapshotSchema)` to create a new message.
+ */
+export const SnapshotSchema: GenMessage<Snapshot> = /*@__PURE__*/
+  messageDesc(file_vouch_rating_v1_usage, 11);
 
 /**
  * One step of a calculation, for people and for checking.
@@ -316,79 +687,65 @@ export type TraceStep = Message<"vouch.rating.v1.TraceStep"> & {
  * Use `create(TraceStepSchema)` to create a new message.
  */
 export const TraceStepSchema: GenMessage<TraceStep> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_usage, 6);
+  messageDesc(file_vouch_rating_v1_usage, 12);
 
 /**
- * A priced quantity of one item for one assigned resource.
+ * A line that a rule of the tariff makes.
  *
  * @generated from message vouch.rating.v1.Charge
  */
 export type Charge = Message<"vouch.rating.v1.Charge"> & {
   /**
-   * Caller's id for the line.
+   * What is billed, for what, from when.
    *
    * @generated from field: string line_id = 1;
    */
   lineId: string;
 
   /**
-   * Item priced.
+   * Item sold; the rule's id where the rule sells none.
    *
    * @generated from field: string item_id = 2;
    */
   itemId: string;
 
   /**
-   * Resource assigned; its usage includes everything below it.
+   * Resource, where the line is of a single one.
    *
    * @generated from field: string resource = 3;
    */
   resource: string;
 
   /**
-   * Meter.
+   * Meter, where the line is of a single one.
    *
    * @generated from field: string meter = 4;
    */
   meter: string;
 
   /**
-   * Stretch of the invoice period in which the resource was assigned.
+   * What the line is for.
    *
    * @generated from field: vouch.rating.v1.Period period = 5;
    */
   period?: Period | undefined;
 
   /**
-   * Usage in the meter's base unit, decimal text.
-   *
-   * @generated from field: string base_quantity = 6;
-   */
-  baseQuantity: string;
-
-  /**
-   * Unit of base_quantity.
-   *
-   * @generated from field: string base_unit = 7;
-   */
-  baseUnit: string;
-
-  /**
-   * Billable quantity after rounding, decimal text.
+   * Billable quantity, decimal text; empty = none.
    *
    * @generated from field: string quantity = 8;
    */
   quantity: string;
 
   /**
-   * Billable unit.
+   * Billable unit; empty = none.
    *
    * @generated from field: string unit = 9;
    */
   unit: string;
 
   /**
-   * Decimal text.
+   * Decimal text, where one price holds for every unit; empty = none does.
    *
    * @generated from field: string unit_price = 10;
    */
@@ -416,11 +773,53 @@ export type Charge = Message<"vouch.rating.v1.Charge"> & {
   trace: TraceStep[];
 
   /**
-   * Evidence.
+   * The rule that made it.
    *
-   * @generated from field: repeated vouch.rating.v1.StreamUsage usage = 14;
+   * @generated from field: string rule_id = 15;
    */
-  usage: StreamUsage[];
+  ruleId: string;
+
+  /**
+   * usage, late-usage, fee, minimum, maximum, true-up, overage, discount, credit, sla-credit, rounding.
+   *
+   * @generated from field: string kind = 16;
+   */
+  kind: string;
+
+  /**
+   * Which of the rule's pools; empty = the whole contract.
+   *
+   * @generated from field: string pool = 17;
+   */
+  pool: string;
+
+  /**
+   * Text for the invoice.
+   *
+   * @generated from field: string description = 18;
+   */
+  description: string;
+
+  /**
+   * The amount before it was rounded: a decimal, or a fraction such as `1/3`.
+   *
+   * @generated from field: string exact = 19;
+   */
+  exact: string;
+
+  /**
+   * Places of the snapshot's measurements that it prices, from 0, ascending.
+   *
+   * @generated from field: repeated uint32 measurements = 20;
+   */
+  measurements: number[];
+
+  /**
+   * Coverage of those, summed over streams.
+   *
+   * @generated from field: vouch.rating.v1.Coverage coverage = 21;
+   */
+  coverage?: Coverage | undefined;
 };
 
 /**
@@ -428,7 +827,35 @@ export type Charge = Message<"vouch.rating.v1.Charge"> & {
  * Use `create(ChargeSchema)` to create a new message.
  */
 export const ChargeSchema: GenMessage<Charge> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_usage, 7);
+  messageDesc(file_vouch_rating_v1_usage, 13);
+
+/**
+ * Usage that no rule of the tariff has a price for.
+ *
+ * @generated from message vouch.rating.v1.Unpriced
+ */
+export type Unpriced = Message<"vouch.rating.v1.Unpriced"> & {
+  /**
+   * Place of the snapshot's measurement, from 0.
+   *
+   * @generated from field: uint32 measurement = 1;
+   */
+  measurement: number;
+
+  /**
+   * The stretches without a price.
+   *
+   * @generated from field: repeated vouch.rating.v1.Period periods = 2;
+   */
+  periods: Period[];
+};
+
+/**
+ * Describes the message vouch.rating.v1.Unpriced.
+ * Use `create(UnpricedSchema)` to create a new message.
+ */
+export const UnpricedSchema: GenMessage<Unpriced> = /*@__PURE__*/
+  messageDesc(file_vouch_rating_v1_usage, 14);
 
 /**
  * Kinds of time that readings do not cover.

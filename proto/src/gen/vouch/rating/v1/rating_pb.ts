@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file vouch/rating/v1/rating.proto.
  */
 export const file_vouch_rating_v1_rating: GenFile = /*@__PURE__*/
-  fileDesc("Chx2b3VjaC9yYXRpbmcvdjEvcmF0aW5nLnByb3RvEg92b3VjaC5yYXRpbmcudjEiWwoPR2V0VXNhZ2VSZXF1ZXN0EhAKCHJlc291cmNlGAEgASgJEg0KBW1ldGVyGAIgASgJEicKBnBlcmlvZBgDIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QiagoKTWV0ZXJVc2FnZRINCgVtZXRlchgBIAEoCRIMCgR1bml0GAIgASgJEhAKCHF1YW50aXR5GAMgASgJEi0KB3N0cmVhbXMYBCADKAsyHC52b3VjaC5yYXRpbmcudjEuU3RyZWFtVXNhZ2UiPwoQR2V0VXNhZ2VSZXNwb25zZRIrCgZtZXRlcnMYASADKAsyGy52b3VjaC5yYXRpbmcudjEuTWV0ZXJVc2FnZSLKAQoKQXNzaWdubWVudBIQCghyZXNvdXJjZRgBIAEoCRInCgZwZXJpb2QYAiABKAsyFy52b3VjaC5yYXRpbmcudjEuUGVyaW9kEj8KCmRpbWVuc2lvbnMYAyADKAsyKy52b3VjaC5yYXRpbmcudjEuQXNzaWdubWVudC5EaW1lbnNpb25zRW50cnkSDQoFc2hhcmUYBCABKAkaMQoPRGltZW5zaW9uc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi0gEKDk1lYXN1cmVSZXF1ZXN0EicKBnBlcmlvZBgBIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSKQoIaW5fZm9yY2UYAiABKAsyFy52b3VjaC5yYXRpbmcudjEuUGVyaW9kEhEKCXRpbWVfem9uZRgDIAEoCRInCgZ0YXJpZmYYBCABKAsyFy52b3VjaC5yYXRpbmcudjEuVGFyaWZmEjAKC2Fzc2lnbm1lbnRzGAUgAygLMhsudm91Y2gucmF0aW5nLnYxLkFzc2lnbm1lbnQiPgoPTWVhc3VyZVJlc3BvbnNlEisKCHNuYXBzaG90GAEgASgLMhkudm91Y2gucmF0aW5nLnYxLlNuYXBzaG90Im8KC1JhdGVSZXF1ZXN0EicKBnRhcmlmZhgCIAEoCzIXLnZvdWNoLnJhdGluZy52MS5UYXJpZmYSKwoIc25hcHNob3QYBCABKAsyGS52b3VjaC5yYXRpbmcudjEuU25hcHNob3RKBAgBEAJKBAgDEAQiZQoMUmF0ZVJlc3BvbnNlEigKB2NoYXJnZXMYASADKAsyFy52b3VjaC5yYXRpbmcudjEuQ2hhcmdlEisKCHVucHJpY2VkGAIgAygLMhkudm91Y2gucmF0aW5nLnYxLlVucHJpY2VkIisKEkdldEV2aWRlbmNlUmVxdWVzdBIVCg1iYXRjaF9kaWdlc3RzGAEgAygMIqsBChNHZXRFdmlkZW5jZVJlc3BvbnNlEi0KBWJhdGNoGAEgASgLMhwudm91Y2guaW5nZXN0LnYxLlNpZ25lZEJhdGNoSAASMwoGc3RyZWFtGAIgASgLMiEudm91Y2guaW5nZXN0LnYxLlN0cmVhbURlZmluaXRpb25IABIoCgNrZXkYAyABKAsyGS52b3VjaC5pbmdlc3QudjEuQWdlbnRLZXlIAEIGCgRraW5kIlYKElBpbkV2aWRlbmNlUmVxdWVzdBIQCghkb2N1bWVudBgBIAEoCRIXCg9yZXRhaW5fdW50aWxfbXMYAiABKAMSFQoNYmF0Y2hfZGlnZXN0cxgDIAMoDCI1ChNQaW5FdmlkZW5jZVJlc3BvbnNlEg8KB2JhdGNoZXMYASABKA0SDQoFbGlua3MYAiABKA0yqQMKDVJhdGluZ1NlcnZpY2USTwoIR2V0VXNhZ2USIC52b3VjaC5yYXRpbmcudjEuR2V0VXNhZ2VSZXF1ZXN0GiEudm91Y2gucmF0aW5nLnYxLkdldFVzYWdlUmVzcG9uc2USTAoHTWVhc3VyZRIfLnZvdWNoLnJhdGluZy52MS5NZWFzdXJlUmVxdWVzdBogLnZvdWNoLnJhdGluZy52MS5NZWFzdXJlUmVzcG9uc2USQwoEUmF0ZRIcLnZvdWNoLnJhdGluZy52MS5SYXRlUmVxdWVzdBodLnZvdWNoLnJhdGluZy52MS5SYXRlUmVzcG9uc2USWgoLR2V0RXZpZGVuY2USIy52b3VjaC5yYXRpbmcudjEuR2V0RXZpZGVuY2VSZXF1ZXN0GiQudm91Y2gucmF0aW5nLnYxLkdldEV2aWRlbmNlUmVzcG9uc2UwARJYCgtQaW5FdmlkZW5jZRIjLnZvdWNoLnJhdGluZy52MS5QaW5FdmlkZW5jZVJlcXVlc3QaJC52b3VjaC5yYXRpbmcudjEuUGluRXZpZGVuY2VSZXNwb25zZWIGcHJvdG8z", [file_vouch_ingest_v1_batch, file_vouch_rating_v1_tariff, file_vouch_rating_v1_usage]);
+  fileDesc("Chx2b3VjaC9yYXRpbmcvdjEvcmF0aW5nLnByb3RvEg92b3VjaC5yYXRpbmcudjEiWwoPR2V0VXNhZ2VSZXF1ZXN0EhAKCHJlc291cmNlGAEgASgJEg0KBW1ldGVyGAIgASgJEicKBnBlcmlvZBgDIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QiagoKTWV0ZXJVc2FnZRINCgVtZXRlchgBIAEoCRIMCgR1bml0GAIgASgJEhAKCHF1YW50aXR5GAMgASgJEi0KB3N0cmVhbXMYBCADKAsyHC52b3VjaC5yYXRpbmcudjEuU3RyZWFtVXNhZ2UiPwoQR2V0VXNhZ2VSZXNwb25zZRIrCgZtZXRlcnMYASADKAsyGy52b3VjaC5yYXRpbmcudjEuTWV0ZXJVc2FnZSI9ChJDaGVja1RhcmlmZlJlcXVlc3QSJwoGdGFyaWZmGAEgASgLMhcudm91Y2gucmF0aW5nLnYxLlRhcmlmZiIVChNDaGVja1RhcmlmZlJlc3BvbnNlIsoBCgpBc3NpZ25tZW50EhAKCHJlc291cmNlGAEgASgJEicKBnBlcmlvZBgCIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSPwoKZGltZW5zaW9ucxgDIAMoCzIrLnZvdWNoLnJhdGluZy52MS5Bc3NpZ25tZW50LkRpbWVuc2lvbnNFbnRyeRINCgVzaGFyZRgEIAEoCRoxCg9EaW1lbnNpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLSAQoOTWVhc3VyZVJlcXVlc3QSJwoGcGVyaW9kGAEgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBIpCghpbl9mb3JjZRgCIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSEQoJdGltZV96b25lGAMgASgJEicKBnRhcmlmZhgEIAEoCzIXLnZvdWNoLnJhdGluZy52MS5UYXJpZmYSMAoLYXNzaWdubWVudHMYBSADKAsyGy52b3VjaC5yYXRpbmcudjEuQXNzaWdubWVudCI+Cg9NZWFzdXJlUmVzcG9uc2USKwoIc25hcHNob3QYASABKAsyGS52b3VjaC5yYXRpbmcudjEuU25hcHNob3QibwoLUmF0ZVJlcXVlc3QSJwoGdGFyaWZmGAIgASgLMhcudm91Y2gucmF0aW5nLnYxLlRhcmlmZhIrCghzbmFwc2hvdBgEIAEoCzIZLnZvdWNoLnJhdGluZy52MS5TbmFwc2hvdEoECAEQAkoECAMQBCJlCgxSYXRlUmVzcG9uc2USKAoHY2hhcmdlcxgBIAMoCzIXLnZvdWNoLnJhdGluZy52MS5DaGFyZ2USKwoIdW5wcmljZWQYAiADKAsyGS52b3VjaC5yYXRpbmcudjEuVW5wcmljZWQiKwoSR2V0RXZpZGVuY2VSZXF1ZXN0EhUKDWJhdGNoX2RpZ2VzdHMYASADKAwiqwEKE0dldEV2aWRlbmNlUmVzcG9uc2USLQoFYmF0Y2gYASABKAsyHC52b3VjaC5pbmdlc3QudjEuU2lnbmVkQmF0Y2hIABIzCgZzdHJlYW0YAiABKAsyIS52b3VjaC5pbmdlc3QudjEuU3RyZWFtRGVmaW5pdGlvbkgAEigKA2tleRgDIAEoCzIZLnZvdWNoLmluZ2VzdC52MS5BZ2VudEtleUgAQgYKBGtpbmQiVgoSUGluRXZpZGVuY2VSZXF1ZXN0EhAKCGRvY3VtZW50GAEgASgJEhcKD3JldGFpbl91bnRpbF9tcxgCIAEoAxIVCg1iYXRjaF9kaWdlc3RzGAMgAygMIjUKE1BpbkV2aWRlbmNlUmVzcG9uc2USDwoHYmF0Y2hlcxgBIAEoDRINCgVsaW5rcxgCIAEoDTKDBAoNUmF0aW5nU2VydmljZRJPCghHZXRVc2FnZRIgLnZvdWNoLnJhdGluZy52MS5HZXRVc2FnZVJlcXVlc3QaIS52b3VjaC5yYXRpbmcudjEuR2V0VXNhZ2VSZXNwb25zZRJYCgtDaGVja1RhcmlmZhIjLnZvdWNoLnJhdGluZy52MS5DaGVja1RhcmlmZlJlcXVlc3QaJC52b3VjaC5yYXRpbmcudjEuQ2hlY2tUYXJpZmZSZXNwb25zZRJMCgdNZWFzdXJlEh8udm91Y2gucmF0aW5nLnYxLk1lYXN1cmVSZXF1ZXN0GiAudm91Y2gucmF0aW5nLnYxLk1lYXN1cmVSZXNwb25zZRJDCgRSYXRlEhwudm91Y2gucmF0aW5nLnYxLlJhdGVSZXF1ZXN0Gh0udm91Y2gucmF0aW5nLnYxLlJhdGVSZXNwb25zZRJaCgtHZXRFdmlkZW5jZRIjLnZvdWNoLnJhdGluZy52MS5HZXRFdmlkZW5jZVJlcXVlc3QaJC52b3VjaC5yYXRpbmcudjEuR2V0RXZpZGVuY2VSZXNwb25zZTABElgKC1BpbkV2aWRlbmNlEiMudm91Y2gucmF0aW5nLnYxLlBpbkV2aWRlbmNlUmVxdWVzdBokLnZvdWNoLnJhdGluZy52MS5QaW5FdmlkZW5jZVJlc3BvbnNlYgZwcm90bzM", [file_vouch_ingest_v1_batch, file_vouch_rating_v1_tariff, file_vouch_rating_v1_usage]);
 
 /**
  * What to look at.
@@ -119,6 +119,42 @@ export const GetUsageResponseSchema: GenMessage<GetUsageResponse> = /*@__PURE__*
   messageDesc(file_vouch_rating_v1_rating, 2);
 
 /**
+ * The tariff to look at.
+ *
+ * @generated from message vouch.rating.v1.CheckTariffRequest
+ */
+export type CheckTariffRequest = Message<"vouch.rating.v1.CheckTariffRequest"> & {
+  /**
+   * Its id and version may still be missing.
+   *
+   * @generated from field: vouch.rating.v1.Tariff tariff = 1;
+   */
+  tariff?: Tariff | undefined;
+};
+
+/**
+ * Describes the message vouch.rating.v1.CheckTariffRequest.
+ * Use `create(CheckTariffRequestSchema)` to create a new message.
+ */
+export const CheckTariffRequestSchema: GenMessage<CheckTariffRequest> = /*@__PURE__*/
+  messageDesc(file_vouch_rating_v1_rating, 3);
+
+/**
+ * The tariff is sound.
+ *
+ * @generated from message vouch.rating.v1.CheckTariffResponse
+ */
+export type CheckTariffResponse = Message<"vouch.rating.v1.CheckTariffResponse"> & {
+};
+
+/**
+ * Describes the message vouch.rating.v1.CheckTariffResponse.
+ * Use `create(CheckTariffResponseSchema)` to create a new message.
+ */
+export const CheckTariffResponseSchema: GenMessage<CheckTariffResponse> = /*@__PURE__*/
+  messageDesc(file_vouch_rating_v1_rating, 4);
+
+/**
  * A resource and the stretch of time in which it belongs to the payer.
  *
  * @generated from message vouch.rating.v1.Assignment
@@ -158,7 +194,7 @@ export type Assignment = Message<"vouch.rating.v1.Assignment"> & {
  * Use `create(AssignmentSchema)` to create a new message.
  */
 export const AssignmentSchema: GenMessage<Assignment> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 3);
+  messageDesc(file_vouch_rating_v1_rating, 5);
 
 /**
  * What to measure.
@@ -207,7 +243,7 @@ export type MeasureRequest = Message<"vouch.rating.v1.MeasureRequest"> & {
  * Use `create(MeasureRequestSchema)` to create a new message.
  */
 export const MeasureRequestSchema: GenMessage<MeasureRequest> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 4);
+  messageDesc(file_vouch_rating_v1_rating, 6);
 
 /**
  * What was measured. A resource and meter without any stream gives no measurement.
@@ -228,7 +264,7 @@ export type MeasureResponse = Message<"vouch.rating.v1.MeasureResponse"> & {
  * Use `create(MeasureResponseSchema)` to create a new message.
  */
 export const MeasureResponseSchema: GenMessage<MeasureResponse> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 5);
+  messageDesc(file_vouch_rating_v1_rating, 7);
 
 /**
  * What to rate.
@@ -256,7 +292,7 @@ export type RateRequest = Message<"vouch.rating.v1.RateRequest"> & {
  * Use `create(RateRequestSchema)` to create a new message.
  */
 export const RateRequestSchema: GenMessage<RateRequest> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 6);
+  messageDesc(file_vouch_rating_v1_rating, 8);
 
 /**
  * Charges in the order of the tariff's rules.
@@ -284,7 +320,7 @@ export type RateResponse = Message<"vouch.rating.v1.RateResponse"> & {
  * Use `create(RateResponseSchema)` to create a new message.
  */
 export const RateResponseSchema: GenMessage<RateResponse> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 7);
+  messageDesc(file_vouch_rating_v1_rating, 9);
 
 /**
  * Which batches, and the stretch of each agent's chain between them.
@@ -305,7 +341,7 @@ export type GetEvidenceRequest = Message<"vouch.rating.v1.GetEvidenceRequest"> &
  * Use `create(GetEvidenceRequestSchema)` to create a new message.
  */
 export const GetEvidenceRequestSchema: GenMessage<GetEvidenceRequest> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 8);
+  messageDesc(file_vouch_rating_v1_rating, 10);
 
 /**
  * One item of evidence: batches in full, then the headers that link them, then streams, then keys.
@@ -348,7 +384,7 @@ export type GetEvidenceResponse = Message<"vouch.rating.v1.GetEvidenceResponse">
  * Use `create(GetEvidenceResponseSchema)` to create a new message.
  */
 export const GetEvidenceResponseSchema: GenMessage<GetEvidenceResponse> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 9);
+  messageDesc(file_vouch_rating_v1_rating, 11);
 
 /**
  * What to keep, and for how long.
@@ -383,7 +419,7 @@ export type PinEvidenceRequest = Message<"vouch.rating.v1.PinEvidenceRequest"> &
  * Use `create(PinEvidenceRequestSchema)` to create a new message.
  */
 export const PinEvidenceRequestSchema: GenMessage<PinEvidenceRequest> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 10);
+  messageDesc(file_vouch_rating_v1_rating, 12);
 
 /**
  * What is kept.
@@ -411,7 +447,7 @@ export type PinEvidenceResponse = Message<"vouch.rating.v1.PinEvidenceResponse">
  * Use `create(PinEvidenceResponseSchema)` to create a new message.
  */
 export const PinEvidenceResponseSchema: GenMessage<PinEvidenceResponse> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 11);
+  messageDesc(file_vouch_rating_v1_rating, 13);
 
 /**
  * Stateless arithmetic over the usage store.
@@ -428,6 +464,16 @@ export const RatingService: GenService<{
     methodKind: "unary";
     input: typeof GetUsageRequestSchema;
     output: typeof GetUsageResponseSchema;
+  },
+  /**
+   * Whether a tariff can be published. Faults: TARIFF_INVALID with every single one, each with its pointer.
+   *
+   * @generated from rpc vouch.rating.v1.RatingService.CheckTariff
+   */
+  checkTariff: {
+    methodKind: "unary";
+    input: typeof CheckTariffRequestSchema;
+    output: typeof CheckTariffResponseSchema;
   },
   /**
    * What assigned resources used over a period, with evidence, cut where the prices of a tariff change.

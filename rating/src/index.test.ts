@@ -1,8 +1,10 @@
-import { create } from '@bufbuild/protobuf'
+import { type MessageInitShape, create } from '@bufbuild/protobuf'
 import { credentials } from '@grpc/grpc-js'
 import {
+  CheckTariffRequestSchema,
   GetEvidenceRequestSchema,
   GetUsageRequestSchema,
+  MeasureRequestSchema,
   RateRequestSchema,
   RatingService,
 } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
@@ -23,6 +25,7 @@ let client: Client<(typeof RatingService)['method']>
 const logger = { info: () => {}, warn: () => {}, error: () => {} }
 const host = measuredHost('a')
 const period = { fromMs: BigInt(BILLED.from), toMs: BigInt(BILLED.to) }
+const place = { period, inForce: period, timeZone: 'Europe/Berlin' }
 
 const configOf = (env: Record<string, string>): RatingConfig =>
   unwrap(
@@ -83,27 +86,59 @@ describe('a request that cannot be answered ends with its fault', () => {
   })
 
   test.each([
-    ['no tariff', { period, assignments: assigned('host:a') }, 'FIELD_MISSING'],
+    ['no tariff', { ...place, assignments: assigned('host:a') }, 'FIELD_MISSING', '/tariff'],
     [
       'a wrong tariff',
-      { period, tariff: { ...TARIFF, currency: 'XXX' }, assignments: assigned('host:a') },
+      { ...place, tariff: { ...TARIFF, currency: 'XXX' }, assignments: assigned('host:a') },
       'TARIFF_INVALID',
+      undefined,
     ],
     [
       'a resource twice',
-      { period, tariff: TARIFF, assignments: assigned('host:a', 'host:a') },
+      { ...place, tariff: TARIFF, assignments: assigned('host:a', 'host:a') },
       'ASSIGNMENT_OVERLAP',
+      undefined,
     ],
     [
       'a resource and one below it',
-      { period, tariff: TARIFF, assignments: assigned('host:a/disk:x', 'host:a') },
+      { ...place, tariff: TARIFF, assignments: assigned('host:a/disk:x', 'host:a') },
       'ASSIGNMENT_OVERLAP',
+      undefined,
     ],
-  ])('Rate: %s', async (_, request, code) => {
-    expect(await faultOf(client.rate(create(RateRequestSchema, request)))).toMatchObject({ code })
+    [
+      'a stretch beyond the period',
+      { ...place, inForce: { fromMs: 0n, toMs: 1n }, tariff: TARIFF },
+      'FIELD_INVALID',
+      '/inForce',
+    ],
+    ['an unknown zone', { ...place, timeZone: 'Mars/Olympus', tariff: TARIFF }, 'ZONE_UNKNOWN', '/timeZone'],
+    [
+      'a share of more than all',
+      { ...place, tariff: TARIFF, assignments: [{ resource: 'host:a', period, share: '1.5' }] },
+      'OUT_OF_RANGE',
+      '/assignments/0/share',
+    ],
+  ])('Measure: %s', async (_, request, code, pointer) => {
+    const fault = await faultOf(client.measure(create(MeasureRequestSchema, request)))
+    expect(fault).toMatchObject({ code, ...(pointer === undefined ? {} : { pointer }) })
   })
 
-  test('Rate: two agents that measured one resource at one time', async () => {
+  test('Rate: no snapshot', async () => {
+    const request = create(RateRequestSchema, { tariff: TARIFF })
+    expect(await faultOf(client.rate(request))).toMatchObject({ code: 'FIELD_MISSING', pointer: '/snapshot' })
+  })
+
+  test('CheckTariff: every fault with its pointer', async () => {
+    const tariff = { ...TARIFF, amountRounding: 'round', rules: [{ id: 'a', kind: 'fee' }] }
+    const fault = await faultOf(client.checkTariff(create(CheckTariffRequestSchema, { tariff })))
+    expect(fault).toMatchObject({ code: 'TARIFF_INVALID' })
+    expect(fault.causes?.map(({ pointer }) => pointer).toSorted()).toEqual([
+      '/amountRounding',
+      '/rules/0/amount',
+    ])
+  })
+
+  test('GetUsage: two agents that measured one resource at one time', async () => {
     const twin = measuredHost('twin')
     const copy = twin.agent.define('host:a', 'host.cpu.steal', 'ms')
     const steal = host.agent.define('host:a', 'host.cpu.steal', 'ms')
@@ -142,25 +177,38 @@ test.each([
   await refused.stop()
 })
 
-test('an item or resource without streams gives no charge; the rest come in the order asked for', async () => {
-  const request = create(RateRequestSchema, {
-    period,
-    tariff: TARIFF,
-    assignments: assigned('host:nobody', 'host:a'),
-  })
-  const { charges } = await client.rate(request)
+/** Charges for assigned resources, as billing asks for them. */
+async function charged(assignments: MessageInitShape<typeof MeasureRequestSchema>['assignments'] = []) {
+  const asked = create(MeasureRequestSchema, { ...place, tariff: TARIFF, assignments })
+  const { snapshot } = await client.measure(asked)
+  return {
+    snapshot: snapshot!,
+    ...(await client.rate(create(RateRequestSchema, { tariff: TARIFF, snapshot: snapshot! }))),
+  }
+}
+
+test('an item or resource without streams gives no charge; the rest come in the order of the rules', async () => {
+  const { charges, unpriced } = await charged(assigned('host:nobody', 'host:a'))
   expect(charges.map(({ itemId, quantity, amount }) => [itemId, quantity, amount])).toEqual([
     ['cpu', '0.488678', '0.02'],
     ['traffic', '15.223', '0.15'],
   ])
+  expect(unpriced).toEqual([])
 })
 
-test('an assignment bills only its own stretch', async () => {
+test('a sound tariff may be published', async () => {
+  const answer = client.checkTariff(create(CheckTariffRequestSchema, { tariff: TARIFF }))
+  await expect(answer).resolves.toBeDefined()
+})
+
+test('an assignment bills only its own stretch, and its own share', async () => {
   const half = { fromMs: period.fromMs, toMs: period.fromMs + 1_200_000n }
-  const assignments = [{ resource: 'host:a', period: { fromMs: 0n, toMs: half.toMs } }]
-  const { charges } = await client.rate(create(RateRequestSchema, { period, tariff: TARIFF, assignments }))
+  const assignments = [{ resource: 'host:a', period: { fromMs: 0n, toMs: half.toMs }, share: '0.25' }]
+  const { charges, snapshot } = await charged(assignments)
   expect(charges[0]?.period).toMatchObject(half)
-  expect(charges[0]?.baseQuantity).toBe(`${20n * 31_415n}`)
+  expect(snapshot.measurements[0]?.streams[0]?.quantity).toBe(`${20n * 31_415n}`)
+  // 20 minutes of 31.415 s, a quarter of it, in core-hours.
+  expect(charges[0]?.quantity).toBe('0.043632')
 })
 
 test('evidence comes over the wire', async () => {

@@ -74,6 +74,16 @@ export function parseMeter(text: string, unit?: string, kind: MeterKind = 'count
   return parsed.ok ? ok({ name: text, unit: parsed.value, kind, description: '' }) : parsed
 }
 
+const INWARD = new Set(['received', 'in'])
+const OUTWARD = new Set(['transmitted', 'sent', 'out'])
+
+/** The direction of traffic that a meter counts, by the last word of its name; a level where it has none. */
+export function directionOf(meter: string): 'in' | 'out' | 'level' {
+  const word = meter.split('.').at(-1)!
+  if (INWARD.has(word)) return 'in'
+  return OUTWARD.has(word) ? 'out' : 'level'
+}
+
 /** Whether the name is one of the built-in meters. */
 export function isBuiltInMeter(name: string): name is BuiltInMeter {
   return Object.hasOwn(METERS, name)

@@ -1,10 +1,19 @@
 import { fail, ok } from './fault.ts'
 import type { Result } from './fault.ts'
-import { divide, rational } from './rational.ts'
+import { divide, multiply, rational } from './rational.ts'
 import type { Rational } from './rational.ts'
 
 /** What a unit measures. Units convert within a dimension and never across. */
-export type Dimension = 'cpu-time' | 'duration' | 'storage-time' | 'information' | 'count'
+export type Dimension =
+  | 'cpu-time'
+  | 'cpu'
+  | 'duration'
+  | 'storage-time'
+  | 'information'
+  | 'data-rate'
+  | 'energy'
+  | 'power'
+  | 'count'
 
 /** A unit of the catalogue. */
 export interface Unit {
@@ -42,6 +51,21 @@ function information(octets: bigint, label: string, description: string): Unit {
   return { dimension: 'information', factor: rational(octets), label, description }
 }
 
+/** Data in a time; the base is the bit for each second. */
+function dataRate(bits: bigint, label: string, description: string): Unit {
+  return { dimension: 'data-rate', factor: rational(bits), label, description }
+}
+
+/** Energy; the base is the joule. */
+function energy(joules: bigint, label: string, description: string): Unit {
+  return { dimension: 'energy', factor: rational(joules), label, description }
+}
+
+/** Power; the base is the watt. */
+function power(watts: bigint, label: string, description: string): Unit {
+  return { dimension: 'power', factor: rational(watts), label, description }
+}
+
 /**
  * Every unit, under the id that meters, tariffs and messages use. GB is 10^9 and GiB 2^30 octets.
  * A month is not a unit: months differ in length.
@@ -68,6 +92,17 @@ export const UNITS = {
   MiB: information(MIB, 'MiB', '2^20 octets'),
   GiB: information(GIB, 'GiB', '2^30 octets'),
   TiB: information(TIB, 'TiB', '2^40 octets'),
+  core: { dimension: 'cpu', factor: rational(1n), label: 'Cores', description: 'one processor core' },
+  'bit/s': dataRate(1n, 'Bits/Second', 'one bit a second'),
+  'kbit/s': dataRate(10n ** 3n, 'Kb/Second', '10^3 bits a second'),
+  'Mbit/s': dataRate(10n ** 6n, 'Mb/Second', '10^6 bits a second'),
+  'Gbit/s': dataRate(10n ** 9n, 'Gb/Second', '10^9 bits a second'),
+  J: energy(1n, 'Joules', 'joule'),
+  Wh: energy(3600n, 'Wh', 'one watt for one hour'),
+  kWh: energy(3_600_000n, 'kWh', '10^3 watts for one hour'),
+  MWh: energy(3_600_000_000n, 'MWh', '10^6 watts for one hour'),
+  W: power(1n, 'Watts', 'watt'),
+  kW: power(1000n, 'kW', '10^3 watts'),
   '1': { dimension: 'count', factor: rational(1n), label: 'Count', description: 'a number of things' },
 } as const satisfies Readonly<Record<string, Unit>>
 
@@ -94,6 +129,29 @@ export function conversion(fromUnit: string, toUnit: string): Result<Rational> {
     return fail('UNIT_MISMATCH', `${fromUnit} is ${source.dimension} and ${toUnit} is ${target.dimension}`)
   }
   return ok(divide(source.factor, target.factor))
+}
+
+/** What a quantity becomes when it is divided by the seconds in which it came about. */
+const RATES: Readonly<Partial<Record<Dimension, { readonly unit: UnitId; readonly factor: Rational }>>> = {
+  'cpu-time': { unit: 'core', factor: rational(1n, 1000n) },
+  'storage-time': { unit: 'MiB', factor: rational(1n) },
+  information: { unit: 'bit/s', factor: rational(8n) },
+  energy: { unit: 'W', factor: rational(1n) },
+  duration: { unit: '1', factor: rational(1n) },
+  count: { unit: '1', factor: rational(1n) },
+}
+
+/**
+ * What one of a unit each second is: octets are bits a second, mebibyte-seconds the mebibytes held. The factor is
+ * that of a quantity in `unit`, for a quantity in `from` each second. Faults: UNIT_UNKNOWN, UNIT_MISMATCH.
+ */
+export function rateOf(from: string): Result<{ readonly unit: UnitId; readonly factor: Rational }> {
+  const parsed = parseUnit(from)
+  if (!parsed.ok) return parsed
+  const source: Unit = UNITS[parsed.value]
+  const rate = RATES[source.dimension]
+  if (rate === undefined) return fail('UNIT_MISMATCH', `${from} a second is no unit`)
+  return ok({ unit: rate.unit, factor: multiply(source.factor, rate.factor) })
 }
 
 function isUnitId(text: string): text is UnitId {

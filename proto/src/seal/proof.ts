@@ -6,7 +6,7 @@ import { TAGS, verify } from './seal.ts'
 import type { Signer } from './seal.ts'
 
 /** The value of `Proof.format`. */
-export const PROOF_FORMAT = 'vouch.proof.v1'
+export const PROOF_FORMAT = 'vouch.proof.v2'
 
 /** The one spelling of a proof: every field present, two spaces of indentation, a newline at the end. */
 export function proofText(proof: Proof): string {

@@ -13,6 +13,14 @@ export function findQuery(digests: readonly string[]): Query {
   return { sql, params: {} }
 }
 
+/** The place of each agent's newest batch. */
+export function newestQuery(agents: readonly string[]): Query {
+  const sql =
+    `SELECT ${PLACE} FROM {database:Identifier}.batches_v1 WHERE agent IN (${ids(agents)}) ` +
+    `ORDER BY agent, last_time DESC, run, sequence DESC, digest LIMIT 1 BY agent ${SETTINGS}`
+  return { sql, params: {} }
+}
+
 /** Places of a run's batches with sequences strictly between two. */
 export function betweenQuery(run: { agentId: string; runId: string }, after: bigint, before: bigint): Query {
   const sql =

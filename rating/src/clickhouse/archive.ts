@@ -9,7 +9,14 @@ import {
 import { fromBase64, fromHex } from '@vouch/proto/kernel/bytes.ts'
 import { type Result, ok, unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Archive, BatchPlace } from '../rate/ports.ts'
-import { batchesQuery, betweenQuery, definitionsQuery, findQuery, keysQuery } from './archive-query.ts'
+import {
+  batchesQuery,
+  betweenQuery,
+  definitionsQuery,
+  findQuery,
+  keysQuery,
+  newestQuery,
+} from './archive-query.ts'
 import { type Reader, type Row, bigintOf, integerOf, textOf } from './reader.ts'
 import type { Query } from './usage-query.ts'
 
@@ -33,6 +40,7 @@ export function createArchive(reader: Reader): Archive {
   }
   return {
     find: (digests) => inParts(digests, findQuery, placeOf),
+    newest: (agentIds) => inParts(agentIds, newestQuery, placeOf),
     between: async (run, after, before) => inParts([run], () => betweenQuery(run, after, before), placeOf),
     batches: async (places, withBody) => {
       const rows = await inParts(

@@ -11,7 +11,7 @@ import { pinEvidence } from '../evidence/pin.ts'
 import type { EvidencePins } from '../rate/ports.ts'
 import { createTestAgent } from '../testing/test-agent.ts'
 import { BILLED, measuredHost } from '../testing/test-month.ts'
-import { buildProof } from '../testing/test-proof.ts'
+import { proofOf, snapshotOf } from '../testing/test-proof.ts'
 import { type TestStore, createTestStore } from '../testing/test-store.ts'
 import { verifyProof } from '../verify/verify.ts'
 import { createArchive } from './archive.ts'
@@ -69,6 +69,14 @@ const answers = async (digests: readonly Uint8Array[]): Promise<string[]> => {
   )
 }
 
+/** The proof of what the store says now; how far its archive reaches changes with retention, and is left out. */
+async function proofNow() {
+  const sources = { store: createUsageStore(reader), archive: createArchive(reader) }
+  const snapshot = await snapshotOf(['host:pinned'], BILLED, sources)
+  snapshot.watermarks = []
+  return proofOf(snapshot, BILLED, sources.archive)
+}
+
 describe('evidence of a document', () => {
   const digests = [host.batches[1]!, host.batches[8]!, host.batches[12]!].map(({ digest }) => digest)
   let before: string[]
@@ -76,12 +84,7 @@ describe('evidence of a document', () => {
 
   test('half a pin is not taken for one, and repeating it completes it', async () => {
     before = await answers(digests)
-    proof = proofText(
-      await buildProof(['host:pinned'], BILLED, {
-        store: createUsageStore(reader),
-        archive: createArchive(reader),
-      }),
-    )
+    proof = proofText(await proofNow())
     const real = createPins(reader)
     let links = 0
     const breaks: EvidencePins = {
@@ -102,13 +105,9 @@ describe('evidence of a document', () => {
   })
 
   test('the proof of an invoice is the same bytes before and after its batches have expired', async () => {
-    const store1 = createUsageStore(reader)
-    const wanted = { store: store1, archive: createArchive(reader) }
     // What an invoice names: opening and closing of every epoch of its lines.
     const named = new Set(
-      (await buildProof(['host:pinned'], BILLED, wanted)).batches
-        .filter(({ body }) => body.length > 0)
-        .map(({ header }) => header.toHex()),
+      (await proofNow()).batches.filter(({ body }) => body.length > 0).map(({ header }) => header.toHex()),
     )
     const billed = host.batches
       .filter(({ signed }) => named.has(signed.header.toHex()))
@@ -119,7 +118,7 @@ describe('evidence of a document', () => {
     expect(await count('batches')).toBe(0)
     expect(await count('batches_v1', ofHost(rest))).toBe(0)
     expect(await answers(digests)).toEqual(before)
-    const again = proofText(await buildProof(['host:pinned'], BILLED, wanted))
+    const again = proofText(await proofNow())
     expect(again).toBe(proof)
     unwrap(verifyProof(again))
   })

@@ -69,6 +69,60 @@ export function epochsQuery(streams: readonly string[], period: Interval): Query
   return { sql, params: {} }
 }
 
+/**
+ * Times of the readings around instants, by epoch; 0 = none. An hour that begins at an instant tells by itself; of others the readings do.
+ */
+export function cutsQuery(streams: readonly string[], cuts: readonly number[]): Query {
+  const list = ids(streams)
+  const inside = [...new Set(cuts.filter((ms) => ms % HOUR_MS !== 0).map((ms) => hourStart(ms)))]
+  const inHours = inside.map((hour) => `(${during({ from: hour, to: hour + HOUR_MS - 1 })})`).join(' OR ')
+  const readings =
+    inside.length === 0
+      ? ''
+      : 'UNION ALL SELECT stream, epoch, toUnixTimestamp64Milli(time) AS first, first AS last FROM {database:Identifier}.readings_v1 ' +
+        `WHERE stream IN (${list}) AND (${inHours})`
+  const columns = cuts.map(
+    (ms, i) =>
+      `greatest(maxIf(last, last <= ${ms}), maxIf(first, first <= ${ms})) AS before${i}, ` +
+      `minIf(if(first > ${ms}, first, last), last > ${ms}) AS after${i}`,
+  )
+  const sql =
+    `SELECT lower(hex(stream)) AS streamId, epoch, ${columns.join(', ')} ` +
+    'FROM (SELECT stream, epoch, toUnixTimestamp64Milli(first_time) AS first, ' +
+    'toUnixTimestamp64Milli(last_time) AS last FROM {database:Identifier}.usage_hours_v1 ' +
+    `WHERE stream IN (${list}) AND first_time <= last_time ${readings}) ` +
+    `GROUP BY stream, epoch ORDER BY stream, epoch ${SETTINGS}`
+  return { sql, params: {} }
+}
+
+/** Of each slot, counted from an instant before all of them, the first and the last reading, by epoch. */
+export function slotsQuery(
+  streams: readonly string[],
+  between: Interval,
+  baseMs: number,
+  slotMs: number,
+): Query {
+  const sql =
+    'SELECT lower(hex(stream)) AS streamId, epoch, arrayFlatten(groupArray([low.1, high.1])) AS times, ' +
+    'arrayFlatten(groupArray([low.2, high.2])) AS registers FROM (' +
+    `SELECT stream, epoch, intDiv(toUnixTimestamp64Milli(time) - ${baseMs}, ${slotMs}) AS slot, ` +
+    'min((toUnixTimestamp64Milli(time), register)) AS low, max((toUnixTimestamp64Milli(time), register)) AS high ' +
+    `FROM {database:Identifier}.readings_v1 WHERE stream IN (${ids(streams)}) AND ${during(between)} ` +
+    'GROUP BY stream, epoch, slot ORDER BY stream, epoch, slot) GROUP BY stream, epoch ' +
+    `ORDER BY stream, epoch ${SETTINGS}`
+  return { sql, params: {} }
+}
+
+/** Digests of the batches of an agent that hold readings of streams in a stretch of time. */
+export function holdersQuery(agent: string, streams: readonly string[], between: Interval): Query {
+  const sql =
+    'SELECT DISTINCT lower(hex(digest)) AS digestHex FROM {database:Identifier}.batches_v1 ' +
+    `WHERE agent = ${ids([agent])} AND (run, sequence) IN (SELECT DISTINCT run, sequence ` +
+    `FROM {database:Identifier}.readings_v1 WHERE stream IN (${ids(streams)}) AND ${during(between)}) ` +
+    `ORDER BY digestHex ${SETTINGS}`
+  return { sql, params: {} }
+}
+
 function around(name: string, ms: number): string {
   return `maxIf(last, last <= ${ms}) AS ${name}BeforeMs, minIf(first, first > ${ms}) AS ${name}AfterMs`
 }

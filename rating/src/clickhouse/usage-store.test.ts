@@ -1,15 +1,14 @@
-import { create, toBinary } from '@bufbuild/protobuf'
+import { toBinary } from '@bufbuild/protobuf'
 import { RegisterKind } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
-import { RateRequestSchema, RateResponseSchema } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
+import { SnapshotSchema } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { rate } from '../rate/rate.ts'
 import { type Sent, createMemoryStore } from '../testing/memory-store.ts'
 import { type Sample, type TestBatch, createTestAgent } from '../testing/test-agent.ts'
 import { measuredHost } from '../testing/test-month.ts'
-import { TARIFF, collectEvidence } from '../testing/test-proof.ts'
+import { RANKED, TARIFF, collectEvidence, snapshotOf } from '../testing/test-proof.ts'
 import { type TestStore, createTestStore } from '../testing/test-store.ts'
 import { streamUsage } from '../usage/stream-usage.ts'
 import { createArchive } from './archive.ts'
@@ -113,19 +112,33 @@ test('usage of neighbouring periods adds up to the whole', async () => {
   )
 }, 60_000)
 
-test('charges and evidence are the same bytes as from plain arrays', async () => {
-  const stretch = { fromMs: BigInt(Date.UTC(2026, 2, 1)), toMs: BigInt(Date.UTC(2026, 2, 1, 1)) }
-  const request = create(RateRequestSchema, {
-    period: stretch,
-    tariff: TARIFF,
-    assignments: [{ resource: 'host:a', period: stretch }],
-  })
-  const charged = unwrap(await rate(request, createUsageStore(reader)))
-  const expected = unwrap(await rate(request, memory.store))
-  expect(charged.charges).toHaveLength(2)
-  expect(toBinary(RateResponseSchema, charged)).toEqual(toBinary(RateResponseSchema, expected))
-  expect(await collectEvidence(charged.charges, createArchive(reader))).toEqual(
-    await collectEvidence(expected.charges, memory.archive),
+test('usage is cut where the slow way cuts it', async () => {
+  const store = createUsageStore(reader)
+  const streams = unwrap(await store.streams(['host:one', 'host:two', 'host:a'], []))
+  await fc.assert(
+    fc.asyncProperty(periods, fc.uniqueArray(instant, { maxLength: 40 }), async (ends, instants) => {
+      const period = periodOf(ends)
+      const cuts = instants.filter((ms) => period.from < ms && ms < period.to).toSorted((a, b) => a - b)
+      expect(unwrap(await store.records(streams, period, cuts))).toEqual(
+        unwrap(await memory.store.records(streams, period, cuts)),
+      )
+    }),
+    { numRuns: 40 },
+  )
+}, 60_000)
+
+test.each([
+  ['of a tariff by the unit', TARIFF, ['host:a']],
+  ['of percentiles', RANKED, ['host:a', 'host:one', 'host:two']],
+])('snapshots and evidence %s are the same bytes as from plain arrays', async (_, tariff, resources) => {
+  const period = { from: Date.UTC(2026, 2, 1), to: Date.UTC(2026, 2, 1, 1) }
+  const own = { store: createUsageStore(reader), archive: createArchive(reader) }
+  const measured = await snapshotOf(resources, period, own, tariff)
+  const expected = await snapshotOf(resources, period, memory, tariff)
+  expect(measured.measurements.length).toBeGreaterThan(1)
+  expect(toBinary(SnapshotSchema, measured)).toEqual(toBinary(SnapshotSchema, expected))
+  expect(await collectEvidence(measured, own.archive)).toEqual(
+    await collectEvidence(expected, memory.archive),
   )
 })
 

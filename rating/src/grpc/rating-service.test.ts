@@ -4,9 +4,11 @@ import {
   GetEvidenceRequestSchema,
   GetUsageRequestSchema,
   PinEvidenceRequestSchema,
+  MeasureRequestSchema,
   RateRequestSchema,
   RatingService,
 } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
+import { TariffSchema } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import { type Fault, unwrap } from '@vouch/proto/kernel/fault.ts'
 import { type Client, faultOfError, makeClient } from '@vouch/proto/wire/grpc.ts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -19,11 +21,19 @@ const REASON = new Error('column register is not text')
 const fails = async (): Promise<never> => {
   throw REASON
 }
-const store: UsageStore = { streams: fails, records: fails }
-const archive: Archive = { find: fails, between: fails, batches: fails, definitions: fails, keys: fails }
+const store: UsageStore = { streams: fails, records: fails, slots: fails }
+const archive: Archive = {
+  newest: fails,
+  find: fails,
+  between: fails,
+  batches: fails,
+  definitions: fails,
+  keys: fails,
+}
 const logged: object[] = []
 const logger = { info: () => {}, warn: () => {}, error: (fields: object) => void logged.push(fields) }
 const period = { fromMs: 0n, toMs: 1n }
+const place = { period, inForce: period, timeZone: 'UTC' }
 
 let server: Server
 let client: Client<(typeof RatingService)['method']>
@@ -50,10 +60,14 @@ const faultOf = async (call: Promise<unknown>): Promise<Fault> =>
 test.each([
   ['GetUsage', async () => client.getUsage(create(GetUsageRequestSchema, { resource: 'host:a', period }))],
   [
-    'Rate',
+    'Measure',
     async () =>
-      client.rate(
-        create(RateRequestSchema, { period, tariff: TARIFF, assignments: [{ resource: 'host:a', period }] }),
+      client.measure(
+        create(MeasureRequestSchema, {
+          ...place,
+          tariff: TARIFF,
+          assignments: [{ resource: 'host:a', period }],
+        }),
       ),
   ],
   [
@@ -81,8 +95,8 @@ test.each([
 })
 
 test('a tariff with a thousand faults is refused as one, not as a broken call', async () => {
-  const items = Array.from({ length: 1000 }, (_, i) => ({ itemId: `item-${i}`, meter: 'x', unit: 'furlong' }))
-  const prices = items.map(({ itemId }) => ({ itemId }))
-  const request = create(RateRequestSchema, { period, tariff: { tariffId: 't', version: 1, items, prices } })
+  const rules = Array.from({ length: 1000 }, (_, i) => ({ id: `rule-${i}`, kind: 'usage', unit: 'furlong' }))
+  const tariff = create(TariffSchema, { tariffId: 't', version: 1, currency: 'EUR', rules })
+  const request = create(RateRequestSchema, { tariff, snapshot: place })
   expect((await faultOf(client.rate(request))).code).toBe('TARIFF_INVALID')
 })

@@ -10,7 +10,8 @@ import type { ChainLimits } from '../evidence/chain.ts'
 import { evidence } from '../evidence/evidence.ts'
 import { pinEvidence } from '../evidence/pin.ts'
 import type { Archive, EvidencePins, Logger, UsageStore } from '../rate/ports.ts'
-import { rate } from '../rate/rate.ts'
+import { measure } from '../rate/measure.ts'
+import { checkTariff, rate } from '../rate/rate.ts'
 import { usageReport } from '../rate/usage-report.ts'
 
 /** What the service answers from. */
@@ -27,7 +28,10 @@ export function addRatingService(server: Server, parts: RatingParts): void {
   addService(server, RatingService, {
     getUsage: (call, answer) =>
       unary('GetUsage', () => usageReport(call.request, parts.store), answer, parts.logger),
-    rate: (call, answer) => unary('Rate', () => rate(call.request, parts.store), answer, parts.logger),
+    checkTariff: (call, answer) =>
+      unary('CheckTariff', async () => checkTariff(call.request), answer, parts.logger),
+    measure: (call, answer) => unary('Measure', () => measure(call.request, parts), answer, parts.logger),
+    rate: (call, answer) => unary('Rate', async () => rate(call.request), answer, parts.logger),
     pinEvidence: (call, answer) =>
       unary(
         'PinEvidence',

@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import { DIRECTION_POLICIES, MISSING_SLOT_POLICIES } from '../usage/percentile.ts'
+import { GRAINS } from '../tariff/grain.ts'
 import {
   closed,
   oneOf,
@@ -24,9 +25,14 @@ import {
 } from './schema.ts'
 
 const Select = Type.Object(
-  { meters: Type.Array(Name, { minItems: 1, maxItems: 100 }), dimensions: optional(Dimensions) },
+  { meters: optional(Type.Array(Name, { minItems: 1, maxItems: 100 })), dimensions: optional(Dimensions) },
   closed,
 )
+const sold = {
+  item: optional(Type.String({ ...Id, description: 'an item, in the place of meters, unit and rounding' })),
+  select: optional(Select),
+  unit: optional(Unit),
+}
 const Increment = Type.Object({ size: Positive, minimum: optional(Unsigned), at: optional(At) }, closed)
 const QuantityRounding = Type.Object(
   { mode: RoundingMode, scale: Type.Integer({ minimum: 0, maximum: 12 }), at: optional(At) },
@@ -53,8 +59,7 @@ export const RuleDocument = Type.Union([
       kind: Type.Literal('usage'),
       ...rule,
       ...inForce,
-      select: Select,
-      unit: optional(Unit),
+      ...sold,
       per: optional(
         Type.Union([
           oneOf(['contract', 'resource', 'entry'], 'what is priced together'),
@@ -64,6 +69,7 @@ export const RuleDocument = Type.Union([
       aggregate: optional(
         oneOf(['sum', 'maximum', 'last'], 'how entries become one quantity; sum by default'),
       ),
+      grain: optional(oneOf(GRAINS, 'entries are cut at every local hour or day; not by default')),
       level: optional(Basis),
       increment: optional(Increment),
       rounding: optional(QuantityRounding),
@@ -84,7 +90,7 @@ export const RuleDocument = Type.Union([
     {
       kind: Type.Literal('percentile'),
       ...rule,
-      select: Select,
+      ...sold,
       per: optional(oneOf(['contract', 'resource'], 'what is ranked together')),
       percent: optional(Positive),
       directions: optional(oneOf(DIRECTION_POLICIES, 'which direction is billed; higher by default')),
@@ -169,22 +175,40 @@ export const RuleDocument = Type.Union([
 
 const fact = { meter: Name, resource: optional(Text), dimensions: optional(Dimensions) }
 
+/** A meter that is sold in a unit. */
+const ItemDocument = Type.Object(
+  { id: Id, name: optional(Name), meter: Name, unit: Unit, rounding: optional(QuantityRounding) },
+  closed,
+)
+
+/** What is sold, and the rules by which it is priced. */
+const contractMembers = {
+  currency: Type.String({ description: 'an ISO 4217 code in capitals' }),
+  rounding: optional(
+    Type.Object(
+      {
+        stage: optional(oneOf(['line', 'document'], 'which amounts are rounded; line by default')),
+        mode: optional(RoundingMode),
+      },
+      closed,
+    ),
+  ),
+  items: optional(Type.Array(ItemDocument, { maxItems: 1000 })),
+  rules: Type.Array(RuleDocument, { minItems: 1, maxItems: 1000 }),
+}
+
+/** A contract without what it is applied to. */
+export const ContractDocument = Type.Object(contractMembers, closed)
+
 /** A contract and the facts that it is applied to. */
 export const QuoteDocument = Type.Object(
   {
-    currency: Type.String({ description: 'an ISO 4217 code in capitals' }),
+    currency: contractMembers.currency,
     zone: optional(Type.String({ description: 'an IANA time zone; UTC by default' })),
     period: PeriodDocument,
-    rounding: optional(
-      Type.Object(
-        {
-          stage: optional(oneOf(['line', 'document'], 'which amounts are rounded; line by default')),
-          mode: optional(RoundingMode),
-        },
-        closed,
-      ),
-    ),
-    rules: Type.Array(RuleDocument, { minItems: 1, maxItems: 1000 }),
+    rounding: contractMembers.rounding,
+    items: contractMembers.items,
+    rules: contractMembers.rules,
     usage: optional(
       Type.Array(
         Type.Object(
@@ -209,6 +233,7 @@ export const QuoteDocument = Type.Object(
         Type.Object(
           {
             ...fact,
+            unit: optional(Unit),
             direction: optional(oneOf(['in', 'out', 'level'], 'of a port; level by default')),
             values: Type.Array(Type.Union([Decimal, Type.Null()]), { minItems: 1, maxItems: 200_000 }),
           },
@@ -241,6 +266,8 @@ export const QuoteDocument = Type.Object(
   closed,
 )
 
+/** What a document of {@link ContractDocument} is. */
+export type ContractText = Static<typeof ContractDocument>
 /** What a document of {@link QuoteDocument} is. */
 export type Quote = Static<typeof QuoteDocument>
 /** One of its rules. */

@@ -5,15 +5,22 @@ import type { Rule } from '../rule/evaluate.ts'
 import { beginsAnew } from '../rule/quantity.ts'
 import type { QuantityRule } from '../rule/quantity.ts'
 import type { Terms } from '../rule/types.ts'
+import type { Selector } from '../rule/select.ts'
 import type { UsageRule } from '../rule/usage.ts'
 import type { Quote, QuoteRule } from './document.ts'
+import { withItems } from './parse-items.ts'
 import { readModel, readPrice } from './parse-models.ts'
 import type { Reader } from './parse.ts'
 
 type Of<Kind extends QuoteRule['kind']> = Extract<QuoteRule, { kind: Kind }>
 
 /** Reads the rules of a document; notes what contradicts itself. */
-export function readRules({ rules }: Quote, terms: Terms, reader: Reader): Rule[] {
+export function readRules(
+  { rules: given, items = [] }: Pick<Quote, 'rules' | 'items'>,
+  terms: Terms,
+  reader: Reader,
+): Rule[] {
+  const rules = withItems(given, items, reader)
   const known = new Map<string, Rule>()
   const grants = new Set<string>()
   return rules.map((rule, index) => {
@@ -126,9 +133,10 @@ function checkUsage(rule: Of<'usage'>, pointer: string, reader: Reader): void {
 function readUsage(rule: Of<'usage'>, pointer: string, reader: Reader): Omit<UsageRule, 'id' | 'name'> {
   return {
     kind: 'usage',
-    select: { meters: rule.select.meters, dimensions: rule.select.dimensions ?? {} },
+    select: readSelect(rule),
     unit: rule.unit ?? '1',
     per: rule.per ?? 'contract',
+    grain: rule.grain,
     quantity: readQuantity(rule, reader),
     price: readPrice(rule.price, `${pointer}/price`, reader),
     late: rule.late ?? 'this-period',
@@ -136,6 +144,10 @@ function readUsage(rule: Of<'usage'>, pointer: string, reader: Reader): Omit<Usa
     level: rule.level,
     continues: rule.continues === undefined ? [] : [rule.continues],
   }
+}
+
+function readSelect({ select }: Of<'usage' | 'percentile'>): Selector {
+  return { meters: select?.meters ?? [], dimensions: select?.dimensions ?? {} }
 }
 
 function readQuantity(
@@ -171,13 +183,14 @@ function readPercentile(
   if (compare(percent, rational(100n)) > 0) reader.refuse(`${pointer}/percent`, 'a percentile is at most 100')
   return {
     kind: 'percentile',
-    select: { meters: rule.select.meters, dimensions: rule.select.dimensions ?? {} },
+    select: readSelect(rule),
     per: rule.per ?? 'contract',
     percentile: {
       percent,
       directions: rule.directions ?? 'higher',
       missing: rule.missingSlots ?? 'excluded',
     },
+    unit: rule.unit ?? '1',
     commit: reader.decimal(rule.commit, ZERO),
     factor: reader.decimal(rule.factor, ONE),
     quantity: readQuantity(

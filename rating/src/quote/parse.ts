@@ -100,7 +100,9 @@ export function readFacts(document: Quote, terms: Terms, rules: readonly Rule[],
           `every series has the same slots: ${slots}, not ${entry.values.length}`,
         )
       return {
+        index,
         ...placeOf(entry),
+        unit: entry.unit ?? '1',
         direction: entry.direction ?? 'level',
         values: entry.values.map((value) => (value === null ? undefined : reader.decimal(value, ZERO))),
       }

@@ -22,11 +22,12 @@ export function streamUsageMessage(usage: StreamUsage): StreamUsageMessage {
     resource: usage.stream.resource,
     period: periodInit(usage.period),
     quantity: `${usage.quantity}`,
-    epochs: usage.epochs.map(({ epoch, opening, closing, quantity }) => ({
+    epochs: usage.epochs.map(({ epoch, opening, closing, cuts, quantity }) => ({
       epoch,
       opening: boundaryMessage(opening),
       closing: boundaryMessage(closing),
       quantity,
+      cuts: cuts.map(boundaryMessage),
     })),
     coverage: coverageInit(usage.coverage),
   })

@@ -1,6 +1,7 @@
 import type { AgentKey, SignedBatch, StreamDefinition } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import type { Interval } from '../usage/interval.ts'
+import type { SlotReadings } from '../usage/slots.ts'
 import type { Stream, StreamRecord } from '../usage/stream-usage.ts'
 
 /** What rating asks of the usage store. Each answer is a function of the rows stored, in a fixed order. */
@@ -8,10 +9,16 @@ export interface UsageStore {
   /** Streams at or below the resources, of the meters (none = all). Faults: STORE_UNAVAILABLE, OUT_OF_RANGE. */
   streams(resources: readonly string[], meters: readonly string[]): Promise<Result<Stream[]>>
   /**
-   * What the streams measured in the period; streams without any reading before its end are left out.
-   * Faults: STORE_UNAVAILABLE, OUT_OF_RANGE, EVIDENCE_MISSING.
+   * What the streams measured in the period, with the readings around the cuts, instants inside of it in ascending order; streams
+   * without any reading before its end are left out. Faults: STORE_UNAVAILABLE, OUT_OF_RANGE, EVIDENCE_MISSING.
    */
-  records(streams: readonly Stream[], period: Interval): Promise<Result<StreamRecord[]>>
+  records(
+    streams: readonly Stream[],
+    period: Interval,
+    cuts?: readonly number[],
+  ): Promise<Result<StreamRecord[]>>
+  /** What slots of a stretch follow from, of streams with their records over that very stretch. Faults: as of `records`. */
+  slots(records: readonly StreamRecord[], stretch: Interval, slotMs: number): Promise<Result<SlotReadings>>
 }
 
 /** Name and place of a batch in its agent's chain; ids and digests in hexadecimal. */
@@ -31,6 +38,8 @@ export interface BatchPlace {
 export interface Archive {
   /** Places of the batches with these digests, in no order; unknown ones are left out. */
   find(digests: readonly string[]): Promise<Result<BatchPlace[]>>
+  /** The newest batch of each agent that has one. */
+  newest(agentIds: readonly string[]): Promise<Result<BatchPlace[]>>
   /** The places of a run with sequences from `after` + 1 to `before` − 1, ascending. */
   between(
     run: { agentId: string; runId: string },

@@ -1,105 +1,87 @@
 import { create } from '@bufbuild/protobuf'
 import {
+  type CheckTariffRequest,
+  type CheckTariffResponse,
+  CheckTariffResponseSchema,
   type RateRequest,
   type RateResponse,
   RateResponseSchema,
 } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
-import { type Charge, ChargeSchema } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
-import { type Result, ok } from '@vouch/proto/kernel/fault.ts'
-import { priceUsage } from '../tariff/charge.ts'
-import type { PricedItem, PricedTariff } from '../tariff/tariff.ts'
-import { selfAndAncestors } from '../usage/resource.ts'
-import type { Stream, StreamRecord } from '../usage/stream-usage.ts'
-import { lineId } from './line-id.ts'
-import { periodInit, streamUsageMessage } from './message.ts'
-import type { UsageStore } from './ports.ts'
-import { type Assignment, parseRateRequest } from './request.ts'
-import { meteredUsage } from './usage-report.ts'
+import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
+import type { Charge, Snapshot } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import { type Result, fail, ok } from '@vouch/proto/kernel/fault.ts'
+import type { Period } from '@vouch/proto/kernel/period.ts'
+import { type Evaluation, evaluate } from '../rule/evaluate.ts'
+import { union } from '../usage/interval.ts'
+import { chargesOf } from './charges.ts'
+import { differences } from './difference.ts'
+import { periodInit } from './message.ts'
+import { type SnapshotFacts, readSnapshot } from './snapshot.ts'
+import { parseTariff } from './tariff.ts'
 
-/**
- * Charges with evidence, in the order of the tariff's prices, then of the assignments. The same
- * request on the same rows gives the same bytes. Faults: those of the request, of the store, and
- * USAGE_CONFLICT, UNIT_MISMATCH.
- */
-export async function rate(request: RateRequest, store: UsageStore): Promise<Result<RateResponse>> {
-  const order = parseRateRequest(request)
-  if (!order.ok) return order
-  const { tariff, assignments } = order.value
-  const meters = [...new Set(tariff.items.map(({ meter }) => meter))].toSorted()
-  const records = await assignedRecords(assignments, meters, store)
-  if (!records.ok) return records
-  const charges: Charge[] = []
-  for (const item of tariff.items) {
-    for (const assignment of assignments) {
-      const own = records.value.get(assignment)?.filter(({ stream }) => stream.meter === item.meter) ?? []
-      if (own.length === 0) continue
-      const charge = chargeOf(item, tariff, assignment, own)
-      if (!charge.ok) return charge
-      charges.push(charge.value)
-    }
-  }
-  return ok(create(RateResponseSchema, { charges }))
+/** What a tariff makes of a snapshot. */
+export interface Rated {
+  readonly charges: readonly Charge[]
+  /** Stretches of measurements that no rule prices, by the place of the measurement. */
+  readonly unpriced: readonly { readonly measurement: number; readonly periods: readonly Period[] }[]
 }
 
-/** One charge: usage of all streams at or below the resource, then the tariff's rules. */
-function chargeOf(
-  item: PricedItem,
-  tariff: PricedTariff,
-  { resource, period }: Assignment,
-  records: readonly StreamRecord[],
-): Result<Charge> {
-  const metered = meteredUsage(records, period)
-  if (!metered.ok) return metered
-  const { unit, quantity, usages } = metered.value
-  const price = priceUsage(
-    item,
-    tariff,
-    usages.map((usage) => usage.quantity),
-    unit,
-  )
-  if (!price.ok) return price
+/** Whether a tariff can be published. Faults: FIELD_MISSING, TARIFF_INVALID. */
+export function checkTariff({ tariff }: CheckTariffRequest): Result<CheckTariffResponse> {
+  if (tariff === undefined) return fail('FIELD_MISSING', 'name the tariff', { pointer: '/tariff' })
+  const parsed = parseTariff(tariff)
+  return parsed.ok ? ok(create(CheckTariffResponseSchema)) : parsed
+}
+
+/** Charges for a snapshot, in the order of the tariff's rules. The same request gives the same bytes. Faults: as of {@link rateSnapshot}. */
+export function rate({ tariff, snapshot }: RateRequest): Result<RateResponse> {
+  if (tariff === undefined) return fail('FIELD_MISSING', 'name the tariff', { pointer: '/tariff' })
+  if (snapshot === undefined) return fail('FIELD_MISSING', 'give the snapshot', { pointer: '/snapshot' })
+  const rated = rateSnapshot(tariff, snapshot)
+  if (!rated.ok) return rated
+  const { charges, unpriced } = rated.value
   return ok(
-    create(ChargeSchema, {
-      lineId: lineId(item.itemId, resource, period.from),
-      itemId: item.itemId,
-      resource,
-      meter: item.meter,
-      period: periodInit(period),
-      baseQuantity: `${quantity}`,
-      baseUnit: unit,
-      quantity: price.value.quantity,
-      unit: item.unit,
-      unitPrice: price.value.unitPrice,
-      amount: price.value.amount,
-      currency: tariff.currency,
-      trace: price.value.trace.map((step) => ({ ...step })),
-      usage: usages.map(streamUsageMessage),
+    create(RateResponseSchema, {
+      charges: [...charges],
+      unpriced: unpriced.map(({ measurement, periods }) => ({
+        measurement,
+        periods: periods.map(periodInit),
+      })),
     }),
   )
 }
 
-/** What every assignment's streams measured; one question to the store for each distinct period. */
-async function assignedRecords(
-  assignments: readonly Assignment[],
-  meters: readonly string[],
-  store: UsageStore,
-): Promise<Result<Map<Assignment, StreamRecord[]>>> {
-  const records = new Map<Assignment, StreamRecord[]>()
-  const resources = [...new Set(assignments.map(({ resource }) => resource))]
-  if (resources.length === 0) return ok(records)
-  const streams = await store.streams(resources, meters)
-  if (!streams.ok) return streams
-  for (const group of Map.groupBy(assignments, ({ period }) => `${period.from} ${period.to}`).values()) {
-    const owners = new Map(group.map((assignment) => [assignment.resource, assignment]))
-    const ownerOf = (stream: Stream): Assignment | undefined =>
-      selfAndAncestors(stream.resource)
-        .map((resource) => owners.get(resource))
-        .find((owner) => owner !== undefined)
-    const owned = streams.value.filter((stream) => ownerOf(stream) !== undefined)
-    const found = await store.records(owned, group[0]!.period)
-    if (!found.ok) return found
-    for (const [owner, own] of Map.groupBy(found.value, ({ stream }) => ownerOf(stream)!))
-      records.set(owner, own)
-  }
-  return ok(records)
+/**
+ * Applies a tariff to a snapshot; where earlier documents billed the stretch, what is due beyond that. Pure.
+ * Faults: TARIFF_INVALID, those of the snapshot, UNIT_MISMATCH, USAGE_INCOMPLETE, OUT_OF_RANGE.
+ */
+export function rateSnapshot(tariff: Tariff, snapshot: Snapshot): Result<Rated> {
+  const read = readSnapshot(snapshot)
+  if (!read.ok) return read
+  const priced = parseTariff(tariff, read.value.place)
+  if (!priced.ok) return priced
+  const { terms, rules } = priced.value
+  const evaluated = evaluate(terms, rules, read.value.facts)
+  if (!evaluated.ok) return evaluated
+  const charges = chargesOf(evaluated.value, priced.value, read.value, snapshot)
+  const unpriced = unpricedOf(evaluated.value, read.value)
+  if (snapshot.corrects === '') return ok({ charges, unpriced })
+  const due = differences(charges, snapshot.billed, terms.currency)
+  return due.ok ? ok({ charges: due.value, unpriced }) : due
+}
+
+/** Usage that no rule prices; what is ranked is priced by that. */
+function unpricedOf(
+  { unpriced }: Evaluation,
+  { usageFrom, seriesFrom, facts }: SnapshotFacts,
+): Rated['unpriced'] {
+  const idle = new Set(unpriced.series)
+  const ranked = new Set(
+    facts.series.filter(({ index }) => !idle.has(index)).map(({ index }) => seriesFrom[index]!),
+  )
+  const open = unpriced.usage.filter(({ index }) => !ranked.has(usageFrom[index]!))
+  return [...Map.groupBy(open, ({ index }) => usageFrom[index]!)].map(([measurement, parts]) => ({
+    measurement,
+    periods: union(parts.flatMap(({ periods }) => periods)),
+  }))
 }

@@ -1,22 +1,19 @@
-import type { RateRequest } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
+import type { Assignment as AssignmentMessage } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
 import type { Period as PeriodMessage } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import { type Result, collect, fail, ok } from '@vouch/proto/kernel/fault.ts'
 import { parseResourceId } from '@vouch/proto/kernel/id.ts'
 import { type Period, formatInstant, intersect, overlaps, period } from '@vouch/proto/kernel/period.ts'
-import { type PricedTariff, parseTariff } from '../tariff/tariff.ts'
+import { shareOf } from './share.ts'
 import { selfAndAncestors } from '../usage/resource.ts'
 
 /** A resource and the stretch of the invoice period in which it is billed. */
 export interface Assignment {
   readonly resource: string
   readonly period: Period
-}
-
-/** A request that has been checked. */
-export interface Order {
-  readonly tariff: PricedTariff
-  /** In the order of the request; those outside of the invoice period are left out. */
-  readonly assignments: readonly Assignment[]
+  /** What prices may depend on, by name in ascending order. */
+  readonly dimensions: Readonly<Record<string, string>>
+  /** The payer's share of the usage, decimal text. */
+  readonly share: string
 }
 
 const ASSIGNMENTS_MAX = 10_000
@@ -30,36 +27,43 @@ export function parsePeriodMessage(message: PeriodMessage | undefined, field: st
 }
 
 /**
- * Checks what is to be rated. Faults: FIELD_MISSING, FIELD_INVALID, INSTANT_INVALID, PERIOD_REVERSED,
- * TARIFF_INVALID, ASSIGNMENT_OVERLAP, OUT_OF_RANGE.
+ * What is assigned in a stretch, by resource, then by time. Faults: FIELD_MISSING, FIELD_INVALID, INSTANT_INVALID,
+ * PERIOD_REVERSED, ASSIGNMENT_OVERLAP, OUT_OF_RANGE, DECIMAL_INVALID.
  */
-export function parseRateRequest(request: RateRequest): Result<Order> {
-  const whole = parsePeriodMessage(request.period, '/period')
-  if (!whole.ok) return whole
-  if (request.tariff === undefined) return fail('FIELD_MISSING', 'name the tariff', { pointer: '/tariff' })
-  const tariff = parseTariff(request.tariff)
-  if (!tariff.ok) return tariff
-  if (request.assignments.length > ASSIGNMENTS_MAX) {
+export function parseAssignments(
+  messages: readonly AssignmentMessage[],
+  stretch: Period,
+): Result<Assignment[]> {
+  if (messages.length > ASSIGNMENTS_MAX) {
     return fail('OUT_OF_RANGE', `more than ${ASSIGNMENTS_MAX} assignments; rate them in parts`, {
       pointer: '/assignments',
     })
   }
-  const assignments = collect(
-    request.assignments.map((assignment, i): Result<Assignment> => {
-      const pointer = `/assignments/${i}`
-      const resource = parseResourceId(assignment.resource)
-      if (!resource.ok)
-        return fail(resource.fault.code, resource.fault.message, { pointer: `${pointer}/resource` })
-      const stretch = parsePeriodMessage(assignment.period, `${pointer}/period`)
-      return stretch.ok ? ok({ resource: resource.value, period: stretch.value }) : stretch
-    }),
-  )
+  const assignments = collect(messages.map((message, i) => parseAssignment(message, `/assignments/${i}`)))
   if (!assignments.ok) return assignments
-  const clipped = assignments.value.flatMap(({ resource, period: stretch }) => {
-    const common = intersect(stretch, whole.value)
-    return common === undefined ? [] : [{ resource, period: common }]
+  const clipped = assignments.value.flatMap((assignment) => {
+    const common = intersect(assignment.period, stretch)
+    return common === undefined ? [] : [{ ...assignment, period: common }]
   })
-  return overlapping(clipped) ?? ok({ tariff: tariff.value, assignments: clipped })
+  return overlapping(clipped) ?? ok(clipped.toSorted(inOrder))
+}
+
+function parseAssignment(message: AssignmentMessage, pointer: string): Result<Assignment> {
+  const resource = parseResourceId(message.resource)
+  if (!resource.ok)
+    return fail(resource.fault.code, resource.fault.message, { pointer: `${pointer}/resource` })
+  const stretch = parsePeriodMessage(message.period, `${pointer}/period`)
+  if (!stretch.ok) return stretch
+  const share = shareOf(message.share)
+  if (!share.ok) return fail(share.fault.code, share.fault.message, { pointer: `${pointer}/share` })
+  const dimensions = Object.entries(message.dimensions).toSorted(([a], [b]) => (a < b ? -1 : 1))
+  const own = { dimensions: Object.fromEntries(dimensions), share: message.share || '1' }
+  return ok({ resource: resource.value, period: stretch.value, ...own })
+}
+
+function inOrder(a: Assignment, b: Assignment): number {
+  if (a.resource !== b.resource) return a.resource < b.resource ? -1 : 1
+  return a.period.from - b.period.from
 }
 
 /** A resource assigned twice at one time, by itself or through one above it, would be billed twice. */

@@ -1,10 +1,13 @@
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
-import { ZERO, compare, subtract } from '@vouch/proto/kernel/rational.ts'
+import { ZERO, compare, multiply, subtract } from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
-import { priceOf } from '../tariff/model.ts'
+import { conversion } from '@vouch/proto/kernel/unit.ts'
+import type { UnitId } from '@vouch/proto/kernel/unit.ts'
+import { priceOf, unitPriceOf } from '../tariff/model.ts'
 import type { Model } from '../tariff/model.ts'
 import { exactText } from '../tariff/trace.ts'
+import type { TraceStep } from '../tariff/trace.ts'
 import { billablePercentile } from '../usage/percentile.ts'
 import type { PercentileRule } from '../usage/percentile.ts'
 import { lineOf } from './lines.ts'
@@ -22,7 +25,9 @@ export interface BurstRule {
   readonly select: Selector
   readonly per: 'contract' | 'resource'
   readonly percentile: PercentileRule
-  /** So much is paid for already, in the unit of the slots after `quantity`. */
+  /** Of what is billed. */
+  readonly unit: UnitId
+  /** So much is paid for already, in the unit after `quantity`. */
   readonly commit: Rational
   /** Conversion and rounding of the percentile: a factor, then what a line goes through. */
   readonly factor: Rational
@@ -30,7 +35,7 @@ export interface BurstRule {
   readonly price: Model
 }
 
-/** Prices what the percentile of each pool is above the commitment. Faults: USAGE_INCOMPLETE, TARIFF_INVALID. */
+/** Prices what the percentile of each pool is above the commitment. Faults: USAGE_INCOMPLETE, UNIT_MISMATCH, TARIFF_INVALID. */
 export function applyBurst(rule: BurstRule, scope: Scope): Result<Outcome> {
   const selected = scope.facts.series.filter((series) => selects(rule.select, series))
   if (selected.length === 0) return ok({ lines: [] })
@@ -53,10 +58,9 @@ function burstLine(rule: BurstRule, pool: string, series: readonly Series[], { t
       ranked.fault.code,
       `rule ${rule.id}${pool === '' ? '' : ` of ${pool}`}: ${ranked.fault.message}`,
     )
-  const { value, trace } = ofLine(
-    { n: ranked.value.value.n * rule.factor.n, d: ranked.value.value.d * rule.factor.d },
-    rule.quantity,
-  )
+  const converted = convert(rule, series, ranked.value.value)
+  if (!converted.ok) return converted
+  const { value, trace } = ofLine(multiply(converted.value.value, rule.factor), rule.quantity)
   const beyond = compare(value, rule.commit) > 0 ? subtract(value, rule.commit) : ZERO
   const priced = priceOf(rule.price, { quantity: beyond, items: [beyond] })
   const commit = {
@@ -65,7 +69,32 @@ function burstLine(rule: BurstRule, pool: string, series: readonly Series[], { t
     output: exactText(beyond),
   }
   const { id, name } = rule
-  const draft = { rule: id, kind: 'usage', pool, name, period: terms.period, unit: undefined } as const
-  const steps = [...ranked.value.trace, ...trace, commit, ...priced.trace]
+  const draft = {
+    rule: id,
+    kind: 'usage',
+    pool,
+    name,
+    period: terms.period,
+    unit: rule.unit === '1' ? undefined : rule.unit,
+    unitPrice: unitPriceOf(rule.price),
+    sources: series.map(({ index }) => index),
+  } as const
+  const steps = [...ranked.value.trace, ...converted.value.trace, ...trace, commit, ...priced.trace]
   return ok(lineOf({ ...draft, quantity: beyond, exact: priced.amount, trace: steps }, terms))
+}
+
+/** The ranked value, in the unit of the rule. */
+function convert(
+  { id, unit }: BurstRule,
+  series: readonly Series[],
+  value: Rational,
+): Result<{ readonly value: Rational; readonly trace: readonly TraceStep[] }> {
+  const [from = unit, other] = new Set(series.map((each) => each.unit))
+  if (other !== undefined) return fail('UNIT_MISMATCH', `rule ${id}: series are in ${from} and in ${other}`)
+  if (from === unit) return ok({ value, trace: [] })
+  const factor = conversion(from, unit)
+  if (!factor.ok) return factor
+  const converted = multiply(value, factor.value)
+  const step = { rule: `${from} to ${unit}`, input: exactText(value), output: exactText(converted) }
+  return ok({ value: converted, trace: [step] })
 }

@@ -1,9 +1,10 @@
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
-import { multiply } from '@vouch/proto/kernel/rational.ts'
+import { ONE, divide, isZero, multiply } from '@vouch/proto/kernel/rational.ts'
 import { conversion } from '@vouch/proto/kernel/unit.ts'
 import { cutByWindows } from '../tariff/calendar-windows.ts'
 import type { Window } from '../tariff/calendar-windows.ts'
+import { cutByGrain } from '../tariff/grain.ts'
 import type { Model } from '../tariff/model.ts'
 import type { Entry } from './quantity.ts'
 import { matches, within } from './select.ts'
@@ -37,8 +38,25 @@ export interface Piece extends Entry {
   readonly key: string
 }
 
-/** Usage in the billable unit, cut where the rule begins and ends and where the price changes. */
-export function piecesOf(rule: UsageRule, usage: Usage, { terms }: Scope): Result<Piece[]> {
+/** Usage in the billable unit, cut where the rule begins and ends, where the price changes, and by the rule's grain. */
+export function piecesOf(rule: UsageRule, usage: Usage, scope: Scope): Result<Piece[]> {
+  const pieces = pricedPieces(rule, usage, scope)
+  const { grain } = rule
+  if (!pieces.ok || grain === undefined) return pieces
+  if (usage.items.length > 0) return uncut(rule)
+  const isWhole = rule.quantity.aggregate !== 'sum'
+  return ok(
+    pieces.value.flatMap((piece) =>
+      cutByGrain(piece.usage.period, grain, scope.terms.zone).map((part) => {
+        const cut = within(piece.usage, part, isWhole)!
+        const share = isZero(piece.usage.quantity) ? ONE : divide(cut.quantity, piece.usage.quantity)
+        return { ...piece, usage: cut, quantity: multiply(piece.quantity, share) }
+      }),
+    ),
+  )
+}
+
+function pricedPieces(rule: UsageRule, usage: Usage, { terms }: Scope): Result<Piece[]> {
   const factor = conversion(usage.unit, rule.unit)
   if (!factor.ok) return factor
   // What reaches beyond the document's period is not of it: the rest stays without a price, and is reported.

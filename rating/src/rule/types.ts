@@ -37,8 +37,12 @@ export interface LevelChange {
 
 /** Slots of equal length over the whole period, of one port and direction. */
 export interface Series extends SlotSeries {
+  /** Its place among the series, from 0. */
+  readonly index: number
   readonly meter: string
   readonly dimensions: Dimensions
+  /** Of its values. */
+  readonly unit: UnitId
 }
 
 /** What an earlier document billed by a rule, for a window that this one continues. */
@@ -90,6 +94,7 @@ export type LineKind =
   | 'discount'
   | 'credit'
   | 'sla-credit'
+  | 'rounding'
 
 /** A line as it is computed. */
 export interface Line {
@@ -101,6 +106,10 @@ export interface Line {
   readonly period: Period
   readonly quantity: Rational | undefined
   readonly unit: UnitId | undefined
+  /** Where one price holds for every unit. */
+  readonly unitPrice?: Rational | undefined
+  /** Places of the usage that it prices, or of the series, where its rule is about those; ascending. */
+  readonly sources?: readonly number[] | undefined
   /** Before it is rounded to the currency. */
   readonly exact: Rational
   /** Rounded to the currency by the terms. */

@@ -6,7 +6,8 @@ import { ZERO, add, isZero, sign, subtract } from '@vouch/proto/kernel/rational.
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import { conversion } from '@vouch/proto/kernel/unit.ts'
 import type { UnitId } from '@vouch/proto/kernel/unit.ts'
-import { priceOf } from '../tariff/model.ts'
+import { priceOf, unitPriceOf } from '../tariff/model.ts'
+import type { Grain } from '../tariff/grain.ts'
 import type { Model } from '../tariff/model.ts'
 import type { ProrationBasis } from '../tariff/proration.ts'
 import { exactText } from '../tariff/trace.ts'
@@ -40,6 +41,8 @@ export interface UsageRule {
   readonly late: LateUsage
   /** When it is in force; undefined = always. */
   readonly effective: Period | undefined
+  /** Cuts entries at every local hour or day. */
+  readonly grain: Grain | undefined
   /** Where levels are priced, not usage: their average over the period, by this basis. */
   readonly level: ProrationBasis | undefined
   /** The rules whose quantities this one continues, so that tiers do not begin again. */
@@ -170,6 +173,8 @@ function priceLine(
     period,
     quantity: value,
     unit: rule.unit,
+    unitPrice: unitPriceOf(model),
+    sources: [...new Set(pieces.map(({ usage }) => usage.index))].toSorted((a, b) => a - b),
     exact: priced.amount,
     trace: [...converted(rule, pieces), ...trace, ...priced.trace],
   }

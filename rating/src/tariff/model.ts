@@ -30,6 +30,11 @@ export interface Priced {
   readonly before?: Rational | undefined
 }
 
+/** The price of every unit, where a model has one for all. */
+export function unitPriceOf(model: Model): Rational | undefined {
+  return model.model === 'per-unit' ? model.unitPrice : undefined
+}
+
 const FREE: ModelAmount = {
   amount: ZERO,
   trace: [{ rule: 'zero usage free', input: '0', output: '0' }],

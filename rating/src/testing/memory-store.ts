@@ -1,5 +1,5 @@
 import type { SignedBatch, StreamDefinition } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
-import { toHex } from '@vouch/proto/kernel/bytes.ts'
+import { compareBytes, toHex } from '@vouch/proto/kernel/bytes.ts'
 import { ok } from '@vouch/proto/kernel/fault.ts'
 import type { Archive, BatchPlace, UsageStore } from '../rate/ports.ts'
 import type { Reading } from '../usage/boundary.ts'
@@ -7,6 +7,7 @@ import { holesOf } from '../usage/coverage.ts'
 import type { EpochRecord } from '../usage/epoch-usage.ts'
 import { type Interval, clip } from '../usage/interval.ts'
 import { selfAndAncestors } from '../usage/resource.ts'
+import type { SlotReadings } from '../usage/slots.ts'
 import type { Stream, StreamRecord } from '../usage/stream-usage.ts'
 import type { TestAgent, TestBatch } from './test-agent.ts'
 
@@ -46,23 +47,30 @@ export function createMemoryStore(sent: readonly Sent[]): { store: UsageStore; a
             .filter(({ resource }) => selfAndAncestors(resource).some((r) => resources.includes(r)))
             .filter(({ meter }) => meters.length === 0 || meters.includes(meter)),
         ),
-      records: async (asked, period) =>
-        ok(asked.flatMap((stream) => recordOf(stream, byStream.get(stream.streamId) ?? [], period))),
+      records: async (asked, period, cuts = []) =>
+        ok(asked.flatMap((stream) => recordOf(stream, byStream.get(stream.streamId) ?? [], period, cuts))),
+      slots: async (records, stretch) =>
+        ok(slotReadings(records, (streamId) => byStream.get(streamId) ?? [], stretch)),
     },
     archive: memoryArchive(sent),
   }
 }
 
-function recordOf(stream: Stream, rows: readonly Row[], period: Interval): StreamRecord[] {
+function recordOf(
+  stream: Stream,
+  rows: readonly Row[],
+  period: Interval,
+  cuts: readonly number[],
+): StreamRecord[] {
   const epochs = [...Map.groupBy(rows, ({ epoch }) => epoch).values()]
     .map((own) => own.toSorted((a, b) => a.timeMs - b.timeMs))
     .filter((own) => own[0]!.timeMs < period.to)
   if (epochs.length === 0) return []
   const lastMs = Math.max(...epochs.map((own) => Math.min(own.at(-1)!.timeMs, period.to)))
-  return [{ stream, lastMs, epochs: epochs.flatMap((own) => epochOf(own, period)) }]
+  return [{ stream, lastMs, epochs: epochs.flatMap((own) => epochOf(own, period, cuts)) }]
 }
 
-function epochOf(rows: readonly Row[], period: Interval): EpochRecord[] {
+function epochOf(rows: readonly Row[], period: Interval, cuts: readonly number[]): EpochRecord[] {
   const [firstMs, lastMs] = [rows[0]!.timeMs, rows.at(-1)!.timeMs]
   const part = clip({ from: firstMs, to: lastMs }, period)
   if (part.from >= part.to) return []
@@ -76,9 +84,34 @@ function epochOf(rows: readonly Row[], period: Interval): EpochRecord[] {
   const holes = holesOf(rows)
     .map((hole) => clip(hole, part))
     .filter(({ from, to }) => from < to)
-  return [
-    { epoch: rows[0]!.epoch, firstMs, lastMs, opening: around(part.from), closing: around(part.to), holes },
-  ]
+  const inside = cuts.filter((ms) => part.from < ms && ms < part.to)
+  const ends = { opening: around(part.from), closing: around(part.to) }
+  const between = inside.map((atMs) => ({ atMs, ...around(atMs) }))
+  return [{ epoch: rows[0]!.epoch, firstMs, lastMs, ...ends, cuts: between, holes }]
+}
+
+/** All readings from the one before the stretch to the one after it. */
+function slotReadings(
+  records: readonly StreamRecord[],
+  rowsOf: (streamId: string) => readonly Row[],
+  stretch: Interval,
+): SlotReadings {
+  const used: Row[] = []
+  const epochs = records.map(({ stream: { streamId }, epochs: measured }) => {
+    const own = measured.map(({ epoch }) => {
+      const rows = rowsOf(streamId)
+        .filter((row) => row.epoch === epoch)
+        .toSorted((a, b) => a.timeMs - b.timeMs)
+      const from = rows.findLastIndex(({ timeMs }) => timeMs <= stretch.from)
+      const to = rows.findIndex(({ timeMs }) => timeMs >= stretch.to)
+      const around = rows.slice(Math.max(from, 0), to === -1 ? undefined : to + 1)
+      used.push(...around)
+      return around
+    })
+    return [streamId, own] as const
+  })
+  const batches = new Map(used.map(({ batchDigest }) => [toHex(batchDigest), batchDigest]))
+  return { epochs: new Map(epochs), batches: [...batches.values()].toSorted(compareBytes) }
 }
 
 const reading = ({ batchDigest, row, timeMs, register }: Row): Reading => ({
@@ -94,6 +127,16 @@ function memoryArchive(sent: readonly Sent[]): Archive {
   )
   const byDigest = new Map(all.map(({ place, batch }) => [place.digest, { place, batch }]))
   return {
+    newest: async (agentIds) =>
+      ok(
+        agentIds.flatMap((agentId) =>
+          all
+            .map(({ place }) => place)
+            .filter((place) => place.agentId === agentId)
+            .toSorted((a, b) => b.lastMs - a.lastMs || Number(b.sequence - a.sequence))
+            .slice(0, 1),
+        ),
+      ),
     find: async (digests) => ok(digests.flatMap((digest) => byDigest.get(digest)?.place ?? [])),
     between: async (run, after, before) =>
       ok(
@@ -118,7 +161,8 @@ function memoryArchive(sent: readonly Sent[]): Archive {
       ok(
         sent
           .map(({ agent }) => agent.key)
-          .filter(({ keyId }) => keys.some((key) => key.keyId === toHex(keyId))),
+          .filter(({ keyId }) => keys.some((key) => key.keyId === toHex(keyId)))
+          .toSorted((a, b) => compareBytes(a.agentId, b.agentId)),
       ),
   }
 }

@@ -1,17 +1,18 @@
 import { create } from '@bufbuild/protobuf'
 import type { SignedBatch } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import { type Proof, ProofSchema } from '@vouch/proto/gen/vouch/proof/v1/proof_pb.ts'
-import { GetEvidenceRequestSchema, RateRequestSchema } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
+import { GetEvidenceRequestSchema, MeasureRequestSchema } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
 import { type Tariff, TariffSchema } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
-import type { Charge } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import type { Snapshot } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { formatAmount, parseAmount, sumMoney } from '@vouch/proto/kernel/money.ts'
 import { type Period, formatInstant } from '@vouch/proto/kernel/period.ts'
 import { PROOF_FORMAT, sealProof } from '@vouch/proto/seal/proof.ts'
 import { sha256, signerOf } from '@vouch/proto/seal/seal.ts'
 import { evidence } from '../evidence/evidence.ts'
-import type { Archive, UsageStore } from '../rate/ports.ts'
-import { rate } from '../rate/rate.ts'
+import { type Sources, measure } from '../rate/measure.ts'
+import type { Archive } from '../rate/ports.ts'
+import { rateSnapshot } from '../rate/rate.ts'
 
 /** The issuer of test proofs, and another one. */
 export const ISSUER = signerOf(sha256(new TextEncoder().encode('issuer')))
@@ -23,9 +24,21 @@ export const TARIFF: Tariff = create(TariffSchema, {
   version: 1,
   currency: 'EUR',
   amountRounding: 'half-up',
-  prices: [
-    { itemId: 'cpu', model: { case: 'perUnit', value: { unitPrice: '0.045' } } },
-    { itemId: 'traffic', model: { case: 'perUnit', value: { unitPrice: '0.01' } } },
+  rules: [
+    {
+      id: 'cpu',
+      item: 'cpu',
+      kind: 'usage',
+      per: 'resource',
+      price: { model: 'per-unit', unitPrice: '0.045' },
+    },
+    {
+      id: 'traffic',
+      item: 'traffic',
+      kind: 'usage',
+      per: 'resource',
+      price: { model: 'per-unit', unitPrice: '0.01' },
+    },
   ],
   items: [
     {
@@ -47,17 +60,56 @@ export const TARIFF: Tariff = create(TariffSchema, {
   ],
 })
 
-/** The batches behind charges, with what else the archive gives. */
+/** Bursts of traffic, and how much of it there was. */
+export const RANKED: Tariff = create(TariffSchema, {
+  tariffId: 'burst',
+  version: 1,
+  currency: 'EUR',
+  amountRounding: 'half-up',
+  rules: [
+    {
+      id: 'burst',
+      kind: 'percentile',
+      directions: 'in',
+      select: { meters: ['host.network.received'] },
+      unit: 'Mbit/s',
+      rounding: { mode: 'half-up', scale: 3 },
+      commit: '10',
+      price: { model: 'per-unit', unitPrice: '2' },
+    },
+    {
+      id: 'disks',
+      kind: 'percentile',
+      directions: 'level',
+      missingSlots: 'zero',
+      select: { meters: ['host.disk.read'] },
+      unit: 'Mbit/s',
+      price: { model: 'per-unit', unitPrice: '1' },
+    },
+    {
+      id: 'volume',
+      kind: 'usage',
+      grain: 'hour',
+      select: { meters: ['host.network.received'] },
+      unit: 'GB',
+      increment: { size: '1', at: 'entry' },
+      price: { model: 'per-unit', unitPrice: '0.01' },
+    },
+  ],
+})
+
+/** The batches behind a snapshot, with what else the archive gives. */
 export async function collectEvidence(
-  charges: readonly Charge[],
+  { measurements, slotBatches }: Snapshot,
   archive: Archive,
 ): Promise<Pick<Proof, 'batches' | 'streams' | 'keys'>> {
-  const boundaries = charges.flatMap(({ usage }) =>
-    usage.flatMap(({ epochs }) => epochs.flatMap(({ opening, closing }) => [opening!, closing!])),
-  )
+  const boundaries = measurements
+    .flatMap(({ streams }) => streams.flatMap(({ epochs }) => epochs))
+    .flatMap(({ opening, closing, cuts }) => [opening!, closing!, ...cuts])
   const batchDigests = boundaries
     .flatMap(({ before, after }) => (after === undefined ? [before!] : [before!, after]))
     .map((r) => r.batchDigest)
+  batchDigests.push(...slotBatches)
   const found: Pick<Proof, 'batches' | 'streams' | 'keys'> = { batches: [], streams: [], keys: [] }
   const request = create(GetEvidenceRequestSchema, { batchDigests })
   for await (const { kind } of evidence(request, archive, { linksMax: 10_000, runsMax: 100 })) {
@@ -68,16 +120,39 @@ export async function collectEvidence(
   return found
 }
 
+/** What resources used over a period, under a tariff. */
+export async function snapshotOf(
+  resources: readonly string[],
+  period: Period,
+  sources: Sources,
+  tariff = TARIFF,
+): Promise<Snapshot> {
+  const stretch = { fromMs: BigInt(period.from), toMs: BigInt(period.to) }
+  const assignments = resources.map((resource) => ({ resource, period: stretch }))
+  const place = { period: stretch, inForce: stretch, timeZone: 'Europe/Berlin' }
+  const request = create(MeasureRequestSchema, { ...place, tariff, assignments })
+  return unwrap(await measure(request, sources)).snapshot!
+}
+
 /** The sealed proof of an invoice for the resources over the period. */
 export async function buildProof(
   resources: readonly string[],
   period: Period,
-  { store, archive }: { store: UsageStore; archive: Archive },
+  sources: Sources,
+  tariff = TARIFF,
 ): Promise<Proof> {
-  const stretch = { fromMs: BigInt(period.from), toMs: BigInt(period.to) }
-  const assignments = resources.map((resource) => ({ resource, period: stretch }))
-  const request = create(RateRequestSchema, { period: stretch, tariff: TARIFF, assignments })
-  const { charges } = unwrap(await rate(request, store))
+  const snapshot = await snapshotOf(resources, period, sources, tariff)
+  return proofOf(snapshot, period, sources.archive, tariff)
+}
+
+/** The sealed proof of an invoice for a snapshot. */
+export async function proofOf(
+  snapshot: Snapshot,
+  period: Period,
+  archive: Archive,
+  tariff = TARIFF,
+): Promise<Proof> {
+  const { charges } = unwrap(rateSnapshot(tariff, snapshot))
   const total = sumMoney(
     charges.map(({ amount }) => unwrap(parseAmount(amount, 'EUR'))),
     'EUR',
@@ -93,20 +168,12 @@ export async function buildProof(
       periodFrom: formatInstant(period.from),
       periodTo: formatInstant(period.to),
       timeZone: 'Europe/Berlin',
-      lines: charges.map((charge, i) => {
-        const description = TARIFF.items.find(({ itemId }) => itemId === charge.itemId)!.name
-        return {
-          lineNumber: i + 1,
-          description,
-          tariffId: TARIFF.tariffId,
-          tariffVersion: TARIFF.version,
-          charge,
-        }
-      }),
+      lines: charges.map((charge, i) => ({ lineNumber: i + 1, charge, statement: 0 })),
       total: formatAmount(total),
+      statements: [{ tariffId: tariff.tariffId, tariffVersion: tariff.version, snapshot }],
     },
-    tariffs: [TARIFF],
-    ...(await collectEvidence(charges, archive)),
+    tariffs: [tariff],
+    ...(await collectEvidence(snapshot, archive)),
   })
   return sealProof(proof, ISSUER)
 }

@@ -25,7 +25,11 @@ export interface Boundary {
  * split by time, rounded down. A function of the instant alone, so neighbouring periods add up.
  * Throws where the readings do not surround the instant or the register decreases.
  */
-export function registerAt(atMs: number, before: Reading, after: Reading | undefined): bigint {
+export function registerAt(
+  atMs: number,
+  before: Pick<Reading, 'timeMs' | 'register'>,
+  after: Pick<Reading, 'timeMs' | 'register'> | undefined,
+): bigint {
   if (before.timeMs === atMs) return before.register
   if (
     after === undefined ||

@@ -1,6 +1,12 @@
 import { type Boundary, type Reading, boundaryAt } from './boundary.ts'
 import type { Interval } from './interval.ts'
 
+/** The readings around an instant: the last one at or before it, and where none lies there, the first one after it. */
+export interface Around {
+  readonly before: Reading
+  readonly after?: Reading | undefined
+}
+
 /** The readings of one epoch that matter for one period. */
 export interface EpochRecord {
   /** Name of the epoch. */
@@ -10,9 +16,11 @@ export interface EpochRecord {
   /** Last reading of the epoch. */
   readonly lastMs: number
   /** Around the start of the period, or of the epoch if that is later. */
-  readonly opening: { readonly before: Reading; readonly after?: Reading | undefined }
+  readonly opening: Around
   /** Around the end of the period, or of the epoch if that is earlier. */
-  readonly closing: { readonly before: Reading; readonly after?: Reading | undefined }
+  readonly closing: Around
+  /** Around the instants between both at which usage is cut, ascending. */
+  readonly cuts: readonly (Around & { readonly atMs: number })[]
   /** Steps longer than the cadence explains: measured, place in time unknown. */
   readonly holes: readonly Interval[]
 }
@@ -22,6 +30,8 @@ export interface EpochUsage {
   readonly epoch: bigint
   readonly opening: Boundary
   readonly closing: Boundary
+  /** At the cuts between them, ascending. */
+  readonly cuts: readonly Boundary[]
   readonly quantity: bigint
 }
 
@@ -41,6 +51,9 @@ export function epochUsage(record: EpochRecord, period: Interval): EpochUsage | 
   if (part === undefined) return undefined
   const opening = boundaryAt(part.from, record.opening.before, record.opening.after)
   const closing = boundaryAt(part.to, record.closing.before, record.closing.after)
-  if (closing.register < opening.register) throw new Error(`register of epoch ${record.epoch} decreases`)
-  return { epoch: record.epoch, opening, closing, quantity: closing.register - opening.register }
+  const cuts = record.cuts.map(({ atMs, before, after }) => boundaryAt(atMs, before, after))
+  const registers = [opening, ...cuts, closing].map(({ register }) => register)
+  if (registers.some((register, i) => register < (registers[i - 1] ?? register)))
+    throw new Error(`register of epoch ${record.epoch} decreases`)
+  return { epoch: record.epoch, opening, closing, cuts, quantity: closing.register - opening.register }
 }

@@ -46,6 +46,7 @@ function recordOf(readings: readonly Reading[], period: Interval, epoch = 1n): E
     lastMs: readings.at(-1)!.timeMs,
     opening: around(part.from),
     closing: around(part.to),
+    cuts: [],
     holes: [],
   }
 }

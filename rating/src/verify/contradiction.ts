@@ -68,13 +68,14 @@ function* segmentsOf(stream: string, archive: Archive): Generator<Segment> {
 
 function checkNeighbours(
   path: string,
-  { opening, closing }: EpochUsage,
+  { opening, closing, cuts }: EpochUsage,
   { batch, times }: Segment,
   period: Interval,
 ): void {
   for (const [name, boundary] of [
     ['opening', opening],
     ['closing', closing],
+    ...cuts.map((cut, i) => [`cuts[${i}]`, cut] as const),
   ] as const) {
     const before = Number(boundary?.before?.timeMs)
     const after = boundary?.after === undefined ? before : Number(boundary.after.timeMs)

@@ -16,11 +16,20 @@ export function checkInvoice(invoice: Invoice): void {
   const to = taken('invoice.periodTo', parseInstant(invoice.periodTo))
   if (from >= to) mismatch('invoice.periodTo', 'does not lie after the start')
   const currency = taken('invoice.currency', parseCurrency(invoice.currency))
+  for (const [i, { snapshot }] of invoice.statements.entries()) {
+    const path = `invoice.statements[${i}].snapshot.period`
+    const period = periodOf(path, snapshot?.period)
+    if (snapshot?.corrects !== '') {
+      if (period.to > from) mismatch(path, 'is not before the period of the invoice')
+      continue
+    }
+    same(`${path}.fromMs`, period.from, from)
+    same(`${path}.toMs`, period.to, to)
+    same(`invoice.statements[${i}].snapshot.timeZone`, snapshot.timeZone, invoice.timeZone)
+  }
   const amounts = invoice.lines.map(({ lineNumber, charge }, i) => {
     const path = `invoice.lines[${i}]`
     same(`${path}.lineNumber`, lineNumber, i + 1)
-    const period = periodOf(`${path}.charge.period`, charge?.period)
-    if (period.from < from || period.to > to) mismatch(`${path}.charge.period`, "is not inside the invoice's")
     same(`${path}.charge.currency`, charge?.currency ?? '', currency)
     return taken(`${path}.charge.amount`, parseAmount(charge?.amount ?? '', currency))
   })

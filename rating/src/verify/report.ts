@@ -1,5 +1,4 @@
-import type { Invoice } from '@vouch/proto/gen/vouch/proof/v1/proof_pb.ts'
-import type { Charge } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import type { Invoice, InvoiceLine } from '@vouch/proto/gen/vouch/proof/v1/proof_pb.ts'
 import { toHex } from '@vouch/proto/kernel/bytes.ts'
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
 import { textTable } from './text-table.ts'
@@ -21,7 +20,7 @@ const HEAD = [
 /** The checked invoice as a person reads it. */
 export function textReport({ proof, chain }: Verified, trust: Trust): string {
   const invoice = proof.invoice!
-  const rows = invoice.lines.flatMap(({ lineNumber, charge }) => chargeRows(lineNumber, charge!))
+  const rows = invoice.lines.flatMap((line) => chargeRows(line, invoice))
   rows.push(['', '', '', '', '', '', '', 'total', `${invoice.total} ${invoice.currency}`])
   const keys = proof.keys.map(({ agentId, publicKey }) => {
     const summary = chain.find((one) => one.agentId === toHex(agentId))
@@ -35,6 +34,7 @@ export function textReport({ proof, chain }: Verified, trust: Trust): string {
     '',
     textTable(HEAD, rows, [0, 3, 4, 5, 7, 8]),
     coverageText(invoice),
+    ...correctionsText(invoice),
     '',
     `Agents' keys (${trust.keys === undefined ? 'taken from the proof: compare them with what your agents print' : 'all among the trusted ones'}):`,
     ...keys,
@@ -48,30 +48,44 @@ export function textReport({ proof, chain }: Verified, trust: Trust): string {
   ].join('\n')
 }
 
-/** One row for each epoch; the line's figures stand on its first. */
-function chargeRows(line: number, charge: Charge): string[][] {
-  const epochs = charge.usage.flatMap(({ resource, epochs: own }) =>
-    own.map((epoch) => ({ resource, epoch })),
-  )
+/** One row for each epoch that a line prices; the line's figures stand on its first. */
+function chargeRows({ lineNumber, charge, statement }: InvoiceLine, invoice: Invoice): string[][] {
+  const { itemId, kind, resource, measurements, quantity, unit, unitPrice, amount } = charge!
+  const snapshot = invoice.statements[statement]?.snapshot
+  const epochs = measurements
+    .flatMap((index) => snapshot?.measurements[index]?.streams ?? [])
+    .flatMap(({ resource: own, epochs: all }) => all.map((epoch) => ({ own, epoch })))
   const details = epochs
     .slice(0, EPOCHS_SHOWN_MAX)
-    .map(({ resource, epoch }) => [resource, `${epoch.opening!.register}`, `${epoch.closing!.register}`])
-  const [first = [charge.resource, 'none', 'none'], ...more] = details
-  const figures = [charge.quantity, charge.unit, charge.unitPrice, charge.amount]
+    .map(({ own, epoch }) => [own, `${epoch.opening!.register}`, `${epoch.closing!.register}`])
+  const [first = [resource, '', ''], ...more] = details
+  const figures = [quantity, unit, unitPrice, amount]
   const rest = epochs.length - details.length
+  const name = kind === 'usage' || kind === itemId ? itemId : `${itemId} (${kind})`
   return [
-    [`${line}`, charge.itemId, ...first, ...figures],
+    [`${lineNumber}`, name, ...first, ...figures],
     ...more.map((detail) => ['', '', ...detail]),
     ...(rest > 0 ? [['', '', `and ${rest} more epochs`]] : []),
   ]
 }
 
-function coverageText(invoice: Invoice): string {
-  const gaps = invoice.lines.flatMap(({ charge }) =>
-    charge!.usage.flatMap(({ coverage }) => (coverage?.gaps ?? []).map((gap) => gap)),
-  )
+function coverageText({ statements }: Invoice): string {
+  const gaps = statements
+    .flatMap(({ snapshot }) => snapshot?.measurements ?? [])
+    .flatMap(({ streams }) => streams.flatMap(({ coverage }) => coverage?.gaps ?? []))
   if (gaps.length === 0) return 'Every millisecond of the period is covered by readings.'
   const longest = gaps.toSorted((a, b) => (a.toMs - a.fromMs > b.toMs - b.fromMs ? -1 : 1))[0]!
   const at = (ms: bigint): string => formatInstant(Number(ms))
   return `${gaps.length} gaps over all streams, listed in the proof; the longest from ${at(longest.fromMs)} to ${at(longest.toMs)}.`
+}
+
+/** What the proof cannot show: that earlier documents billed what it says they did. */
+function correctionsText({ statements }: Invoice): string[] {
+  return statements.flatMap(({ snapshot }) => {
+    if (snapshot === undefined || snapshot.corrects === '') return []
+    const { billed, corrects } = snapshot
+    return [
+      `A correction of ${corrects}: ${billed.length} lines that were billed before are the issuer's word; compare them with that invoice.`,
+    ]
+  })
 }

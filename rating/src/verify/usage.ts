@@ -1,5 +1,10 @@
 import { RegisterKind } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
-import type { Boundary, Charge, EpochUsage, StreamUsage } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import type {
+  Boundary,
+  EpochUsage,
+  Measurement,
+  StreamUsage,
+} from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { equalBytes, toHex } from '@vouch/proto/kernel/bytes.ts'
 import { isSameOrDescendant } from '@vouch/proto/kernel/id.ts'
 import { streamId } from '@vouch/proto/seal/stream.ts'
@@ -11,12 +16,17 @@ import { checkNotContradicted } from './contradiction.ts'
 import { instantOf, mismatch, present, same } from './mismatch.ts'
 import { type Archive, checkReading } from './readings.ts'
 
-/** The quantity of a stream, after every reading and sum behind it has been checked. */
-export function checkStreamUsage(path: string, usage: StreamUsage, charge: Charge, archive: Archive): bigint {
+/** Checks the quantity of a stream, with every reading and sum behind it. */
+export function checkStreamUsage(
+  path: string,
+  usage: StreamUsage,
+  measurement: Measurement,
+  archive: Archive,
+): void {
   const stream = toHex(usage.streamId)
-  checkStreamId(path, usage, charge)
+  checkStreamId(path, usage, measurement)
   const period = periodOf(`${path}.period`, usage.period)
-  const asked = periodOf('charge.period', charge.period)
+  const asked = periodOf('measurement.period', measurement.period)
   same(`${path}.period.fromMs`, period.from, asked.from)
   same(`${path}.period.toMs`, period.to, asked.to)
   const parts: Interval[] = []
@@ -25,13 +35,12 @@ export function checkStreamUsage(path: string, usage: StreamUsage, charge: Charg
     const own = `${path}.epochs[${i}]`
     if (epoch.epoch <= last) mismatch(`${own}.epoch`, 'epochs stand in ascending order, each once')
     last = epoch.epoch
-    parts.push(checkEpoch(own, epoch, stream, period, archive))
+    parts.push(checkEpoch(own, epoch, stream, period, measurement.cutsMs, archive))
     quantity += epoch.quantity
   }
   same(`${path}.quantity`, usage.quantity, `${quantity}`)
   checkCoverage(`${path}.coverage`, usage, period, parts)
   checkNotContradicted(path, usage, period, archive)
-  return quantity
 }
 
 /** A period of the proof. */
@@ -43,18 +52,18 @@ export function periodOf(path: string, message: { fromMs: bigint; toMs: bigint }
 }
 
 /** The stream id commits to agent, resource, meter and unit; the kind is one of two. */
-function checkStreamId(path: string, usage: StreamUsage, charge: Charge): void {
+function checkStreamId(path: string, usage: StreamUsage, measurement: Measurement): void {
   const { agentId, resource } = usage
-  const identity = { resource, meter: charge.meter, unit: charge.baseUnit }
+  const identity = { resource, meter: measurement.meter, unit: measurement.unit }
   const kinds = [RegisterKind.COUNTER, RegisterKind.INTEGRAL]
   if (!kinds.some((kind) => equalBytes(streamId(agentId, { ...identity, kind }), usage.streamId))) {
     mismatch(
       `${path}.streamId`,
-      `is no stream of ${charge.meter} (${charge.baseUnit}) of ${resource} by this agent`,
+      `is no stream of ${measurement.meter} (${measurement.unit}) of ${resource} by this agent`,
     )
   }
-  if (!isSameOrDescendant(resource, charge.resource)) {
-    mismatch(`${path}.resource`, `${resource} is neither ${charge.resource} nor below it`)
+  if (!isSameOrDescendant(resource, measurement.resource)) {
+    mismatch(`${path}.resource`, `${resource} is neither ${measurement.resource} nor below it`)
   }
 }
 
@@ -63,6 +72,7 @@ function checkEpoch(
   epoch: EpochUsage,
   stream: string,
   period: Interval,
+  cutsMs: readonly bigint[],
   archive: Archive,
 ): Interval {
   const boundary = (
@@ -96,6 +106,12 @@ function checkEpoch(
   if (opening.at < period.from) mismatch(`${path}.opening.atMs`, 'lies before the period')
   if (closing.at > period.to) mismatch(`${path}.closing.atMs`, 'lies after the period')
   if (closing.at <= opening.at) mismatch(`${path}.closing.atMs`, 'does not lie after the opening')
+  const between = cutsMs.filter((ms) => opening.at < Number(ms) && Number(ms) < closing.at)
+  same(`${path}.cuts`, epoch.cuts.length, between.length)
+  for (const [i, ms] of between.entries()) {
+    same(`${path}.cuts[${i}].atMs`, epoch.cuts[i]!.atMs, ms)
+    boundary(`cuts[${i}]`, epoch.cuts[i], Number(ms))
+  }
   same(`${path}.quantity`, epoch.quantity, closing.register - opening.register)
   if (epoch.quantity < 0n) mismatch(`${path}.quantity`, 'is negative')
   return { from: opening.at, to: closing.at }

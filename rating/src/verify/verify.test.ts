@@ -39,7 +39,11 @@ function namedAfter(change: (copy: Proof) => void): string | undefined {
 /** The part of a proof that a change must be named in: everything but what the seal alone protects. */
 function itemAt(position: number): string {
   const path = placeOf(text, position).replace(/^line \d+(?:, )?/, '')
-  return /^(?:(?:batches|keys)\[\d+\]|invoice\.lines\[\d+\]\.charge|invoice\.total)/.exec(path)?.[0] ?? ''
+  return (
+    /^(?:(?:batches|keys)\[\d+\]|invoice\.lines\[\d+\]\.charge|invoice\.statements\[0\]\.snapshot\.measurements\[\d+\]\.streams|invoice\.total)/.exec(
+      path,
+    )?.[0] ?? ''
+  )
 }
 
 test('a character changed anywhere is found, and the item it stands in is named', () => {
@@ -76,9 +80,14 @@ test('a character removed or doubled anywhere is found', () => {
 
 describe('a new proof under another seal still names what does not follow from the signed readings', () => {
   const charge = (copy: Proof) => copy.invoice!.lines[0]!.charge!
-  const epoch = (copy: Proof) => charge(copy).usage[0]!.epochs[0]!
+  const snapshot = (copy: Proof) => copy.invoice!.statements[0]!.snapshot!
+  const stream = (copy: Proof) => snapshot(copy).measurements[0]!.streams[0]!
+  const epoch = (copy: Proof) => stream(copy).epochs[0]!
+  const rule = (copy: Proof) => copy.tariffs[0]!.rules[0]!
   const at = 'invoice.lines[0].charge'
-  const first = `${at}.usage[0].epochs[0]`
+  const own = 'invoice.statements[0].snapshot'
+  const usage = `${own}.measurements[0].streams[0]`
+  const first = `${usage}.epochs[0]`
   test.each<[string, (copy: Proof) => void, string]>([
     [
       'register of a reading',
@@ -105,44 +114,56 @@ describe('a new proof under another seal still names what does not follow from t
     ['instant of a boundary', (p) => void (epoch(p).opening!.atMs += 1n), `${first}.opening.atMs`],
     ['quantity of an epoch', (p) => void (epoch(p).quantity += 1n), `${first}.quantity`],
     ['name of an epoch', (p) => void (epoch(p).epoch += 1n), `${first}.opening.before.row`],
-    ['epoch left out', (p) => void charge(p).usage[0]!.epochs.pop(), `${at}.usage[0].quantity`],
-    ['quantity of a stream', (p) => void (charge(p).usage[0]!.quantity = '1'), `${at}.usage[0].quantity`],
-    [
-      'resource of a stream',
-      (p) => void (charge(p).usage[0]!.resource = 'host:b'),
-      `${at}.usage[0].streamId`,
-    ],
-    [
-      'agent of a stream',
-      (p) => void (charge(p).usage[0]!.agentId = new Uint8Array(16)),
-      `${at}.usage[0].streamId`,
-    ],
-    [
-      'coverage',
-      (p) => void (charge(p).usage[0]!.coverage!.coveredMs += 1n),
-      `${at}.usage[0].coverage.coveredMs`,
-    ],
-    ['gap removed', (p) => void charge(p).usage[0]!.coverage!.gaps.pop(), `${at}.usage[0].coverage.gaps[1]`],
+    ['epoch left out', (p) => void stream(p).epochs.pop(), `${usage}.quantity`],
+    ['quantity of a stream', (p) => void (stream(p).quantity = '1'), `${usage}.quantity`],
+    ['resource of a stream', (p) => void (stream(p).resource = 'host:b'), `${usage}.streamId`],
+    ['agent of a stream', (p) => void (stream(p).agentId = new Uint8Array(16)), `${usage}.streamId`],
+    ['coverage', (p) => void (stream(p).coverage!.coveredMs += 1n), `${usage}.coverage.coveredMs`],
+    ['gap removed', (p) => void stream(p).coverage!.gaps.pop(), `${usage}.coverage.gaps[1]`],
     [
       'gap made shorter',
-      (p) => void (charge(p).usage[0]!.coverage!.gaps[0]!.toMs -= 1n),
-      `${at}.usage[0].coverage.coveredMs`,
+      (p) => void (stream(p).coverage!.gaps[0]!.toMs -= 1n),
+      `${usage}.coverage.coveredMs`,
     ],
-    ['base quantity', (p) => void (charge(p).baseQuantity += '0'), `${at}.baseQuantity`],
-    ['quantity', (p) => void (charge(p).quantity = '1.000000'), `${at}.quantity`],
+    ['share', (p) => void (snapshot(p).measurements[0]!.share = '0.5'), `${at}.quantity`],
+    [
+      'a cut too many',
+      (p) => void snapshot(p).measurements[0]!.cutsMs.push(BigInt(BILLED.from + 1)),
+      `${first}.cuts`,
+    ],
+    ['measurement left out', (p) => void snapshot(p).measurements.pop(), 'invoice.lines[3]'],
+    [
+      'measurement twice',
+      (p) => void snapshot(p).measurements.push(snapshot(p).measurements[0]!),
+      `${own}.measurements[4]`,
+    ],
+    [
+      'measurement of nothing',
+      (p) => void (snapshot(p).measurements[0]!.streams = []),
+      `${own}.measurements[0].streams`,
+    ],
+    ['stretch', (p) => void (snapshot(p).inForce!.toMs -= 1n), `${own}.measurements[0].period`],
+    ['period of a statement', (p) => void (snapshot(p).period!.toMs += 1n), `${own}.period.toMs`],
+    ['zone of a statement', (p) => void (snapshot(p).timeZone = 'UTC'), `${own}.timeZone`],
+    ['statement of a line', (p) => void (p.invoice!.lines[0]!.statement = 1), 'invoice.lines[0].statement'],
+    [
+      'batches for slots that there are not',
+      (p) => void snapshot(p).slotBatches.push(epoch(p).opening!.before!.batchDigest),
+      `${own}.slotBatches`,
+    ],
+    ['quantity', (p) => void (charge(p).quantity = '1'), `${at}.quantity`],
     ['unit', (p) => void (charge(p).unit = 'core-second'), `${at}.unit`],
     ['unit price', (p) => void (charge(p).unitPrice = '0.055'), `${at}.unitPrice`],
     ['amount', (p) => void (charge(p).amount = '9.99'), `${at}.amount`],
     ['step of the trace', (p) => void (charge(p).trace[2]!.output = '7'), `${at}.trace[2].output`],
     ['line id', (p) => void (charge(p).lineId = 'x'), `${at}.lineId`],
-    ['resource of a line', (p) => void (charge(p).resource = 'host:c'), `${at}.lineId`],
+    ['resource of a line', (p) => void (charge(p).resource = 'host:c'), `${at}.resource`],
+    ['rule of a line', (p) => void (charge(p).ruleId = 'x'), `${at}.ruleId`],
+    ['coverage of a line', (p) => void (charge(p).coverage!.missingMs = 0n), `${at}.coverage.missingMs`],
+    ['line left out', (p) => void p.invoice!.lines.pop(), 'invoice.lines[3]'],
     ['line billed twice', (p) => void p.invoice!.lines.push(p.invoice!.lines[0]!), 'invoice.lines[4]'],
-    [
-      'text of a line',
-      (p) => void (p.invoice!.lines[0]!.description = 'Gold'),
-      'invoice.lines[0].description',
-    ],
-    ['name of an item', (p) => void (p.tariffs[0]!.items[0]!.name = 'Gold'), 'invoice.lines[0].description'],
+    ['text of a line', (p) => void (charge(p).description = 'Gold'), `${at}.description`],
+    ['name of an item', (p) => void (p.tariffs[0]!.items[0]!.name = 'Gold'), `${at}.description`],
     ['line number', (p) => void (p.invoice!.lines[0]!.lineNumber = 7), 'invoice.lines[0].lineNumber'],
     ['total', (p) => void (p.invoice!.total = '0.01'), 'invoice.total'],
     [
@@ -152,13 +173,13 @@ describe('a new proof under another seal still names what does not follow from t
     ],
     [
       'price in the tariff',
-      (p) => void (p.tariffs[0]!.prices[0]!.model.value!.unitPrice = '0.05'),
+      (p) => void (rule(p)['price'] = { model: 'per-unit', unitPrice: '0.05' }),
       `${at}.unitPrice`,
     ],
     [
       'malformed price in the tariff',
-      (p) => void (p.tariffs[0]!.prices[0]!.model.value!.unitPrice = '5e-2'),
-      'tariffs[0].prices[0].perUnit.unitPrice',
+      (p) => void (rule(p)['price'] = { model: 'per-unit', unitPrice: '5e-2' }),
+      'tariffs[0].rules[0].price.unitPrice',
     ],
     ['rounding in the tariff', (p) => void (p.tariffs[0]!.amountRounding = 'up'), `${at}.amount`],
     ['public key', (p) => void (p.keys[0]!.publicKey[3]! ^= 1), 'keys[0].keyId'],
@@ -173,7 +194,7 @@ describe('a new proof under another seal still names what does not follow from t
       (p) => void p.tariffs.push({ ...p.tariffs[0]!, version: 2 }),
       'tariffs[1]',
     ],
-    ['seal', (p) => void (p.format = 'vouch.proof.v2'), 'format'],
+    ['seal', (p) => void (p.format = 'vouch.proof.v1'), 'format'],
   ])('%s', (_, change, path) => {
     expect(namedAfter(change)).toBe(path)
   })

@@ -4,11 +4,12 @@ import { FaultError, type Result, ok } from '@vouch/proto/kernel/fault.ts'
 import { proofSealValid } from '@vouch/proto/seal/proof.ts'
 import { checkBatches, checkKeys } from './batches.ts'
 import { type ChainSummary, checkChain } from './chain.ts'
-import { checkCharges } from './charges.ts'
 import { checkInvoice } from './invoice.ts'
+import { checkLines } from './lines.ts'
 import { mismatch, present } from './mismatch.ts'
 import { readProof } from './proof-file.ts'
 import { checkStreams, decodeBatches } from './readings.ts'
+import { checkStatements } from './statements.ts'
 
 /** Whom the reader of a proof trusts; public keys in lower-case hexadecimal. */
 export interface Trust {
@@ -39,7 +40,8 @@ export function verifyProof(text: string, trust: Trust = {}): Result<Verified> {
     const archive = decodeBatches(batches)
     checkStreams(proof.streams, archive)
     const invoice = present('invoice', proof.invoice)
-    checkCharges(invoice, proof.tariffs, archive)
+    const tariffs = checkStatements(invoice, proof.tariffs, archive)
+    checkLines(invoice, tariffs)
     checkInvoice(invoice)
     checkAllUsed(proof, new Map([...batches].map(([digest, { path }]) => [digest, path])), archive)
     checkSeal(proof, trust.issuer)
@@ -50,22 +52,24 @@ export function verifyProof(text: string, trust: Trust = {}): Result<Verified> {
   }
 }
 
-/** Nothing is in a proof without a purpose: each batch with a body holds a reading of a line, each stream too. */
+/** Nothing is in a proof without a purpose: each batch with a body holds a reading that is used, each stream too. */
 function checkAllUsed(
   proof: Proof,
   paths: ReadonlyMap<string, string>,
   archive: ReadonlyMap<string, unknown>,
 ): void {
-  const usages = proof.invoice!.lines.flatMap(({ charge }) => charge!.usage)
+  const snapshots = proof.invoice!.statements.map(({ snapshot }) => snapshot!)
+  const usages = snapshots.flatMap(({ measurements }) => measurements.flatMap(({ streams }) => streams))
   const boundaries = usages.flatMap(({ epochs }) =>
-    epochs.flatMap(({ opening, closing }) => [opening!, closing!]),
+    epochs.flatMap(({ opening, closing, cuts }) => [opening!, closing!, ...cuts]),
   )
   const readings = boundaries.flatMap(({ before, after }) =>
     after === undefined ? [before!] : [before!, after],
   )
-  const used = new Set(readings.map(({ batchDigest }) => toHex(batchDigest)))
+  const ranked = snapshots.flatMap(({ slotBatches }) => slotBatches)
+  const used = new Set([...readings.map(({ batchDigest }) => batchDigest), ...ranked].map(toHex))
   for (const digest of archive.keys())
-    if (!used.has(digest)) mismatch(paths.get(digest)!, 'holds no reading of a line')
+    if (!used.has(digest)) mismatch(paths.get(digest)!, 'holds no reading that is used')
   const defined = new Set(proof.streams.map(({ streamId }) => toHex(streamId)))
   for (const { streamId, epochs } of usages) {
     if (epochs.length > 0 && !defined.has(toHex(streamId)))

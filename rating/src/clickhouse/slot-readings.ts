@@ -1,0 +1,71 @@
+import { compareBytes, fromHex, toHex } from '@vouch/proto/kernel/bytes.ts'
+import { type Result, ok, unwrap } from '@vouch/proto/kernel/fault.ts'
+import type { Reading } from '../usage/boundary.ts'
+import type { Interval } from '../usage/interval.ts'
+import type { Dial, SlotReadings } from '../usage/slots.ts'
+import type { StreamRecord } from '../usage/stream-usage.ts'
+import { type Reader, type Row, bigintOf, textOf } from './reader.ts'
+import { holdersQuery, slotsQuery } from './usage-query.ts'
+
+/** A month of slots of so many streams is some millions of numbers. */
+const STREAMS_PER_QUERY = 50
+
+/** What slots follow from: of each the first and the last reading, the readings around the stretch, and the batches that hold them. */
+export async function readSlots(
+  reader: Reader,
+  records: readonly StreamRecord[],
+  stretch: Interval,
+  slotMs: number,
+): Promise<Result<SlotReadings>> {
+  const measured = records.filter(({ epochs }) => epochs.length > 0)
+  const epochs = new Map<string, Dial[][]>()
+  const batches = new Map<string, Uint8Array>()
+  const parts = [...Map.groupBy(measured, ({ stream }) => stream.agentId)].flatMap(([agent, own]) =>
+    chunks(own).map((part) => ({ agent, part })),
+  )
+  for (const { agent, part } of parts) {
+    const around = part.flatMap((record) => outermost(record))
+    const between = {
+      from: Math.min(stretch.from, ...around.map(({ timeMs }) => timeMs)),
+      to: Math.max(stretch.to, ...around.map(({ timeMs }) => timeMs)),
+    }
+    const streams = part.map(({ stream }) => stream.streamId)
+    const baseMs = stretch.from - Math.ceil((stretch.from - between.from) / slotMs) * slotMs
+    const rows = await reader.rows(slotsQuery(streams, between, baseMs, slotMs))
+    if (!rows.ok) return rows
+    for (const row of rows.value) {
+      const id = textOf(row, 'streamId')
+      epochs.set(id, [...(epochs.get(id) ?? []), dialsOf(row)])
+    }
+    const holders = await reader.rows(holdersQuery(agent, streams, between))
+    if (!holders.ok) return holders
+    for (const row of holders.value)
+      batches.set(textOf(row, 'digestHex'), unwrap(fromHex(textOf(row, 'digestHex'))))
+    for (const { batchDigest } of around) batches.set(toHex(batchDigest), batchDigest)
+  }
+  return ok({ epochs, batches: [...batches.values()].toSorted(compareBytes) })
+}
+
+/** The first and the last reading that a stream's usage over the stretch follows from. */
+function outermost({ epochs }: StreamRecord): Reading[] {
+  return epochs.flatMap(({ opening, closing }) => [opening.before, closing.after ?? closing.before])
+}
+
+function dialsOf(row: Row): Dial[] {
+  const times = numbersOf(row, 'times')
+  const registers = numbersOf(row, 'registers')
+  return times.map((time, i) => ({ timeMs: Number(time), register: registers[i]! }))
+}
+
+function numbersOf(row: Row, column: string): bigint[] {
+  const values = row[column]
+  if (!Array.isArray(values)) throw new Error(`column ${column} is not an array`)
+  return values.map((value) => bigintOf({ value }, 'value'))
+}
+
+function chunks<T>(all: readonly T[]): T[][] {
+  const parts = Math.ceil(all.length / STREAMS_PER_QUERY)
+  return Array.from({ length: parts }, (_, i) =>
+    all.slice(i * STREAMS_PER_QUERY, (i + 1) * STREAMS_PER_QUERY),
+  )
+}

@@ -1,0 +1,114 @@
+import { create } from '@bufbuild/protobuf'
+import {
+  type Charge,
+  ChargeSchema,
+  type Measurement,
+  type Snapshot,
+} from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import { formatAmount, majorAmount } from '@vouch/proto/kernel/money.ts'
+import type { Period } from '@vouch/proto/kernel/period.ts'
+import type { Evaluation } from '../rule/evaluate.ts'
+import { quantityText } from '../rule/quantity.ts'
+import type { Line } from '../rule/types.ts'
+import { exactText } from '../tariff/trace.ts'
+import { lineId } from './line-id.ts'
+import { coverageInit, periodInit } from './message.ts'
+import type { SnapshotFacts } from './snapshot.ts'
+import type { PricedTariff } from './tariff.ts'
+
+/** Rule and item of the line that makes lines sum to a total which alone is rounded. */
+const ROUNDING = 'rounding'
+
+/** The lines of an evaluation as charges, and where the total alone is rounded, a line for the rest. */
+export function chargesOf(
+  { lines, roundingDifference }: Evaluation,
+  tariff: PricedTariff,
+  read: SnapshotFacts,
+  snapshot: Snapshot,
+): Charge[] {
+  const charges = lines.map((line) => chargeOf(line, tariff, read, snapshot))
+  if (roundingDifference.minor === 0n) return charges
+  const { period } = tariff.terms
+  const rest: Line = {
+    rule: ROUNDING,
+    kind: 'rounding',
+    pool: '',
+    name: 'Rounding',
+    period: read.place.inForce,
+    quantity: undefined,
+    unit: undefined,
+    exact: majorAmount(roundingDifference),
+    amount: roundingDifference,
+    trace: [
+      {
+        rule: 'the total alone is rounded',
+        input: `total less the ${lines.length} lines as shown`,
+        output: formatAmount(roundingDifference),
+      },
+    ],
+  }
+  return [...charges, chargeOf({ ...rest, period }, tariff, read, snapshot)]
+}
+
+function chargeOf(
+  line: Line,
+  { itemOf, rules }: PricedTariff,
+  { usageFrom, seriesFrom, facts, place }: SnapshotFacts,
+  snapshot: Snapshot,
+): Charge {
+  const sources = line.sources ?? []
+  const isRanked = rules.some(({ id, kind }) => id === line.rule && kind === 'percentile')
+  const places = new Set(sources.map((index) => (isRanked ? seriesFrom : usageFrom)[index]!))
+  const measurements = [...places].toSorted((a, b) => a - b)
+  const measured = measurements.map((index) => snapshot.measurements[index]!)
+  const parts = isRanked ? [] : sources.map((index) => facts.usage[index]!.period)
+  const period = hull(parts) ?? clipped(line.period, place.inForce)
+  return create(ChargeSchema, {
+    lineId: lineId(line, period),
+    itemId: itemOf.get(line.rule) ?? line.rule,
+    resource: single(measured, 'resource'),
+    meter: single(measured, 'meter'),
+    period: periodInit(period),
+    quantity: line.quantity === undefined ? '' : quantityText(line.quantity),
+    unit: line.unit ?? '',
+    unitPrice: line.unitPrice === undefined ? '' : exactText(line.unitPrice),
+    amount: formatAmount(line.amount),
+    currency: line.amount.currency,
+    trace: line.trace.map((step) => ({ ...step })),
+    ruleId: line.rule,
+    kind: line.kind,
+    pool: line.pool,
+    description: line.name,
+    exact: exactText(line.exact),
+    measurements,
+    coverage: coverageInit(coverageOf(measured)),
+  })
+}
+
+/** What all measurements have in common; empty where they differ. */
+function single(measured: readonly Measurement[], member: 'resource' | 'meter'): string {
+  const values = new Set(measured.map((measurement) => measurement[member]))
+  const [only = ''] = values
+  return values.size === 1 ? only : ''
+}
+
+function hull(periods: readonly Period[]): Period | undefined {
+  const [first, ...rest] = periods
+  return rest.reduce(
+    (all, { from, to }) => all && { from: Math.min(all.from, from), to: Math.max(all.to, to) },
+    first,
+  )
+}
+
+/** The part of a line's period in which the tariff is in force; the whole where it lies elsewhere, as what is billed in advance. */
+function clipped(period: Period, stretch: Period): Period {
+  const [from, to] = [Math.max(period.from, stretch.from), Math.min(period.to, stretch.to)]
+  return from < to ? { from, to } : period
+}
+
+function coverageOf(measured: readonly Measurement[]) {
+  const streams = measured.flatMap((measurement) => measurement.streams)
+  const sum = (member: 'coveredMs' | 'spreadMs' | 'missingMs'): number =>
+    streams.reduce((all, { coverage }) => all + Number(coverage?.[member] ?? 0n), 0)
+  return { coveredMs: sum('coveredMs'), spreadMs: sum('spreadMs'), missingMs: sum('missingMs'), gaps: [] }
+}

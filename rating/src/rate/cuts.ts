@@ -1,0 +1,57 @@
+import type { Period } from '@vouch/proto/kernel/period.ts'
+import { contains } from '@vouch/proto/kernel/period.ts'
+import { type Result, collect, fail, ok } from '@vouch/proto/kernel/fault.ts'
+import type { Rule } from '../rule/evaluate.ts'
+import type { UsageRule } from '../rule/usage.ts'
+import { cutByWindows } from '../tariff/calendar-windows.ts'
+import { cutByGrain } from '../tariff/grain.ts'
+import type { PricedTariff } from './tariff.ts'
+
+/** How a meter is looked at. */
+export interface MeterPlan {
+  readonly meter: string
+  /** Instants inside of the stretch at which a price of it may change, ascending. */
+  readonly cuts: readonly number[]
+  /** Length of the slots that are ranked, milliseconds; 0 = none are. */
+  readonly slotMs: number
+}
+
+/** Slots of percentiles: five minutes, as everybody who bills them has it. */
+export const SLOT_MS = 300_000
+/** Each is two readings in the evidence of every stream. */
+const CUTS_MAX = 2000
+
+/** How each meter that a tariff prices is to be measured, by name. Faults: those of windows, OUT_OF_RANGE. */
+export function meterPlans({ rules, terms }: PricedTariff, stretch: Period): Result<MeterPlan[]> {
+  const usage = rules.filter((rule) => rule.kind === 'usage')
+  const ranked = rules.filter((rule) => rule.kind === 'percentile')
+  const meters = new Set([...usage, ...ranked].flatMap(({ select }) => select.meters))
+  return collect(
+    [...meters].toSorted().map((meter): Result<MeterPlan> => {
+      const cut = collect(
+        usage.filter((rule) => sells(rule, meter)).map((rule) => edgesOf(rule, stretch, terms.zone)),
+      )
+      if (!cut.ok) return cut
+      const inside = new Set(cut.value.flat().filter((ms) => ms !== stretch.from && contains(stretch, ms)))
+      if (inside.size > CUTS_MAX)
+        return fail(
+          'OUT_OF_RANGE',
+          `${meter} is cut ${inside.size} times, at most ${CUTS_MAX}: rate a shorter period`,
+        )
+      const slotMs = ranked.some((rule) => sells(rule, meter)) ? SLOT_MS : 0
+      return ok({ meter, cuts: [...inside].toSorted((a, b) => a - b), slotMs })
+    }),
+  )
+}
+
+function sells(rule: Extract<Rule, { kind: 'usage' | 'percentile' }>, meter: string): boolean {
+  return rule.select.meters.includes(meter)
+}
+
+function edgesOf({ effective, price, grain }: UsageRule, stretch: Period, zone: string): Result<number[]> {
+  const edges = effective === undefined ? [] : [effective.from, effective.to]
+  if (grain !== undefined) edges.push(...cutByGrain(stretch, grain, zone).map(({ from }) => from))
+  if (price.by !== 'window') return ok(edges)
+  const parts = cutByWindows(stretch, price.windows, price.otherwise, zone)
+  return parts.ok ? ok([...edges, ...parts.value.map(({ period }) => period.from)]) : parts
+}

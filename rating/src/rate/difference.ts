@@ -1,0 +1,127 @@
+import { clone, create } from '@bufbuild/protobuf'
+import {
+  type BilledLine,
+  type Charge,
+  ChargeSchema,
+  TraceStepSchema,
+} from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import type { CurrencyCode } from '@vouch/proto/kernel/currency.ts'
+import { parseDecimal } from '@vouch/proto/kernel/decimal.ts'
+import { type Result, collect, ok } from '@vouch/proto/kernel/fault.ts'
+import {
+  type Money,
+  formatAmount,
+  majorAmount,
+  money,
+  parseAmount,
+  subtractMoney,
+  sumMoney,
+} from '@vouch/proto/kernel/money.ts'
+import { type Rational, ZERO, add, isZero, subtract } from '@vouch/proto/kernel/rational.ts'
+import { quantityText } from '../rule/quantity.ts'
+import { exactText } from '../tariff/trace.ts'
+
+/** What earlier documents billed under one line id. */
+interface Earlier {
+  readonly line: BilledLine
+  readonly quantity: Rational
+  readonly amount: Money
+}
+
+/**
+ * What is due beyond what was billed: each charge less the lines of the same id before it, and the reverse of lines that there is
+ * no charge for any more. Lines that come to nothing are left out. Faults: AMOUNT_SCALE, DECIMAL_INVALID.
+ */
+export function differences(
+  charges: readonly Charge[],
+  billed: readonly BilledLine[],
+  currency: CurrencyCode,
+): Result<Charge[]> {
+  const earlier = earlierOf(billed, currency)
+  if (!earlier.ok) return earlier
+  const known = new Map(earlier.value.map((each) => [each.line.lineId, each]))
+  const now = collect(charges.map((charge) => due(charge, known.get(charge.lineId), currency)))
+  if (!now.ok) return now
+  const ids = new Set(charges.map(({ lineId }) => lineId))
+  const gone = earlier.value
+    .filter(({ line }) => !ids.has(line.lineId))
+    .map((each) => reversed(each, currency))
+  return ok([...now.value, ...gone].filter((charge) => !isNothing(charge)))
+}
+
+function earlierOf(billed: readonly BilledLine[], currency: CurrencyCode): Result<Earlier[]> {
+  return collect(
+    [...Map.groupBy(billed, ({ lineId }) => lineId).values()].map((lines): Result<Earlier> => {
+      const amounts = collect(lines.map(({ amount }) => parseAmount(amount, currency)))
+      if (!amounts.ok) return amounts
+      const quantities = collect(lines.map(({ quantity }) => quantityOf(quantity)))
+      if (!quantities.ok) return quantities
+      const quantity = quantities.value.reduce((sum, each) => add(sum, each), ZERO)
+      return ok({ line: lines[0]!, quantity, amount: sumMoney(amounts.value, currency) })
+    }),
+  )
+}
+
+function due(charge: Charge, before: Earlier | undefined, currency: CurrencyCode): Result<Charge> {
+  const amount = parseAmount(charge.amount, currency)
+  if (!amount.ok) return amount
+  const quantity = quantityOf(charge.quantity)
+  if (!quantity.ok) return quantity
+  const billed = before ?? { quantity: ZERO, amount: money(0n, currency) }
+  const rest = subtractMoney(amount.value, billed.amount)
+  const message = clone(ChargeSchema, charge)
+  if (charge.quantity !== '') message.quantity = quantityText(subtract(quantity.value, billed.quantity))
+  message.amount = formatAmount(rest)
+  message.exact = exactText(majorAmount(rest))
+  if (charge.kind === 'usage') message.kind = 'late-usage'
+  message.trace.push(
+    create(TraceStepSchema, {
+      rule: 'less what was billed before',
+      input: `${charge.amount} - ${formatAmount(billed.amount)}`,
+      output: message.amount,
+    }),
+  )
+  return ok(message)
+}
+
+/** The reverse of a line that is due no more. */
+function reversed({ line, quantity, amount }: Earlier, currency: CurrencyCode): Charge {
+  const rest = subtractMoney(money(0n, currency), amount)
+  const { lineId, itemId, ruleId, pool, description, period, unit, resource, meter } = line
+  return create(ChargeSchema, {
+    lineId,
+    itemId,
+    ruleId,
+    pool,
+    description,
+    ...(period === undefined ? {} : { period }),
+    unit,
+    resource,
+    meter,
+    currency,
+    kind: 'late-usage',
+    quantity: line.quantity === '' ? '' : quantityText(subtract(ZERO, quantity)),
+    amount: formatAmount(rest),
+    exact: exactText(majorAmount(rest)),
+    trace: [
+      {
+        rule: 'less what was billed before',
+        input: `nothing is due any more - ${formatAmount(amount)}`,
+        output: formatAmount(rest),
+      },
+    ],
+    coverage: {},
+  })
+}
+
+function quantityOf(text: string): Result<Rational> {
+  return text === '' ? ok(ZERO) : parseDecimal(text)
+}
+
+function isNothing({ amount, quantity }: Charge): boolean {
+  const isNone = (text: string): boolean => {
+    const value = quantityOf(text)
+    return value.ok && isZero(value.value)
+  }
+  return isNone(amount) && isNone(quantity)
+}

@@ -1,0 +1,232 @@
+import { create } from '@bufbuild/protobuf'
+import {
+  type MeasureRequest,
+  type MeasureResponse,
+  MeasureResponseSchema,
+} from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
+import { type Measurement, MeasurementSchema } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import { compareBytes, fromHex, toHex } from '@vouch/proto/kernel/bytes.ts'
+import { type Result, fail, ok, unwrap } from '@vouch/proto/kernel/fault.ts'
+import { type Period, contains } from '@vouch/proto/kernel/period.ts'
+import { selfAndAncestors } from '../usage/resource.ts'
+import { type SlotReadings, slotRuns } from '../usage/slots.ts'
+import type { Stream, StreamRecord } from '../usage/stream-usage.ts'
+import { type MeterPlan, meterPlans } from './cuts.ts'
+import { periodInit, streamUsageMessage } from './message.ts'
+import type { Archive, BatchPlace, UsageStore } from './ports.ts'
+import { type Assignment, parseAssignments } from './request.ts'
+import { slotWindow } from './slot-window.ts'
+import { placeOf } from './snapshot.ts'
+import { parseTariff } from './tariff.ts'
+import { meteredUsage } from './usage-report.ts'
+
+/** What is asked of usage. */
+export interface Sources {
+  readonly store: UsageStore
+  readonly archive: Archive
+}
+
+/** Streams that are looked at in one way: one assigned stretch, cuts and slots. */
+interface Group {
+  readonly period: Period
+  readonly cuts: readonly number[]
+  readonly slotMs: number
+  readonly streams: readonly Stream[]
+}
+
+/** What was measured of a stream, and its slots. */
+interface Found {
+  readonly record: StreamRecord
+  readonly slots: ReturnType<typeof slotRuns>
+}
+
+/**
+ * What assigned resources used: a measurement for each of them and each meter that the tariff prices, where there is any
+ * stream. The same request on the same rows gives the same bytes. Faults: those of the request and of the tariff,
+ * of the store, and USAGE_CONFLICT, UNIT_MISMATCH.
+ */
+export async function measure(request: MeasureRequest, sources: Sources): Promise<Result<MeasureResponse>> {
+  const place = placeOf(request)
+  if (!place.ok) return place
+  const { inForce } = place.value
+  if (request.tariff === undefined) return fail('FIELD_MISSING', 'name the tariff', { pointer: '/tariff' })
+  const tariff = parseTariff(request.tariff, place.value)
+  if (!tariff.ok) return tariff
+  const plans = meterPlans(tariff.value, inForce)
+  if (!plans.ok) return plans
+  const assignments = parseAssignments(request.assignments, inForce)
+  if (!assignments.ok) return assignments
+  const streams = await streamsOf(assignments.value, plans.value, sources.store)
+  if (!streams.ok) return streams
+  const owners = ownersOf(streams.value, assignments.value)
+  const found = await findAll(owners, plans.value, inForce, sources.store)
+  if (!found.ok) return found
+  const measurements: Measurement[] = []
+  for (const assignment of assignments.value) {
+    for (const plan of plans.value) {
+      const own = (owners.get(assignment) ?? [])
+        .filter(({ meter }) => meter === plan.meter)
+        .flatMap((stream) => found.value.records.get(foundKey(stream, assignment.period)) ?? [])
+      if (own.length === 0) continue
+      const measured = measurementOf(assignment, plan, own)
+      if (!measured.ok) return measured
+      measurements.push(measured.value)
+    }
+  }
+  const agents = new Set(measurements.flatMap((each) => each.streams.map(({ agentId }) => toHex(agentId))))
+  const newest = await sources.archive.newest([...agents].toSorted())
+  if (!newest.ok) return newest
+  return ok(
+    create(MeasureResponseSchema, {
+      snapshot: {
+        period: periodInit(place.value.period),
+        inForce: periodInit(inForce),
+        timeZone: place.value.zone,
+        measurements,
+        watermarks: newest.value.map(watermarkInit),
+        slotBatches: [...found.value.batches],
+      },
+    }),
+  )
+}
+
+async function streamsOf(
+  assignments: readonly Assignment[],
+  plans: readonly MeterPlan[],
+  store: UsageStore,
+): Promise<Result<Stream[]>> {
+  const resources = [...new Set(assignments.map(({ resource }) => resource))]
+  if (resources.length === 0 || plans.length === 0) return ok([])
+  return store.streams(
+    resources,
+    plans.map(({ meter }) => meter),
+  )
+}
+
+/** The streams of each assignment: of its resource, or below it where nothing nearer is assigned for the same stretch. */
+function ownersOf(streams: readonly Stream[], assignments: readonly Assignment[]): Map<Assignment, Stream[]> {
+  const owned = new Map<Assignment, Stream[]>(assignments.map((assignment) => [assignment, []]))
+  const byResource = Map.groupBy(assignments, ({ resource }) => resource)
+  for (const stream of streams) {
+    for (const assignment of selfAndAncestors(stream.resource).flatMap(
+      (resource) => byResource.get(resource) ?? [],
+    ))
+      owned.get(assignment)!.push(stream)
+  }
+  return owned
+}
+
+/** What all streams measured; one question to the store for each way to look at them. */
+async function findAll(
+  owners: ReadonlyMap<Assignment, readonly Stream[]>,
+  plans: readonly MeterPlan[],
+  stretch: Period,
+  store: UsageStore,
+): Promise<
+  Result<{ readonly records: ReadonlyMap<string, Found>; readonly batches: readonly Uint8Array[] }>
+> {
+  const records = new Map<string, Found>()
+  const batches = new Map<string, Uint8Array>()
+  for (const { period, cuts, slotMs, streams } of groupsOf(owners, plans)) {
+    const found = await store.records(streams, period, cuts)
+    if (!found.ok) return found
+    const slots = await slotsOf(streams, period, stretch, slotMs, store)
+    if (!slots.ok) return slots
+    for (const digest of slots.value.batches) batches.set(toHex(digest), digest)
+    for (const record of found.value) {
+      const epochs = slots.value.epochs.get(record.stream.streamId) ?? []
+      const window = slotWindow(period, stretch, slotMs)
+      const runs = slotMs === 0 ? [] : slotRuns(epochs, window, slotMs)
+      records.set(foundKey(record.stream, period), { record, slots: runs })
+    }
+  }
+  return ok({ records, batches: [...batches.values()].toSorted(compareBytes) })
+}
+
+function groupsOf(owners: ReadonlyMap<Assignment, readonly Stream[]>, plans: readonly MeterPlan[]): Group[] {
+  const looks = [...owners].flatMap(([{ period }, streams]) =>
+    plans.flatMap((plan) => {
+      const own = streams.filter(({ meter }) => meter === plan.meter)
+      const cuts = insideOf(period, plan)
+      return own.length === 0 ? [] : [{ period, cuts, slotMs: plan.slotMs, streams: own }]
+    }),
+  )
+  const alike = Map.groupBy(looks, ({ period, cuts, slotMs }) =>
+    [period.from, period.to, slotMs, ...cuts].join(' '),
+  )
+  return [...alike.values()].map((same) => ({ ...same[0]!, streams: same.flatMap(({ streams }) => streams) }))
+}
+
+function insideOf(period: Period, { cuts }: MeterPlan): number[] {
+  return cuts.filter((ms) => ms !== period.from && contains(period, ms))
+}
+
+async function slotsOf(
+  streams: readonly Stream[],
+  period: Period,
+  stretch: Period,
+  slotMs: number,
+  store: UsageStore,
+): Promise<Result<SlotReadings>> {
+  const window = slotWindow(period, stretch, slotMs)
+  if (slotMs === 0 || window.from >= window.to) return ok({ epochs: new Map(), batches: [] })
+  const records = await store.records(streams, window)
+  return records.ok ? store.slots(records.value, window, slotMs) : records
+}
+
+function foundKey({ streamId }: Stream, { from, to }: Period): string {
+  return `${streamId} ${from} ${to}`
+}
+
+function measurementOf(
+  { resource, period, dimensions, share }: Assignment,
+  plan: MeterPlan,
+  found: readonly Found[],
+): Result<Measurement> {
+  const metered = meteredUsage(
+    found.map(({ record }) => record),
+    period,
+  )
+  if (!metered.ok) return metered
+  const slots = new Map(found.map((each) => [each.record.stream.streamId, each.slots]))
+  return ok(
+    create(MeasurementSchema, {
+      resource,
+      meter: plan.meter,
+      unit: metered.value.unit,
+      period: periodInit(period),
+      dimensions,
+      share,
+      cutsMs: insideOf(period, plan).map(BigInt),
+      slotMs: plan.slotMs,
+      streams: metered.value.usages.map((usage) => {
+        const message = streamUsageMessage(usage)
+        message.slots = slotsInit(slots.get(usage.stream.streamId) ?? [])
+        return message
+      }),
+    }),
+  )
+}
+
+function slotsInit(runs: Found['slots']): Measurement['streams'][number]['slots'] {
+  return create(MeasurementSchema, {
+    streams: [
+      {
+        slots: runs.map(({ fromMs, quantities }) => ({
+          fromMs: BigInt(fromMs),
+          quantities: [...quantities],
+        })),
+      },
+    ],
+  }).streams[0]!.slots
+}
+
+function watermarkInit({ agentId, runId, sequence, digest, lastMs }: BatchPlace) {
+  return {
+    agentId: unwrap(fromHex(agentId)),
+    runId: unwrap(fromHex(runId)),
+    sequence,
+    batchDigest: unwrap(fromHex(digest)),
+    lastMs: BigInt(lastMs),
+  }
+}

@@ -1,0 +1,208 @@
+import type { Availability, Measurement, Snapshot } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import { parseDecimal } from '@vouch/proto/kernel/decimal.ts'
+import { type Result, collect, fail, ok } from '@vouch/proto/kernel/fault.ts'
+import { directionOf } from '@vouch/proto/kernel/meter.ts'
+import { type Period, contains, parseZone } from '@vouch/proto/kernel/period.ts'
+import { type Rational, ZERO, multiply, rational } from '@vouch/proto/kernel/rational.ts'
+import { type UnitId, parseUnit, rateOf } from '@vouch/proto/kernel/unit.ts'
+import type { Dimensions, Facts, Series, Usage } from '../rule/types.ts'
+import { parsePeriodMessage } from './request.ts'
+import { shareOf } from './share.ts'
+import type { Place } from './tariff.ts'
+
+/** What a tariff is applied to, and from which measurement each fact is. */
+export interface SnapshotFacts {
+  readonly place: Place
+  readonly facts: Facts
+  /** The measurement of each usage fact, by its index. */
+  readonly usageFrom: readonly number[]
+  /** The measurement of each series, by its index. */
+  readonly seriesFrom: readonly number[]
+}
+
+/** A measurement without its streams. */
+interface Frame {
+  readonly index: number
+  readonly period: Period
+  readonly cuts: readonly number[]
+  readonly unit: UnitId
+  readonly share: Rational
+  readonly dimensions: Dimensions
+}
+
+/** One register's way through a period: its value at some instants, the first and the last of them its ends. */
+interface Course {
+  readonly at: readonly number[]
+  readonly register: readonly bigint[]
+}
+
+/**
+ * The facts of a snapshot: of every metered resource an entry for each part between the cuts, and a series where there are
+ * slots. An entry's resource is the assigned one; the metered one is its dimension `resource`. Pure; the same for
+ * rating and for whoever checks it. Faults: FIELD_MISSING, FIELD_INVALID, INSTANT_INVALID, PERIOD_REVERSED, ZONE_UNKNOWN,
+ * UNIT_UNKNOWN, UNIT_MISMATCH, DECIMAL_INVALID, USAGE_INCOMPLETE where a register is not known at a cut.
+ */
+export function readSnapshot(snapshot: Snapshot): Result<SnapshotFacts> {
+  const place = placeOf(snapshot)
+  if (!place.ok) return place
+  const frames = collect(
+    snapshot.measurements.map((measurement, index) => frameOf(measurement, index, place.value)),
+  )
+  if (!frames.ok) return frames
+  const availability = collect(snapshot.availability.map(availabilityOf))
+  if (!availability.ok) return availability
+  const usage: Usage[] = []
+  const usageFrom: number[] = []
+  const series: Series[] = []
+  const seriesFrom: number[] = []
+  for (const [index, frame] of frames.value.entries()) {
+    const measurement = snapshot.measurements[index]!
+    const entries = entriesOf(measurement, frame)
+    if (!entries.ok) return entries
+    for (const entry of entries.value) {
+      usageFrom.push(index)
+      usage.push({ ...entry, index: usage.length })
+    }
+    if (measurement.slotMs === 0) continue
+    const ranked = seriesOf(measurement, frame, place.value.inForce)
+    if (!ranked.ok) return ranked
+    for (const each of ranked.value) {
+      seriesFrom.push(index)
+      series.push({ ...each, index: series.length })
+    }
+  }
+  const facts = { usage, series, changes: [], billed: [], availability: availability.value }
+  return ok({ place: place.value, facts, usageFrom, seriesFrom })
+}
+
+/** The stretch of a snapshot, or of a request to measure one. Faults: as of {@link readSnapshot}. */
+export function placeOf({
+  period: whole,
+  inForce: part,
+  timeZone,
+}: Pick<Snapshot, 'period' | 'inForce' | 'timeZone'>): Result<Place> {
+  const period = parsePeriodMessage(whole, '/period')
+  if (!period.ok) return period
+  const inForce = parsePeriodMessage(part, '/inForce')
+  if (!inForce.ok) return inForce
+  if (inForce.value.from < period.value.from || inForce.value.to > period.value.to)
+    return fail('FIELD_INVALID', 'the stretch reaches beyond the period', { pointer: '/inForce' })
+  const zone = parseZone(timeZone)
+  if (!zone.ok) return fail(zone.fault.code, zone.fault.message, { pointer: '/timeZone' })
+  return ok({ period: period.value, inForce: inForce.value, zone: zone.value })
+}
+
+function frameOf(measurement: Measurement, index: number, { inForce }: Place): Result<Frame> {
+  const pointer = `/measurements/${index}`
+  const period = parsePeriodMessage(measurement.period, `${pointer}/period`)
+  if (!period.ok) return period
+  if (period.value.from < inForce.from || period.value.to > inForce.to)
+    return fail('FIELD_INVALID', 'it reaches beyond the stretch', { pointer: `${pointer}/period` })
+  const unit = parseUnit(measurement.unit)
+  if (!unit.ok) return fail(unit.fault.code, unit.fault.message, { pointer: `${pointer}/unit` })
+  const share = shareOf(measurement.share)
+  if (!share.ok) return fail(share.fault.code, share.fault.message, { pointer: `${pointer}/share` })
+  const cuts = measurement.cutsMs.map(Number)
+  const isAscending = cuts.every((ms, i) => ms > (cuts[i - 1] ?? period.value.from) && ms < period.value.to)
+  if (!isAscending)
+    return fail('FIELD_INVALID', 'cuts lie inside the period, in ascending order', {
+      pointer: `${pointer}/cutsMs`,
+    })
+  const { dimensions } = measurement
+  return ok({ index, period: period.value, cuts, unit: unit.value, share: share.value, dimensions })
+}
+
+function entriesOf(
+  { resource, meter, streams }: Measurement,
+  { index, period, cuts, unit, share, dimensions }: Frame,
+): Result<Omit<Usage, 'index'>[]> {
+  const edges = [period.from, ...cuts, period.to]
+  return collect(
+    streams.flatMap((stream, i) => {
+      const courses = stream.epochs.map(({ opening, cuts: inside, closing }): Course => {
+        const points = [opening!, ...inside, closing!]
+        return {
+          at: points.map(({ atMs }) => Number(atMs)),
+          register: points.map(({ register }) => register),
+        }
+      })
+      return edges.slice(1).map((to, part): Result<Omit<Usage, 'index'>> => {
+        const between = { from: edges[part]!, to }
+        const quantities = courses.map((course) => quantityIn(course, between))
+        if (quantities.includes(undefined))
+          return fail('USAGE_INCOMPLETE', `the register of ${stream.resource} is not known at every cut`, {
+            pointer: `/measurements/${index}/streams/${i}`,
+          })
+        const sum = quantities.reduce<bigint>((all, quantity) => all + quantity!, 0n)
+        const quantity = multiply(rational(sum), share)
+        const own = { ...dimensions, resource: stream.resource }
+        return ok({
+          meter,
+          resource,
+          dimensions: own,
+          unit,
+          period: between,
+          quantity,
+          chosenBy: undefined,
+          items: [],
+        })
+      })
+    }),
+  )
+}
+
+/** What a register grew in a period; undefined where it is not known at an end of it. */
+function quantityIn({ at, register }: Course, { from, to }: Period): bigint | undefined {
+  const valueAt = (ms: number): bigint | undefined => {
+    if (ms <= at[0]!) return register[0]
+    if (ms >= at.at(-1)!) return register.at(-1)
+    return register[at.indexOf(ms)]
+  }
+  const [opening, closing] = [valueAt(from), valueAt(to)]
+  return opening === undefined || closing === undefined ? undefined : closing - opening
+}
+
+/** Each stream's quantities as rates; a slot that it misses is undefined, one outside of the assignment is zero. */
+function seriesOf(
+  { resource, meter, slotMs, streams }: Measurement,
+  { index, period, unit, share, dimensions }: Frame,
+  stretch: Period,
+): Result<Omit<Series, 'index'>[]> {
+  const rate = rateOf(unit)
+  if (!rate.ok) return fail(rate.fault.code, rate.fault.message, { pointer: `/measurements/${index}/unit` })
+  const { unit: rateUnit, factor } = rate.value
+  const perSlot = multiply(multiply(factor, share), rational(1000n, BigInt(slotMs)))
+  const starts = slotStarts(stretch, slotMs)
+  return ok(
+    streams.map((stream) => {
+      const known = new Map<number, bigint>()
+      for (const { fromMs, quantities } of stream.slots)
+        for (const [i, quantity] of quantities.entries()) known.set(Number(fromMs) + i * slotMs, quantity)
+      const values = starts.map((start) => {
+        if (!contains(period, start)) return ZERO
+        const quantity = known.get(start)
+        return quantity === undefined ? undefined : multiply(rational(quantity), perSlot)
+      })
+      const own = { ...dimensions, resource: stream.resource }
+      return { resource, meter, dimensions: own, unit: rateUnit, direction: directionOf(meter), values }
+    }),
+  )
+}
+
+/** Where whole slots of a stretch start. */
+export function slotStarts({ from, to }: Period, slotMs: number): number[] {
+  return Array.from({ length: Math.floor((to - from) / slotMs) }, (_, slot) => from + slot * slotMs)
+}
+
+function availabilityOf({ service, expected, available }: Availability, index: number) {
+  const read = (name: string, text: string): Result<Rational> => {
+    const value = parseDecimal(text)
+    return value.ok
+      ? value
+      : fail(value.fault.code, value.fault.message, { pointer: `/availability/${index}/${name}` })
+  }
+  const whole = read('expected', expected)
+  if (!whole.ok) return whole
+  const part = read('available', available)
+  return part.ok ? ok({ service, expected: whole.value, available: part.value }) : part
+}

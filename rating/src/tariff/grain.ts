@@ -1,0 +1,29 @@
+import type { Period } from '@vouch/proto/kernel/period.ts'
+
+/** Steps of the local calendar in which entries are taken. */
+export const GRAINS = ['hour', 'day'] as const
+
+/** One of them. */
+export type Grain = (typeof GRAINS)[number]
+
+const HOUR_MS = 3_600_000
+
+/**
+ * Cuts a period at every local midnight of the zone, and for hours at every hour since; the parts cover it exactly. A day has the 23 to 25
+ * hours that it has; where clocks change by less than an hour, the last hour of the day is shorter.
+ */
+export function cutByGrain(period: Period, grain: Grain, zone: string): Period[] {
+  const parts: Period[] = []
+  let day = Temporal.Instant.fromEpochMilliseconds(period.from).toZonedDateTimeISO(zone).startOfDay()
+  while (day.epochMilliseconds < period.to) {
+    const next = day.add({ days: 1 }).startOfDay()
+    const step = grain === 'day' ? next.epochMilliseconds - day.epochMilliseconds : HOUR_MS
+    for (let from = day.epochMilliseconds; from < next.epochMilliseconds; from += step) {
+      const to = Math.min(from + step, next.epochMilliseconds, period.to)
+      const start = Math.max(from, period.from)
+      if (start < to) parts.push({ from: start, to })
+    }
+    day = next
+  }
+  return parts
+}

@@ -1,0 +1,106 @@
+import type { Invoice, Statement } from '@vouch/proto/gen/vouch/proof/v1/proof_pb.ts'
+import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
+import type { Measurement } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import { toHex } from '@vouch/proto/kernel/bytes.ts'
+import type { Fault } from '@vouch/proto/kernel/fault.ts'
+import { parseTariff } from '../rate/tariff.ts'
+import { selfAndAncestors } from '../usage/resource.ts'
+import { mismatch, present, uniqueIndex } from './mismatch.ts'
+import type { Archive } from './readings.ts'
+import { checkSlots } from './slots.ts'
+import { checkStreamUsage, periodOf } from './usage.ts'
+
+/** Tariffs by the place of the statement that uses them. */
+export type StatementTariffs = readonly Tariff[]
+
+/** Checks every tariff, and what every statement measured; each tariff must be used. Gives the tariff of each statement. */
+export function checkStatements(
+  invoice: Invoice,
+  tariffs: readonly Tariff[],
+  archive: Archive,
+): StatementTariffs {
+  const known = checkTariffs(tariffs)
+  const used = new Set<string>()
+  const own = invoice.statements.map((statement, i) => {
+    const path = `invoice.statements[${i}]`
+    const { tariffId, tariffVersion } = statement
+    const tariff = known.get(`${tariffId} ${tariffVersion}`)
+    if (tariff === undefined)
+      return mismatch(`${path}.tariffId`, `the proof has no tariff ${tariffId}, version ${tariffVersion}`)
+    used.add(`${tariffId} ${tariffVersion}`)
+    checkSnapshot(`${path}.snapshot`, statement, archive)
+    return tariff
+  })
+  const idle = tariffs.findIndex((tariff) => !used.has(keyOf(tariff)))
+  if (idle >= 0) mismatch(`tariffs[${idle}]`, 'prices no line of the invoice')
+  return own
+}
+
+const keyOf = ({ tariffId, version }: Tariff): string => `${tariffId} ${version}`
+
+function checkTariffs(tariffs: readonly Tariff[]): ReadonlyMap<string, Tariff> {
+  uniqueIndex('tariffs', tariffs, keyOf)
+  for (const [i, tariff] of tariffs.entries()) {
+    const parsed = parseTariff(tariff)
+    if (parsed.ok) continue
+    const [first = parsed.fault] = parsed.fault.causes ?? []
+    mismatch(`tariffs[${i}]${pathOf(first)}`, first.message)
+  }
+  return new Map(tariffs.map((tariff) => [keyOf(tariff), tariff]))
+}
+
+/** A JSON pointer as the path of a proof: `/rules/0/id` is `.rules[0].id`. */
+export function pathOf({ pointer = '' }: Pick<Fault, 'pointer'>): string {
+  return pointer.replaceAll(/\/(\d+)(?=\/|$)/g, '[$1]').replaceAll('/', '.')
+}
+
+function checkSnapshot(path: string, statement: Statement, archive: Archive): void {
+  const snapshot = present(path, statement.snapshot)
+  const stretch = periodOf(`${path}.inForce`, snapshot.inForce)
+  for (const [i, measurement] of snapshot.measurements.entries()) {
+    const own = `${path}.measurements[${i}]`
+    if (measurement.streams.length === 0) mismatch(`${own}.streams`, 'is empty: nothing was measured')
+    uniqueIndex(`${own}.streams`, measurement.streams, ({ streamId }) => toHex(streamId))
+    for (const [j, usage] of measurement.streams.entries())
+      checkStreamUsage(`${own}.streams[${j}]`, usage, measurement, archive)
+    checkNoOverlap(own, measurement)
+  }
+  checkSlots(path, snapshot, stretch, archive)
+  checkSingleMeasuring(path, snapshot.measurements)
+}
+
+/** Two streams of one resource may follow each other in a measurement, never run side by side. */
+function checkNoOverlap(path: string, { streams }: Measurement): void {
+  for (const group of Map.groupBy(streams.entries(), ([, { resource }]) => resource).values()) {
+    const parts = group
+      .flatMap(([i, { epochs }]) =>
+        epochs.map(({ opening, closing }) => ({ i, from: opening!.atMs, to: closing!.atMs })),
+      )
+      .toSorted((a, b) => (a.from < b.from ? -1 : 1))
+    let latest = parts[0]
+    for (const part of parts.slice(1)) {
+      if (latest !== undefined && part.i !== latest.i && part.from < latest.to) {
+        mismatch(
+          `${path}.streams[${part.i}]`,
+          `overlaps streams[${latest.i}] in time: the same use would be billed twice`,
+        )
+      }
+      if (latest === undefined || part.to > latest.to) latest = part
+    }
+  }
+}
+
+/** No use is measured twice: the same meter of a resource and of one below it at the same time. */
+function checkSingleMeasuring(path: string, measurements: readonly Measurement[]): void {
+  const all = measurements.map((measurement, i) => ({ i, ...measurement }))
+  const known = Map.groupBy(all, ({ meter, resource }) => `${meter} ${resource}`)
+  for (const { i, meter, resource, period } of all) {
+    const above = selfAndAncestors(resource).flatMap((each) => known.get(`${meter} ${each}`) ?? [])
+    const twin = above.find(
+      (other) => other.i !== i && other.period!.fromMs < period!.toMs && period!.fromMs < other.period!.toMs,
+    )
+    if (twin === undefined) continue
+    const [first, second] = [Math.min(i, twin.i), Math.max(i, twin.i)]
+    mismatch(`${path}.measurements[${second}]`, `measures what measurements[${first}] measures`)
+  }
+}

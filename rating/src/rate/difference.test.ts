@@ -1,0 +1,74 @@
+import { clone, create } from '@bufbuild/protobuf'
+import {
+  BilledLineSchema,
+  type Charge,
+  type Snapshot,
+  SnapshotSchema,
+} from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import { unwrap } from '@vouch/proto/kernel/fault.ts'
+import { describe, expect, test } from 'vitest'
+import type { Sent } from '../testing/memory-store.ts'
+import { linesOf, measured, steady, tariffOf, usage } from '../testing/test-day.ts'
+import { rateSnapshot } from './rate.ts'
+
+/** A charge as the line that an invoice had of it. */
+function billedInit({
+  lineId,
+  itemId,
+  ruleId,
+  pool,
+  description,
+  quantity,
+  unit,
+  amount,
+  resource,
+  meter,
+}: Charge) {
+  return { lineId, itemId, ruleId, pool, description, quantity, unit, amount, resource, meter }
+}
+
+describe('what became known after it was billed', () => {
+  const tariff = tariffOf([
+    usage({
+      per: 'resource',
+      price: { model: 'graduated', tiers: [{ upTo: '1000', unitPrice: '0.10' }, { unitPrice: '0.05' }] },
+    }),
+    { kind: 'minimum', id: 'least', amount: '120' },
+  ])
+  /** An hour of batches was not there yet. */
+  const early: Sent = { ...steady, batches: steady.batches.slice(0, 22) }
+  const billedOf = (snapshot: Snapshot): Snapshot['billed'] => {
+    const { charges } = unwrap(rateSnapshot(tariff, snapshot))
+    return charges.map((charge) => create(BilledLineSchema, billedInit(charge)))
+  }
+
+  test('is due beyond what was billed, line by line, at the price that it would have had', async () => {
+    const first = await measured(tariff, [early])
+    expect(linesOf(tariff, first).map(([, kind, quantity, amount]) => [kind, quantity, amount])).toEqual([
+      ['usage', '1319', '115.95'],
+      ['minimum', '', '4.05'],
+    ])
+    const now = await measured(tariff, [steady])
+    now.corrects = 'INV-000001'
+    now.billed = billedOf(first)
+    expect(linesOf(tariff, now)).toEqual([
+      ['traffic switch:a 2026-03-28T23:00:00Z', 'late-usage', '61', '3.05'],
+      ['least minimum 2026-03-28T23:00:00Z', 'minimum', '', '-3.05'],
+    ])
+    const again = clone(SnapshotSchema, now)
+    again.billed = [...now.billed, ...billedOf(now)]
+    expect(linesOf(tariff, again)).toEqual([])
+  })
+
+  test('what is gone is given back', async () => {
+    const now = await measured(tariff, [early])
+    now.corrects = 'INV-000001'
+    now.billed = billedOf(await measured(tariff, [steady]))
+    now.measurements = []
+    expect(linesOf(tariff, now)).toEqual([
+      // 120.00 are due, of which 1.00 was billed.
+      ['least minimum 2026-03-28T23:00:00Z', 'minimum', '', '119.00'],
+      ['traffic switch:a 2026-03-28T23:00:00Z', 'late-usage', '-1380', '-119.00'],
+    ])
+  })
+})

@@ -31,9 +31,29 @@ export function checkStatements(
     checkSnapshot(`${path}.snapshot`, statement, archive)
     return tariff
   })
+  checkStretches(invoice)
   const idle = tariffs.findIndex((tariff) => !used.has(keyOf(tariff)))
   if (idle >= 0) mismatch(`tariffs[${idle}]`, 'prices no line of the invoice')
   return own
+}
+
+/** No two statements of one period are in force at one time: the same use would be billed by both. */
+function checkStretches({ statements }: Invoice): void {
+  const own = statements.map(({ snapshot }, i) => ({
+    i,
+    corrects: snapshot!.corrects,
+    ...snapshot!.inForce!,
+  }))
+  for (const [position, one] of own.entries()) {
+    const other = own
+      .slice(0, position)
+      .find((each) => each.corrects === one.corrects && each.fromMs < one.toMs && one.fromMs < each.toMs)
+    if (other === undefined) continue
+    mismatch(
+      `invoice.statements[${one.i}].snapshot.inForce`,
+      `meets that of statements[${other.i}]: the same use would be billed twice`,
+    )
+  }
 }
 
 const keyOf = ({ tariffId, version }: Tariff): string => `${tariffId} ${version}`

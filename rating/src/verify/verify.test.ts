@@ -145,6 +145,11 @@ describe('a new proof under another seal still names what does not follow from t
     ['stretch', (p) => void (snapshot(p).inForce!.toMs -= 1n), `${own}.measurements[0].period`],
     ['period of a statement', (p) => void (snapshot(p).period!.toMs += 1n), `${own}.period.toMs`],
     ['zone of a statement', (p) => void (snapshot(p).timeZone = 'UTC'), `${own}.timeZone`],
+    [
+      'statement twice',
+      (p) => void p.invoice!.statements.push(p.invoice!.statements[0]!),
+      'invoice.statements[1].snapshot.inForce',
+    ],
     ['statement of a line', (p) => void (p.invoice!.lines[0]!.statement = 1), 'invoice.lines[0].statement'],
     [
       'batches for slots that there are not',

@@ -12,7 +12,7 @@ import { quantityText } from '../rule/quantity.ts'
 import type { Line } from '../rule/types.ts'
 import { exactText } from '../tariff/trace.ts'
 import { lineId } from './line-id.ts'
-import { coverageInit, periodInit } from './message.ts'
+import { periodInit } from './message.ts'
 import type { SnapshotFacts } from './snapshot.ts'
 import type { PricedTariff } from './tariff.ts'
 
@@ -81,7 +81,7 @@ function chargeOf(
     description: line.name,
     exact: exactText(line.exact),
     measurements,
-    coverage: coverageInit(coverageOf(measured)),
+    coverage: coverageOf(measured),
   })
 }
 
@@ -108,7 +108,7 @@ function clipped(period: Period, stretch: Period): Period {
 
 function coverageOf(measured: readonly Measurement[]) {
   const streams = measured.flatMap((measurement) => measurement.streams)
-  const sum = (member: 'coveredMs' | 'spreadMs' | 'missingMs'): number =>
-    streams.reduce((all, { coverage }) => all + Number(coverage?.[member] ?? 0n), 0)
+  const sum = (member: 'coveredMs' | 'spreadMs' | 'missingMs'): bigint =>
+    streams.reduce((all, { coverage }) => all + (coverage?.[member] ?? 0n), 0n)
   return { coveredMs: sum('coveredMs'), spreadMs: sum('spreadMs'), missingMs: sum('missingMs'), gaps: [] }
 }

@@ -6,6 +6,7 @@ import { type Period, contains, parseZone } from '@vouch/proto/kernel/period.ts'
 import { type Rational, ZERO, multiply, rational } from '@vouch/proto/kernel/rational.ts'
 import { type UnitId, parseUnit, rateOf } from '@vouch/proto/kernel/unit.ts'
 import type { Dimensions, Facts, Series, Usage } from '../rule/types.ts'
+import { slotStarts } from '../usage/slots.ts'
 import { parsePeriodMessage } from './request.ts'
 import { shareOf } from './share.ts'
 import type { Place } from './tariff.ts'
@@ -187,11 +188,6 @@ function seriesOf(
       return { resource, meter, dimensions: own, unit: rateUnit, direction: directionOf(meter), values }
     }),
   )
-}
-
-/** Where whole slots of a stretch start. */
-export function slotStarts({ from, to }: Period, slotMs: number): number[] {
-  return Array.from({ length: Math.floor((to - from) / slotMs) }, (_, slot) => from + slot * slotMs)
 }
 
 function availabilityOf({ service, expected, available }: Availability, index: number) {

@@ -25,19 +25,30 @@ export interface SlotReadings {
   readonly batches: readonly Uint8Array[]
 }
 
-/** Instants at which slots of a stretch meet: its start, and every slot length after it, within it. */
-function edges({ from, to }: Interval, slotMs: number): number[] {
-  return Array.from({ length: Math.floor((to - from) / slotMs) + 1 }, (_, i) => from + i * slotMs)
+/** Where the whole slots of a stretch start. */
+export function slotStarts({ from, to }: Interval, slotMs: number): number[] {
+  const starts: number[] = []
+  for (let start = from; start + slotMs <= to; start += slotMs) starts.push(start)
+  return starts
+}
+
+/** The whole slots of a stretch that start in a period, as one stretch; empty where there are none. */
+export function slotWindow(period: Interval, stretch: Interval, slotMs: number): Interval {
+  const starts = slotMs === 0 ? [] : slotStarts(stretch, slotMs)
+  const own = starts.filter((start) => period.from <= start && start < period.to)
+  const [from = period.from] = own
+  return { from, to: from + own.length * slotMs }
 }
 
 /**
- * What a register grew in each slot of a stretch: slots are those between consecutive edges that readings of the epoch enclose. The register at
+ * What a register grew in each slot of a stretch of whole slots: slots are those between consecutive edges that readings of the epoch enclose. The register at
  * an edge is that of {@link registerAt}, so the quantities of a run add up to its ends.
  */
 export function slotRun(readings: readonly Dial[], stretch: Interval, slotMs: number): SlotRun | undefined {
   const [first, last] = [readings[0], readings.at(-1)]
   if (first === undefined || last === undefined) return undefined
-  const enclosed = edges(stretch, slotMs).filter((at) => first.timeMs <= at && at <= last.timeMs)
+  const edges = [...slotStarts(stretch, slotMs), stretch.to]
+  const enclosed = edges.filter((at) => first.timeMs <= at && at <= last.timeMs)
   const [fromMs] = enclosed
   if (fromMs === undefined || enclosed.length < 2) return undefined
   let next = 0

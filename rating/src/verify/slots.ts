@@ -1,8 +1,7 @@
 import type { Snapshot } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { toHex } from '@vouch/proto/kernel/bytes.ts'
-import { slotWindow } from '../rate/slot-window.ts'
 import type { Interval } from '../usage/interval.ts'
-import { type Dial, slotRuns } from '../usage/slots.ts'
+import { type Dial, slotRuns, slotWindow } from '../usage/slots.ts'
 import { mismatch, present, same } from './mismatch.ts'
 import type { Archive } from './readings.ts'
 import { periodOf } from './usage.ts'
@@ -48,8 +47,10 @@ function readingsOf(archive: Archive): ReadonlyMap<string, ReadonlyMap<bigint, r
       const epochs = found.get(stream) ?? new Map<bigint, Dial[]>()
       const dials = epochs.get(epoch) ?? []
       const end = start + columns.segmentRows[segment]!
-      for (let row = start; row < end; row += 1)
-        dials.push({ timeMs: Number(columns.timeMs[row]!), register: columns.register[row]! })
+      for (let row = start; row < end; row += 1) {
+        const timeMs = columns.timeMs[row]!
+        dials.push({ timeMs: Number(timeMs), register: columns.register[row]! })
+      }
       found.set(stream, epochs.set(epoch, dials))
     }
   }

@@ -2,7 +2,7 @@ import type { Period } from '@vouch/proto/kernel/period.ts'
 import type { AgentKey, SignedBatch, StreamDefinition } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import type { MeterUsage } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
 import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
-import type { Charge } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import type { Charge, Snapshot, Unpriced } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 
 /** Structured log lines; pino fits. */
 export interface Logger {
@@ -15,6 +15,26 @@ export interface Logger {
 export interface AssignedResource {
   readonly resource: string
   readonly period: Period
+  /** What prices may depend on. */
+  readonly dimensions: Readonly<Record<string, string>>
+  /** The account's share of the usage, decimal text; absent = all. */
+  readonly share?: string
+}
+
+/** The stretch of a document that a tariff is applied to. */
+export interface Stretch {
+  /** Of the document. */
+  readonly period: Period
+  /** The part of it in which the tariff is in force. */
+  readonly inForce: Period
+  /** IANA. */
+  readonly timeZone: string
+}
+
+/** What a tariff makes of a snapshot. */
+export interface Rated {
+  readonly charges: readonly Charge[]
+  readonly unpriced: readonly Unpriced[]
 }
 
 /** The signed batches behind some charges, with the streams and keys to read them. */
@@ -28,8 +48,12 @@ export interface Evidence {
 export interface Rating {
   /** Usage of a resource and everything below it; an empty meter means all. */
   usage(resource: string, meter: string, period: Period): Promise<readonly MeterUsage[]>
-  /** Charges of the assigned resources under a tariff. */
-  rate(tariff: Tariff, period: Period, assigned: readonly AssignedResource[]): Promise<readonly Charge[]>
+  /** Refuses a tariff that cannot be published. Faults: TARIFF_INVALID with every single one. */
+  checkTariff(tariff: Tariff): Promise<void>
+  /** What the assigned resources used, cut where the tariff's prices change. */
+  measure(tariff: Tariff, stretch: Stretch, assigned: readonly AssignedResource[]): Promise<Snapshot>
+  /** What a tariff makes of a snapshot: a function of both alone. */
+  rate(tariff: Tariff, snapshot: Snapshot): Promise<Rated>
   /** What the digests name. Faults: EVIDENCE_MISSING, OUT_OF_RANGE where it is larger than configured. */
   evidence(digests: readonly Uint8Array[]): Promise<Evidence>
   /** Keeps what the digests name for a document until an instant; may be repeated. Faults: EVIDENCE_MISSING. */

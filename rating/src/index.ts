@@ -13,6 +13,8 @@ import type { Logger } from './rate/ports.ts'
 
 export { type RatingConfig, readRatingConfig } from './config.ts'
 
+const SNAPSHOT_BYTES_MAX = 64 * 1024 * 1024
+
 /** What the rating service is made of. */
 export interface RatingOptions {
   readonly config: RatingConfig
@@ -35,7 +37,11 @@ const STOP_MS = 10_000
 /** Creates the rating service: arithmetic over the collector's views, and pins of evidence. */
 export function createRating({ config, clickhouse, logger }: RatingOptions): Rating {
   const reader = createReader(clickhouse, config.clickhouseDatabase, config.queriesMax)
-  const server = new Server({ 'grpc.enable_channelz': 0 })
+  const server = new Server({
+    'grpc.enable_channelz': 0,
+    // Snapshots hold their evidence: more than grpc-js takes by default.
+    'grpc.max_receive_message_length': SNAPSHOT_BYTES_MAX,
+  })
   addRatingService(server, {
     store: createUsageStore(reader),
     archive: createArchive(reader),

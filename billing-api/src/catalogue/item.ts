@@ -5,7 +5,7 @@ import { collect, fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import { isBuiltInMeter, parseMeter } from '@vouch/proto/kernel/meter.ts'
 import { parseRoundingName } from '@vouch/proto/kernel/rounding.ts'
-import { conversion } from '@vouch/proto/kernel/unit.ts'
+import { conversion, rateOf } from '@vouch/proto/kernel/unit.ts'
 
 /** What somebody asks to sell: a meter in a billable unit. */
 export interface ItemRequest {
@@ -44,7 +44,16 @@ export function at<T>(pointer: string, result: Result<T>): Result<T> {
 function billable(meter: string, unit: string): Result<unknown> {
   const named = isBuiltInMeter(meter) ? parseMeter(meter) : parseMeter(meter, unit)
   if (!named.ok) return at(named.fault.code === 'METER_UNKNOWN' ? '/meter' : '/unit', named)
-  return at('/unit', conversion(named.value.unit, unit))
+  const converted = conversion(named.value.unit, unit)
+  return at('/unit', converted.ok ? converted : asRate(named.value.unit, unit))
+}
+
+/** What is ranked by percentiles is sold as a rate: octets as bits a second. */
+function asRate(unit: string, wanted: string): Result<unknown> {
+  const rate = rateOf(unit)
+  if (!rate.ok) return rate
+  const converted = conversion(rate.value.unit, wanted)
+  return converted.ok ? converted : conversion(unit, wanted)
 }
 
 function scale(value: number): Result<number> {

@@ -5,17 +5,25 @@ import { parseCurrency } from '@vouch/proto/kernel/currency.ts'
 import { parseDecimal } from '@vouch/proto/kernel/decimal.ts'
 import { collect, fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
+import { canonicalJson } from '@vouch/proto/kernel/json.ts'
+import type { JsonObject } from '@vouch/proto/kernel/json.ts'
 import { sign } from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import { parseRoundingName } from '@vouch/proto/kernel/rounding.ts'
 import { at } from './item.ts'
 
-/** What somebody asks to publish: one price for each item. */
+/** What somebody asks to publish: rules, or the short form, one price for each item and resource. */
 export interface TariffRequest {
   readonly id: string
   readonly currency: string
   readonly amountRounding: string
-  readonly prices: readonly PriceRequest[]
+  /** Which amounts are rounded; absent = every line. */
+  readonly roundingStage?: string
+  readonly prices?: readonly PriceRequest[]
+  /** Documents of rating's grammar; it checks them. */
+  readonly rules?: readonly JsonObject[]
+  /** Versions of items that rules name; those that are not listed are the newest. */
+  readonly items?: readonly { readonly item: string; readonly version: number }[]
 }
 
 /** A constant price of one billable unit. */
@@ -27,23 +35,60 @@ export interface PriceRequest {
   readonly unitPrice: { readonly amount: string; readonly currency: string }
 }
 
+/** An item that a tariff needs, and where it asks for it. */
+export interface WantedItem {
+  readonly id: string
+  /** Absent = the newest. */
+  readonly version: number | undefined
+  /** Of the member that names it. */
+  readonly pointer: string
+}
+
 /** Bounds of a unit price: sub-cent prices are usual, but a price is no place for 40 digits. */
 const PRICE = { maxScale: 12, maxDigits: 24 }
 
+/** The items that a tariff needs, each once, in order of first use. */
+export function wantedItems({ prices, rules, items = [] }: TariffRequest): WantedItem[] {
+  const pinned = new Map(items.map(({ item, version }) => [item, version]))
+  const all = [
+    ...(prices ?? []).map(({ item: id, itemVersion: version }, i) => {
+      return { id, version, pointer: `/prices/${i}/item` }
+    }),
+    ...(rules ?? []).flatMap(({ item: id }, i) => {
+      return typeof id === 'string' ? [{ id, version: pinned.get(id), pointer: `/rules/${i}/item` }] : []
+    }),
+  ]
+  return all.filter(({ id }, i) => all.findIndex((other) => other.id === id) === i)
+}
+
 /**
- * The tariff as its next version. `items` answers with the item of each price, or undefined.
- * Faults, all at once: CURRENCY_UNKNOWN, CURRENCY_MISMATCH, DECIMAL_INVALID, OUT_OF_RANGE, ROUNDING_UNKNOWN,
- * NOT_FOUND, TARIFF_INVALID.
+ * The tariff as its next version. `items` answers with each wanted item, or undefined. What is in the rules is
+ * rating's to check. Faults, all at once: CURRENCY_UNKNOWN, ROUNDING_UNKNOWN, CURRENCY_MISMATCH, DECIMAL_INVALID, OUT_OF_RANGE, NOT_FOUND, TARIFF_INVALID.
  */
 export function draftTariff(
   request: TariffRequest,
   version: number,
   items: readonly (Item | undefined)[],
 ): Result<Tariff> {
+  const { prices, rules } = request
+  const wanted = wantedItems(request)
   const checks = collect<unknown>([
     at('/currency', parseCurrency(request.currency)),
     at('/amountRounding', parseRoundingName(request.amountRounding)),
-    ...request.prices.flatMap((price, index) => priceChecks(request, price, index, items[index])),
+    (prices === undefined) === (rules === undefined)
+      ? fail('TARIFF_INVALID', 'give either prices or rules', { pointer: '/rules' })
+      : ok(undefined),
+    ...(prices ?? []).flatMap((price, index) => priceChecks(request, price, index)),
+    ...wanted.map(({ id, pointer }, i) =>
+      items[i] === undefined
+        ? fail('NOT_FOUND', `there is no item ${id} of this version`, { pointer })
+        : ok(undefined),
+    ),
+    ...(request.items ?? []).map(({ item }, i) =>
+      wanted.some(({ id }) => id === item)
+        ? ok(undefined)
+        : fail('TARIFF_INVALID', `no rule names the item ${item}`, { pointer: `/items/${i}/item` }),
+    ),
   ])
   if (!checks.ok) return checks
   return ok(
@@ -52,13 +97,22 @@ export function draftTariff(
       version,
       currency: request.currency,
       amountRounding: request.amountRounding,
-      prices: request.prices.map(({ item, unitPrice }) => ({
-        itemId: item,
-        model: { case: 'perUnit' as const, value: { unitPrice: unitPrice.amount } },
-      })),
+      roundingStage: request.roundingStage ?? 'line',
+      rules: (rules ?? (prices ?? []).map(ruleOf)).map(canonical),
       items: items.filter((item) => item !== undefined),
     }),
   )
+}
+
+/** The rule that a price is short for. */
+function ruleOf({ item, unitPrice }: PriceRequest): JsonObject {
+  const price = { model: 'per-unit', unitPrice: unitPrice.amount }
+  return { id: item, item, kind: 'usage', per: 'resource', price }
+}
+
+/** A rule in its one spelling: the members of every object in ascending order of their names. */
+function canonical(rule: JsonObject): Tariff['rules'][number] {
+  return JSON.parse(canonicalJson(rule)) as Tariff['rules'][number]
 }
 
 function unitPriceOf(text: string): Result<Rational> {
@@ -66,12 +120,7 @@ function unitPriceOf(text: string): Result<Rational> {
   return price.ok && sign(price.value) < 0 ? fail('OUT_OF_RANGE', 'a price is not negative') : price
 }
 
-function priceChecks(
-  request: TariffRequest,
-  price: PriceRequest,
-  index: number,
-  item: Item | undefined,
-): Result<unknown>[] {
+function priceChecks(request: TariffRequest, price: PriceRequest, index: number): Result<unknown>[] {
   const pointer = `/prices/${index}`
   const { amount, currency } = price.unitPrice
   return [
@@ -81,10 +130,7 @@ function priceChecks(
       : fail('CURRENCY_MISMATCH', `the tariff is in ${request.currency}, this price in ${currency}`, {
           pointer: `${pointer}/unitPrice/currency`,
         }),
-    item === undefined
-      ? fail('NOT_FOUND', `there is no item ${price.item} of this version`, { pointer: `${pointer}/item` })
-      : ok(undefined),
-    request.prices.findIndex(({ item: id }) => id === price.item) === index
+    request.prices!.findIndex(({ item: id }) => id === price.item) === index
       ? ok(undefined)
       : fail('TARIFF_INVALID', `${price.item} is priced twice`, { pointer: `${pointer}/item` }),
   ]

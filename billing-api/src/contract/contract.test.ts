@@ -26,6 +26,7 @@ const assignments = fc
       id: `${index}`,
       account: 'a',
       resource,
+      dimensions: {},
       period: { from, to: from + length },
     })),
   )

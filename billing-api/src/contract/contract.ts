@@ -32,6 +32,8 @@ export interface Assignment {
   readonly account: string
   readonly resource: string
   readonly period: OpenPeriod
+  /** What prices may depend on, such as class or region. */
+  readonly dimensions: Readonly<Record<string, string>>
 }
 
 /** The part of a period that one contract governs, with the resources assigned in it. */
@@ -65,9 +67,9 @@ export function cutByContract(
 
 function assignedIn(period: Period, assignments: readonly Assignment[]): AssignedResource[] {
   return assignments
-    .flatMap(({ resource, period: whole }) => {
+    .flatMap(({ resource, dimensions, period: whole }) => {
       const part = intersect(closed(whole), period)
-      return part === undefined ? [] : [{ resource, period: part }]
+      return part === undefined ? [] : [{ resource, dimensions, period: part }]
     })
     .toSorted((a, b) => compareText(a.resource, b.resource) || a.period.from - b.period.from)
 }

@@ -1,9 +1,11 @@
 import { create, toBinary } from '@bufbuild/protobuf'
 import type { ChannelCredentials } from '@grpc/grpc-js'
 import {
+  CheckTariffRequestSchema,
   GetEvidenceRequestSchema,
   GetEvidenceResponseSchema,
   GetUsageRequestSchema,
+  MeasureRequestSchema,
   PinEvidenceRequestSchema,
   RateRequestSchema,
   RatingService,
@@ -43,11 +45,18 @@ export function openRating(options: RatingClientOptions): Rating & { close(): vo
       const request = create(GetUsageRequestSchema, { resource, meter, period: periodInit(period) })
       return (await translated(client.getUsage(request, deadline()))).meters
     },
-    rate: async (tariff, period, assigned) => {
-      const assignments = assigned.map((one) => ({ resource: one.resource, period: periodInit(one.period) }))
-      const request = create(RateRequestSchema, { tariff, period: periodInit(period), assignments })
-      return (await translated(client.rate(request, deadline()))).charges
+    checkTariff: async (tariff) => {
+      await translated(client.checkTariff(create(CheckTariffRequestSchema, { tariff }), deadline()))
     },
+    measure: async (tariff, { period, inForce, timeZone }, assigned) => {
+      const place = { period: periodInit(period), inForce: periodInit(inForce), timeZone }
+      const assignments = assigned.map((one) => ({ ...one, period: periodInit(one.period) }))
+      const request = create(MeasureRequestSchema, { ...place, tariff, assignments })
+      const { snapshot } = await translated(client.measure(request, deadline()))
+      return snapshot ?? throwFault('UNAVAILABLE', 'rating answered without a snapshot')
+    },
+    rate: async (tariff, snapshot) =>
+      translated(client.rate(create(RateRequestSchema, { tariff, snapshot }), deadline())),
     evidence: (digests) => translated(collectEvidence(client, digests, options.evidenceBytesMax, deadline())),
     pin: async (document, retainUntilMs, digests) => {
       const request = create(PinEvidenceRequestSchema, {

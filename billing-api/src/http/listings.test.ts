@@ -48,10 +48,10 @@ describe('listings', () => {
     )
     const bodies = (await Promise.all(versions)).map(({ body }) => body)
     expect(bodies.map((body) => body['version'])).toEqual([2, 1, 2])
-    expect(bodies.map((body) => body['prices']![1]!['unitPrice'])).toEqual(
-      bodies.map(() => ({ amount: '0.0090', currency: 'EUR' })),
+    expect(bodies.map((body) => body['rules']![1]!['price'])).toEqual(
+      bodies.map(() => ({ model: 'per-unit', unitPrice: '0.0090' })),
     )
-    expect(bodies.map((body) => body['prices']![0]!['itemVersion'])).toEqual([2, 1, 2])
+    expect(bodies.map((body) => body['items']![0]!['version'])).toEqual([2, 1, 2])
   })
 })
 

@@ -1,9 +1,10 @@
 import { Type } from '@fastify/type-provider-typebox'
 import type { Static, TSchema } from '@fastify/type-provider-typebox'
+import type { JsonObject } from '@vouch/proto/kernel/json.ts'
 import { QUANTITY_SCALE_MAX } from '../catalogue/item.ts'
 
 /** An object that refuses members it does not know. */
-const closed = { additionalProperties: false }
+export const closed = { additionalProperties: false }
 
 /** Ids that people choose. */
 export const Slug = Type.String({
@@ -83,18 +84,44 @@ export const ItemBody = Type.Object(
 /** A version of an item. */
 export const ItemReply = Type.Object({ ...ItemBody.properties, version: Version }, closed)
 
+/** A rule of a tariff; rating checks it whole. */
+const RuleBody = Type.Unsafe<JsonObject>(
+  Type.Object(
+    {},
+    {
+      additionalProperties: true,
+      description: 'A rule as `vouch-rating quote --schema` describes it; `item` names what it sells',
+    },
+  ),
+)
+
 /** A tariff as asked for. */
 export const TariffBody = Type.Object(
   {
     id: Slug,
     currency: Type.String({ maxLength: 3 }),
-    amountRounding: Type.String({
-      maxLength: 20,
-      description: 'Mode by which a line is rounded to minor units',
-    }),
-    prices: Type.Array(
-      Type.Object({ item: Slug, itemVersion: Type.Optional(Version), unitPrice: Amount }, closed),
-      { minItems: 1, maxItems: 1000 },
+    amountRounding: Type.String({ maxLength: 20, description: 'Mode by which amounts are rounded' }),
+    roundingStage: Type.Optional(
+      Type.Enum(['line', 'document'], {
+        description: 'Which amounts are rounded: every line (if absent), or the total alone',
+      }),
+    ),
+    prices: Type.Optional(
+      Type.Array(
+        Type.Object({ item: Slug, itemVersion: Type.Optional(Version), unitPrice: Amount }, closed),
+        {
+          minItems: 1,
+          maxItems: 1000,
+          description: 'Short for a rule each: one price for every unit, a line for each resource',
+        },
+      ),
+    ),
+    rules: Type.Optional(Type.Array(RuleBody, { minItems: 1, maxItems: 1000 })),
+    items: Type.Optional(
+      Type.Array(Type.Object({ item: Slug, version: Version }, closed), {
+        maxItems: 1000,
+        description: 'Versions of items that rules name; the newest of those that are not listed',
+      }),
     ),
   },
   closed,
@@ -103,9 +130,13 @@ export const TariffBody = Type.Object(
 /** A version of a tariff. */
 export const TariffReply = Type.Object(
   {
-    ...TariffBody.properties,
+    id: Slug,
     version: Version,
-    prices: Type.Array(Type.Object({ item: Slug, itemVersion: Version, unitPrice: Amount }, closed)),
+    currency: Type.String(),
+    amountRounding: Type.String(),
+    roundingStage: Type.String(),
+    items: Type.Array(Type.Object({ item: Slug, version: Version }, closed)),
+    rules: Type.Array(RuleBody),
   },
   closed,
 )
@@ -131,9 +162,21 @@ export const ContractReply = Type.Object(
   closed,
 )
 
+/** What prices may depend on. */
+const Dimensions = Type.Record(
+  Type.String({ pattern: '^[a-z][a-zA-Z0-9_.-]{0,63}$' }),
+  Type.String({ minLength: 1, maxLength: 100 }),
+  { maxProperties: 20, description: 'What prices may depend on, such as class or region' },
+)
+
 /** An assignment as asked for. */
 export const AssignmentBody = Type.Object(
-  { account: Slug, resource: Type.String({ maxLength: 200 }), period: OpenPeriodBody },
+  {
+    account: Slug,
+    resource: Type.String({ maxLength: 200 }),
+    period: OpenPeriodBody,
+    dimensions: Type.Optional(Dimensions),
+  },
   closed,
 )
 
@@ -142,113 +185,6 @@ export const AssignmentReply = Type.Object({ id: Uuid, ...AssignmentBody.propert
 
 /** When something ends. */
 export const EndBody = Type.Object({ to: Instant }, closed)
-
-const Party = Type.Object({ id: Type.String(), name: Type.String() }, closed)
-
-const Milliseconds = Type.Integer({ minimum: 0, description: 'Milliseconds' })
-
-const Boundary = Type.Object({ at: Instant, register: Type.String() }, closed)
-
-const Stream = Type.Object(
-  {
-    stream: Type.String(),
-    agent: Type.String(),
-    resource: Type.String(),
-    quantity: Decimal,
-    epochs: Type.Array(
-      Type.Object({ epoch: Type.String(), opening: Boundary, closing: Boundary, quantity: Decimal }, closed),
-    ),
-    coverage: Type.Object(
-      {
-        coveredMs: Milliseconds,
-        spreadMs: Milliseconds,
-        missingMs: Milliseconds,
-        gaps: Type.Array(
-          Type.Object({ from: Instant, to: Instant, kind: Type.Enum(['missing', 'spread']) }, closed),
-        ),
-      },
-      closed,
-    ),
-  },
-  closed,
-)
-
-/** Usage of one meter. */
-export const UsageReply = Type.Object(
-  { meter: Type.String(), unit: Type.String(), quantity: Decimal, streams: Type.Array(Stream) },
-  closed,
-)
-
-const InvoiceLine = Type.Object(
-  {
-    lineNumber: Type.Integer({ minimum: 1 }),
-    description: Type.String(),
-    item: Slug,
-    resource: Type.String(),
-    meter: Type.String(),
-    tariff: Type.Object({ id: Slug, version: Version }, closed),
-    period: PeriodBody,
-    baseQuantity: Decimal,
-    baseUnit: Type.String(),
-    quantity: Decimal,
-    unit: Type.String(),
-    unitPrice: Amount,
-    amount: Amount,
-    trace: Type.Array(
-      Type.Object({ rule: Type.String(), input: Type.String(), output: Type.String() }, closed),
-    ),
-    streams: Type.Array(Stream),
-  },
-  closed,
-)
-
-const InvoiceHead = {
-  id: Uuid,
-  status: Type.Enum(['draft', 'issued']),
-  number: Type.Optional(Type.String()),
-  issuedAt: Type.Optional(Instant),
-  proofSha256: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$' })),
-  seller: Party,
-  buyer: Party,
-  currency: Type.String(),
-  period: PeriodBody,
-  timeZone: Type.String(),
-  total: Amount,
-  createdAt: Instant,
-}
-
-/** An invoice as listings show it. */
-export const InvoiceSummary = Type.Object(InvoiceHead, closed)
-
-/** An invoice. */
-export const InvoiceReply = Type.Object({ ...InvoiceHead, lines: Type.Array(InvoiceLine) }, closed)
-
-/** What to draw invoices for: one account or all, over a period or a month of each account's time zone. */
-export const RunBody = Type.Object(
-  {
-    account: Type.Optional(Slug),
-    period: Type.Optional(PeriodBody),
-    month: Type.Optional(
-      Type.Object(
-        {
-          year: Type.Integer({ minimum: 1970, maximum: 9999 }),
-          month: Type.Integer({ minimum: 1, maximum: 12 }),
-        },
-        closed,
-      ),
-    ),
-  },
-  closed,
-)
-
-/** What a run drew, and whom it passed over. */
-export const RunReply = Type.Object(
-  {
-    invoices: Type.Array(InvoiceSummary),
-    skipped: Type.Array(Type.Object({ account: Slug, code: Type.String(), message: Type.String() }, closed)),
-  },
-  closed,
-)
 
 /** A journal entry. */
 export const EntryReply = Type.Object(

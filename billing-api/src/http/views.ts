@@ -1,6 +1,7 @@
+import { toBinary } from '@bufbuild/protobuf'
 import type { Static } from '@fastify/type-provider-typebox'
-import type { Item, Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
-import { GapKind } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import type { Item, Period as PeriodMessage, Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
+import { GapKind, SnapshotSchema } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import type { Boundary, StreamUsage } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import type { MeterUsage } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
 import { toHex } from '@vouch/proto/kernel/bytes.ts'
@@ -12,9 +13,12 @@ import { formatInstant, parseInstant, parsePeriod, period } from '@vouch/proto/k
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import type { AuditRow } from '../audit/chain.ts'
 import type { Assignment, Contract, OpenPeriod } from '../contract/contract.ts'
-import type { Invoice, InvoiceLine } from '../invoice/invoice.ts'
+import { sha256 } from '@vouch/proto/seal/seal.ts'
+import { measurementsOf } from '../invoice/invoice.ts'
+import type { Invoice, InvoiceLine, Statement } from '../invoice/invoice.ts'
 import type { InvoiceHead } from '../postgres/invoices.ts'
 import type { PostedEntry } from '../postgres/journal.ts'
+import type * as invoiceSchema from './invoice-schemas.ts'
 import type * as schema from './schemas.ts'
 
 /** An amount as the interface shows it. */
@@ -53,18 +57,9 @@ export function itemView(item: Item): Static<typeof schema.ItemReply> {
 
 /** A tariff. */
 export function tariffView(tariff: Tariff): Static<typeof schema.TariffReply> {
-  const { tariffId: id, version, currency, amountRounding, prices, items } = tariff
-  return {
-    id,
-    version,
-    currency,
-    amountRounding,
-    prices: prices.map(({ itemId, model }, index) => ({
-      item: itemId,
-      itemVersion: items[index]?.version ?? 0,
-      unitPrice: { amount: model.value?.unitPrice ?? '', currency },
-    })),
-  }
+  const { tariffId: id, version, currency, amountRounding, roundingStage, items, rules } = tariff
+  const versions = items.map((item) => ({ item: item.itemId, version: item.version }))
+  return { id, version, currency, amountRounding, roundingStage, items: versions, rules }
 }
 
 /** A contract. */
@@ -80,12 +75,12 @@ export function contractView(contract: Contract): Static<typeof schema.ContractR
 
 /** An assignment. */
 export function assignmentView(assignment: Assignment): Static<typeof schema.AssignmentReply> {
-  const { id, account, resource } = assignment
-  return { id, account, resource, period: openPeriodView(assignment.period) }
+  const { id, account, resource, dimensions } = assignment
+  return { id, account, resource, dimensions, period: openPeriodView(assignment.period) }
 }
 
 /** An invoice without lines. */
-export function invoiceSummary(invoice: InvoiceHead): Static<typeof schema.InvoiceSummary> {
+export function invoiceSummary(invoice: InvoiceHead): Static<typeof invoiceSchema.InvoiceSummary> {
   const { id, seller, buyer, currency, timeZone, issue } = invoice
   const issued =
     issue === undefined
@@ -106,12 +101,21 @@ export function invoiceSummary(invoice: InvoiceHead): Static<typeof schema.Invoi
 }
 
 /** An invoice. */
-export function invoiceView(invoice: Invoice): Static<typeof schema.InvoiceReply> {
-  return { ...invoiceSummary(invoice), lines: invoice.lines.map(lineView) }
+export function invoiceView(invoice: Invoice): Static<typeof invoiceSchema.InvoiceReply> {
+  return {
+    ...invoiceSummary(invoice),
+    lines: invoice.lines.map((line) => lineView(line, invoice)),
+    statements: invoice.statements.map(statementView),
+  }
 }
 
 /** Usage of a meter. */
-export function usageView({ meter, unit, quantity, streams }: MeterUsage): Static<typeof schema.UsageReply> {
+export function usageView({
+  meter,
+  unit,
+  quantity,
+  streams,
+}: MeterUsage): Static<typeof invoiceSchema.UsageReply> {
   return { meter, unit, quantity, streams: streams.map(streamView) }
 }
 
@@ -135,30 +139,66 @@ export function auditView({ sequence, record, previous, hash }: AuditRow): Stati
   return { sequence: `${sequence}`, record, previous: toHex(previous), hash: toHex(hash) }
 }
 
-function lineView(line: InvoiceLine): Static<typeof schema.InvoiceReply>['lines'][number] {
-  const { charge, amount } = line
+function lineView(
+  { lineNumber, statement, charge, amount }: InvoiceLine,
+  { statements }: Invoice,
+): Static<typeof invoiceSchema.InvoiceReply>['lines'][number] {
+  const { kind, pool, resource, meter, quantity, unit, unitPrice, currency, exact, coverage } = charge
+  const { tariff: id = '', tariffVersion: version = 0, snapshot } = statements[statement] ?? {}
+  const given = { pool, resource, meter, quantity, unit, corrects: snapshot?.corrects ?? '' }
   return {
-    lineNumber: line.lineNumber,
-    description: line.description,
+    lineNumber,
+    description: charge.description,
+    kind,
+    rule: charge.ruleId,
     item: charge.itemId,
-    resource: charge.resource,
-    meter: charge.meter,
-    tariff: { id: line.tariff, version: line.tariffVersion },
-    period: periodView(
-      unwrap(period(millisecondsOf(charge.period?.fromMs), millisecondsOf(charge.period?.toMs))),
-    ),
-    baseQuantity: charge.baseQuantity,
-    baseUnit: charge.baseUnit,
-    quantity: charge.quantity,
-    unit: charge.unit,
-    unitPrice: { amount: charge.unitPrice, currency: charge.currency },
+    ...Object.fromEntries(Object.entries(given).filter(([, text]) => text !== '')),
+    tariff: { id, version },
+    period: periodOf(charge.period),
+    ...(unitPrice === '' ? {} : { unitPrice: { amount: unitPrice, currency } }),
+    exact,
     amount: amountView(amount),
+    coverage: {
+      coveredMs: millisecondsOf(coverage?.coveredMs),
+      spreadMs: millisecondsOf(coverage?.spreadMs),
+      missingMs: millisecondsOf(coverage?.missingMs),
+    },
     trace: charge.trace.map(({ rule, input, output }) => ({ rule, input, output })),
-    streams: charge.usage.map(streamView),
+    streams: measurementsOf(charge, snapshot).flatMap(({ streams }) => streams.map(streamView)),
   }
 }
 
-function streamView(usage: StreamUsage): Static<typeof schema.UsageReply>['streams'][number] {
+function statementView({
+  tariff: id,
+  tariffVersion: version,
+  snapshot,
+  unpriced,
+}: Statement): Static<typeof invoiceSchema.InvoiceReply>['statements'][number] {
+  const { corrects, watermarks, measurements } = snapshot
+  return {
+    tariff: { id, version },
+    period: periodOf(snapshot.inForce),
+    ...(corrects === '' ? {} : { corrects }),
+    snapshotSha256: toHex(sha256(toBinary(SnapshotSchema, snapshot))),
+    watermarks: watermarks.map(({ agentId, runId, sequence, batchDigest, lastMs }) => ({
+      agent: toHex(agentId),
+      run: toHex(runId),
+      sequence: `${sequence}`,
+      batch: toHex(batchDigest),
+      lastReading: formatInstant(millisecondsOf(lastMs)),
+    })),
+    unpriced: unpriced.map(({ measurement, periods }) => {
+      const { resource = '', meter = '' } = measurements[measurement] ?? {}
+      return { resource, meter, periods: periods.map(periodOf) }
+    }),
+  }
+}
+
+function periodOf(message: PeriodMessage | undefined): Static<typeof schema.PeriodBody> {
+  return periodView(unwrap(period(millisecondsOf(message?.fromMs), millisecondsOf(message?.toMs))))
+}
+
+function streamView(usage: StreamUsage): Static<typeof invoiceSchema.UsageReply>['streams'][number] {
   const { coverage } = usage
   return {
     stream: toHex(usage.streamId),

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { create } from '@bufbuild/protobuf'
 import { describe, expect, it } from 'vitest'
 import { TariffSchema } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
-import { ChargeSchema } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import { ChargeSchema, SnapshotSchema } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { formatAmount, money } from '@vouch/proto/kernel/money.ts'
 import { draftInvoices } from './draft.ts'
@@ -17,8 +17,10 @@ const head = {
 const tariff = (currency: string) =>
   create(TariffSchema, { tariffId: 't', version: 3, currency, items: [{ itemId: 'cpu', name: 'CPU' }] })
 const charge = (amount: string, currency: string) => create(ChargeSchema, { itemId: 'cpu', amount, currency })
+const statement = { snapshot: create(SnapshotSchema), unpriced: [], corrects: undefined }
 const rated = (currency: string, ...amounts: string[]) => ({
   tariff: tariff(currency),
+  statement,
   charges: amounts.map((amount) => charge(amount, currency)),
 })
 
@@ -54,7 +56,7 @@ describe('draftInvoices', () => {
     ['AMOUNT_SCALE', [rated('EUR', '1.005')]],
     ['AMOUNT_SCALE', [rated('JPY', '1.0')]],
     ['CURRENCY_UNKNOWN', [rated('XXX', '1')]],
-    ['CURRENCY_MISMATCH', [{ tariff: tariff('EUR'), charges: [charge('1.00', 'USD')] }]],
+    ['CURRENCY_MISMATCH', [{ tariff: tariff('EUR'), statement, charges: [charge('1.00', 'USD')] }]],
     ['OUT_OF_RANGE', [rated('JPY', '9000000000000000000', '9000000000000000000')]],
   ])('answers %s', (code, input) => {
     expect(draftInvoices(head, input)).toMatchObject({ ok: false, fault: { code } })

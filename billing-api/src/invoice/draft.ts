@@ -1,15 +1,16 @@
-import type { Item, Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
+import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import type { Charge } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { parseCurrency } from '@vouch/proto/kernel/currency.ts'
 import type { CurrencyCode } from '@vouch/proto/kernel/currency.ts'
 import { collect, fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import { formatAmount, parseAmount, sumMoney } from '@vouch/proto/kernel/money.ts'
-import type { Draft, InvoiceLine } from './invoice.ts'
+import type { Draft, InvoiceLine, Statement } from './invoice.ts'
 
-/** The charges of one stretch, and the tariff that priced them. */
+/** A statement with its charges, and the tariff that priced them. */
 export interface Rated {
-  readonly tariff: Tariff
+  readonly tariff: Pick<Tariff, 'tariffId' | 'version' | 'currency'>
+  readonly statement: Pick<Statement, 'snapshot' | 'unpriced' | 'corrects'>
   readonly charges: readonly Charge[]
 }
 
@@ -45,8 +46,10 @@ export function draftInvoices(head: DraftHead, rated: readonly Rated[]): Result<
 }
 
 function draftInvoice(head: DraftHead, currency: CurrencyCode, rated: readonly Rated[]): Result<Draft> {
-  const pairs = rated.flatMap(({ tariff, charges }) => charges.map((charge) => ({ tariff, charge })))
-  const lines = collect(pairs.map(({ tariff, charge }, index) => line(index + 1, tariff, charge, currency)))
+  const pairs = rated.flatMap(({ charges }, statement) => charges.map((charge) => ({ statement, charge })))
+  const lines = collect(
+    pairs.map(({ statement, charge }, index) => line(index + 1, statement, charge, currency)),
+  )
   if (!lines.ok) return lines
   const total = sumMoney(
     lines.value.map(({ amount }) => amount),
@@ -55,12 +58,15 @@ function draftInvoice(head: DraftHead, currency: CurrencyCode, rated: readonly R
   if (total.minor > TOTAL_MINOR_MAX || total.minor < -TOTAL_MINOR_MAX) {
     return fail('OUT_OF_RANGE', `the total of ${formatAmount(total)} ${currency} is too large to post`)
   }
-  return ok({ ...head, currency, lines: lines.value, total })
+  const statements = rated.map(({ tariff, statement }) => {
+    return { ...statement, tariff: tariff.tariffId, tariffVersion: tariff.version }
+  })
+  return ok({ ...head, currency, statements, lines: lines.value, total })
 }
 
 function line(
   lineNumber: number,
-  tariff: Tariff,
+  statement: number,
   charge: Charge,
   currency: CurrencyCode,
 ): Result<InvoiceLine> {
@@ -68,20 +74,5 @@ function line(
     return fail('CURRENCY_MISMATCH', `line ${lineNumber} is in ${charge.currency}, its tariff in ${currency}`)
   }
   const amount = parseAmount(charge.amount, currency)
-  if (!amount.ok) return amount
-  const item = itemOf(tariff, charge.itemId)
-  return ok({
-    lineNumber,
-    description: item.name,
-    tariff: tariff.tariffId,
-    tariffVersion: tariff.version,
-    amount: amount.value,
-    charge,
-  })
-}
-
-function itemOf(tariff: Tariff, itemId: string): Item {
-  const item = tariff.items.find((candidate) => candidate.itemId === itemId)
-  if (item === undefined) throw new Error(`rating charged ${itemId}, which ${tariff.tariffId} does not price`)
-  return item
+  return amount.ok ? ok({ lineNumber, statement, amount: amount.value, charge }) : amount
 }

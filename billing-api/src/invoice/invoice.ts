@@ -1,4 +1,4 @@
-import type { Charge } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import type { Charge, Measurement, Snapshot, Unpriced } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import type { CurrencyCode } from '@vouch/proto/kernel/currency.ts'
 import type { Money } from '@vouch/proto/kernel/money.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
@@ -13,12 +13,27 @@ export interface Party {
 export interface InvoiceLine {
   /** Counts from 1. */
   readonly lineNumber: number
-  readonly description: string
+  /** Place of the statement that it follows from, from 0. */
+  readonly statement: number
+  readonly amount: Money
+  /** Quantity, price and trace as rating gave them. */
+  readonly charge: Charge
+}
+
+/** The statement of an issued invoice. */
+export interface StatementRef {
+  readonly invoice: string
+  readonly ordinal: number
+}
+
+/** A stretch under one tariff, with what its lines were computed from. */
+export interface Statement {
   readonly tariff: string
   readonly tariffVersion: number
-  readonly amount: Money
-  /** Quantity, price, trace and evidence as rating gave them. */
-  readonly charge: Charge
+  readonly snapshot: Snapshot
+  readonly unpriced: readonly Unpriced[]
+  /** What it corrects. */
+  readonly corrects: StatementRef | undefined
 }
 
 /** What is to be billed; drawn anew at will until issued. */
@@ -29,6 +44,7 @@ export interface Draft {
   readonly period: Period
   /** IANA time zone of the buyer's account. */
   readonly timeZone: string
+  readonly statements: readonly Statement[]
   readonly lines: readonly InvoiceLine[]
   readonly total: Money
 }
@@ -47,6 +63,14 @@ export interface Invoice extends Draft {
   readonly id: string
   readonly createdMs: number
   readonly issue: Issue | undefined
+}
+
+/** The measurements that a charge prices. */
+export function measurementsOf(
+  { measurements }: Pick<Charge, 'measurements'>,
+  snapshot: Snapshot | undefined,
+): Measurement[] {
+  return measurements.flatMap((index) => snapshot?.measurements[index] ?? [])
 }
 
 /** The series of invoice numbers. */

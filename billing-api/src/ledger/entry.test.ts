@@ -18,9 +18,7 @@ const lines = fc
   .map((pairs) =>
     pairs.map(([itemId, minor], index): InvoiceLine => ({
       lineNumber: index + 1,
-      description: itemId,
-      tariff: 't',
-      tariffVersion: 1,
+      statement: 0,
       amount: money(minor, 'EUR'),
       charge: create(ChargeSchema, { itemId }),
     })),

@@ -1,9 +1,11 @@
 import { create } from '@bufbuild/protobuf'
+import type { MessageInitShape } from '@bufbuild/protobuf'
 import { describe, expect, it } from 'vitest'
-import { ChargeSchema, GapKind } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import { ChargeSchema, GapKind, SnapshotSchema } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import type { StreamUsageSchema } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { equalBytes } from '@vouch/proto/kernel/bytes.ts'
 import { money } from '@vouch/proto/kernel/money.ts'
-import type { Invoice, InvoiceLine } from '../invoice/invoice.ts'
+import type { Invoice, InvoiceLine, Statement } from '../invoice/invoice.ts'
 import { PDF_NOTE, PDF_READABLE, pdfText } from '../testing/pdf-text.ts'
 import { renderInvoice } from './invoice.ts'
 import { formatDuration, formatLocal, formatSpan } from './local-time.ts'
@@ -16,26 +18,34 @@ const charge = create(ChargeSchema, {
   unit: 'core-hour',
   unitPrice: '1',
   currency: 'EUR',
-  usage: [
-    {
-      resource: 'host:a',
-      epochs: [
-        { quantity: 5n, opening: { atMs: 0n, register: 1n }, closing: { atMs: 60_000n, register: 6n } },
-      ],
-      coverage: {
-        coveredMs: 0n,
-        missingMs: 3_600_000n,
-        spreadMs: 61_000n,
-        gaps: Array.from({ length: 7 }, () => ({ fromMs: 0n, toMs: 60_000n, kind: GapKind.MISSING })),
-      },
-    },
-  ],
-})
-const line = (lineNumber: number): InvoiceLine => ({
-  lineNumber,
   description: 'CPU time',
+  kind: 'usage',
+  measurements: [0],
+})
+const snapshotOf = (streams: MessageInitShape<typeof StreamUsageSchema>[]) =>
+  create(SnapshotSchema, { measurements: [{ meter: 'host.cpu.used', unit: 'ms', streams }] })
+const statementOf = (streams: MessageInitShape<typeof StreamUsageSchema>[]): Statement => ({
   tariff: 't',
   tariffVersion: 1,
+  snapshot: snapshotOf(streams),
+  unpriced: [],
+  corrects: undefined,
+})
+const statement = statementOf([
+  {
+    resource: 'host:a',
+    epochs: [{ quantity: 5n, opening: { atMs: 0n, register: 1n }, closing: { atMs: 60_000n, register: 6n } }],
+    coverage: {
+      coveredMs: 0n,
+      missingMs: 3_600_000n,
+      spreadMs: 61_000n,
+      gaps: Array.from({ length: 7 }, () => ({ fromMs: 0n, toMs: 60_000n, kind: GapKind.MISSING })),
+    },
+  },
+])
+const line = (lineNumber: number): InvoiceLine => ({
+  lineNumber,
+  statement: 0,
   amount: money(100n, 'EUR'),
   charge,
 })
@@ -48,6 +58,7 @@ const invoice = (lines: number): Invoice => ({
   currency: 'EUR',
   period: { from: 0, to: 86_400_000 },
   timeZone: 'Europe/Berlin',
+  statements: [statement],
   lines: Array.from({ length: lines }, (_, index) => line(index + 1)),
   total: money(100n * BigInt(lines), 'EUR'),
 })
@@ -74,9 +85,10 @@ describe('figures', () => {
     const figures = { quantity: '12345678901234567890.123456789012', unitPrice: '999999999999.123456789012' }
     const amount = money(9_223_372_036_854_775_807n, 'EUR')
     const closing = { atMs: 0n, register: 18_446_744_073_709_551_615n }
-    const long = create(ChargeSchema, { ...figures, usage: [{ resource: 'host:a', epochs: [{ closing }] }] })
+    const long = create(ChargeSchema, { ...figures, measurements: [0] })
+    const statements = [statementOf([{ resource: 'host:a', epochs: [{ closing }] }])]
     const shown = await pdfText(
-      await renderInvoice({ ...invoice(1), lines: [{ ...line(1), amount, charge: long }] }),
+      await renderInvoice({ ...invoice(1), statements, lines: [{ ...line(1), amount, charge: long }] }),
     )
     for (const figure of [
       figures.quantity,
@@ -90,7 +102,7 @@ describe('figures', () => {
 
 describe('words', () => {
   it('say what was not measured, and bound the list', () => {
-    expect(gapNotes(line(2), 'UTC')).toEqual([
+    expect(gapNotes(line(2), { statements: [statement], timeZone: 'UTC' })).toEqual([
       'Line 2, host:a: nothing was measured for 1 h; for 1 min 1 s the quantity was measured, but not when in that ' +
         `time it was used (${Array(5).fill('1970-01-01 00:00 +00:00 to 1970-01-01 00:01 +00:00').join('; ')}; 2 more in the proof).`,
     ])

@@ -34,7 +34,11 @@ export async function renderInvoice(invoice: Invoice): Promise<Uint8Array> {
   const title = issue === undefined ? 'Draft, not an invoice' : `Invoice ${issue.number}`
   return renderPages({ title, author: seller.name, atMs: issue?.atMs ?? createdMs }, (page) => {
     drawHead(page, invoice, title)
-    drawTable(page, LINES, invoice.lines.map(lineRow))
+    drawTable(
+      page,
+      LINES,
+      invoice.lines.map((line) => lineRow(line, invoice)),
+    )
     drawTotal(page, invoice)
     drawReadings(page, invoice)
     drawCoverage(page, invoice)
@@ -78,16 +82,19 @@ function drawHead(
   page.y = Math.max(...bottoms) + 18
 }
 
-function lineRow({ lineNumber, description, tariff, tariffVersion, charge, amount }: InvoiceLine): Cell[] {
+function lineRow({ lineNumber, charge, statement, amount }: InvoiceLine, invoice: Invoice): Cell[] {
+  const { description, itemId, resource, pool, kind, quantity, unit, unitPrice, currency } = charge
+  const { tariff, tariffVersion, snapshot } = invoice.statements[statement] ?? {}
+  const from = tariff === undefined ? itemId : `${itemId}, tariff ${tariff} version ${tariffVersion}`
+  const corrects = snapshot?.corrects ? `late: belongs to ${snapshot.corrects}` : ''
+  const what = kind === 'usage' || kind === 'fee' ? '' : kind
+  const notes = [pool === '' ? resource : pool, [what, corrects].filter(Boolean).join(', '), from]
   return [
     { text: `${lineNumber}` },
-    {
-      text: description,
-      note: `${charge.resource}\n${charge.itemId}, tariff ${tariff} version ${tariffVersion}`,
-    },
-    { text: charge.quantity, note: charge.unit },
-    { text: charge.unitPrice, note: `${charge.currency} per ${charge.unit}` },
-    { text: formatAmount(amount), note: charge.currency },
+    { text: description, note: notes.filter((note) => note !== '').join('\n') },
+    { text: quantity, note: unit },
+    { text: unitPrice, note: unitPrice === '' ? '' : `${currency}${unit === '' ? '' : ` per ${unit}`}` },
+    { text: formatAmount(amount), note: currency },
   ]
 }
 
@@ -103,8 +110,8 @@ function drawTotal(page: Page, { total }: Invoice): void {
   page.font(REGULAR).fontSize(9)
 }
 
-function drawReadings(page: Page, { lines, timeZone }: Invoice): void {
-  const rows = lines.flatMap((line) => readingRows(line, timeZone))
+function drawReadings(page: Page, invoice: Invoice): void {
+  const rows = invoice.lines.flatMap((line) => readingRows(line, invoice))
   if (rows.length === 0) return
   heading(page, 'Readings')
   paragraph(page, 'Usage is the closing reading less the opening reading of each meter, in its own unit.')
@@ -112,9 +119,9 @@ function drawReadings(page: Page, { lines, timeZone }: Invoice): void {
   if (rows.length > READINGS_MAX) paragraph(page, `${rows.length - READINGS_MAX} more are in the proof.`)
 }
 
-function drawCoverage(page: Page, { lines, timeZone }: Invoice): void {
+function drawCoverage(page: Page, invoice: Invoice): void {
   heading(page, 'Coverage')
-  const notes = lines.flatMap((line) => gapNotes(line, timeZone))
+  const notes = [...new Set(invoice.lines.flatMap((line) => gapNotes(line, invoice)))]
   if (notes.length === 0) paragraph(page, 'Every line was measured without a gap.')
   for (const note of notes.slice(0, NOTES_MAX)) paragraph(page, note)
   if (notes.length > NOTES_MAX)

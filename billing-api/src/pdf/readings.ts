@@ -1,5 +1,6 @@
 import type { Boundary, StreamUsage } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
-import type { InvoiceLine } from '../invoice/invoice.ts'
+import { measurementsOf } from '../invoice/invoice.ts'
+import type { Invoice, InvoiceLine } from '../invoice/invoice.ts'
 import { formatDuration, formatLocal, formatSpan } from './local-time.ts'
 import type { Cell } from './table.ts'
 
@@ -7,21 +8,31 @@ import type { Cell } from './table.ts'
 const GAPS_SHOWN = 5
 
 /** One row for each life of each meter behind a line. */
-export function readingRows({ lineNumber, charge }: InvoiceLine, timeZone: string): Cell[][] {
-  return charge.usage.flatMap(({ resource, epochs }) =>
-    epochs.map(({ opening, closing, quantity }) => [
-      { text: `${lineNumber}` },
-      { text: resource, note: charge.meter },
-      boundaryCell(opening, timeZone),
-      boundaryCell(closing, timeZone),
-      { text: `${quantity}`, note: charge.baseUnit },
-    ]),
+export function readingRows(
+  { lineNumber, charge, statement }: InvoiceLine,
+  { statements, timeZone }: Pick<Invoice, 'statements' | 'timeZone'>,
+): Cell[][] {
+  return measurementsOf(charge, statements[statement]?.snapshot).flatMap(({ meter, unit, streams }) =>
+    streams.flatMap(({ resource, epochs }) =>
+      epochs.map(({ opening, closing, quantity }) => [
+        { text: `${lineNumber}` },
+        { text: resource, note: meter },
+        boundaryCell(opening, timeZone),
+        boundaryCell(closing, timeZone),
+        { text: `${quantity}`, note: unit },
+      ]),
+    ),
   )
 }
 
 /** What readings do not cover, in words; nothing where they cover all. */
-export function gapNotes({ lineNumber, charge }: InvoiceLine, timeZone: string): string[] {
-  return charge.usage.flatMap((usage) => gapNote(lineNumber, usage, timeZone))
+export function gapNotes(
+  { lineNumber, charge, statement }: InvoiceLine,
+  { statements, timeZone }: Pick<Invoice, 'statements' | 'timeZone'>,
+): string[] {
+  return measurementsOf(charge, statements[statement]?.snapshot).flatMap(({ streams }) =>
+    streams.flatMap((usage) => gapNote(lineNumber, usage, timeZone)),
+  )
 }
 
 function gapNote(lineNumber: number, { resource, coverage }: StreamUsage, timeZone: string): string[] {

@@ -21,12 +21,18 @@ interface TariffRow {
   readonly version: number
   readonly currency: string
   readonly amount_rounding: string
+  readonly rounding_stage: string
 }
 
-interface PriceRow extends ItemRow {
+interface TariffItemRow extends ItemRow {
   readonly tariff_id: string
   readonly tariff_version: number
-  readonly unit_price: string
+}
+
+interface RuleRow {
+  readonly tariff_id: string
+  readonly tariff_version: number
+  readonly rule: string
 }
 
 /** A version of something. */
@@ -37,7 +43,7 @@ export interface VersionId {
 }
 
 const ITEM_COLUMNS = 'i.item_id, i.version, i.name, i.meter, i.unit, i.rounding_mode, i.rounding_scale'
-const TARIFF_COLUMNS = 'tariff_id, version, currency, amount_rounding'
+const TARIFF_COLUMNS = 'tariff_id, version, currency, amount_rounding, rounding_stage'
 
 /** The number that a new version of the item takes; writers of one item take turns until their transaction ends. */
 export async function nextItemVersion(sql: Sql, id: string): Promise<number> {
@@ -83,27 +89,29 @@ export async function listItems(sql: Sql, { limit, after }: PageRequest): Promis
   return pageOf(rows, limit, (row) => row.item_id, itemOf)
 }
 
-/** Publishes a version of a tariff. Its prices and its items are in the same order. */
+/** Publishes a version of a tariff. */
 export async function insertTariff(sql: Sql, tariff: Tariff, nowMs: number): Promise<void> {
-  const { tariffId, version, currency, amountRounding, prices, items } = tariff
-  await sql.rows('INSERT INTO billing.tariffs VALUES ($1, $2, $3, $4, $5)', [
-    tariffId,
-    version,
-    currency,
-    amountRounding,
-    formatInstant(nowMs),
-  ])
+  const { tariffId, version, currency, amountRounding, roundingStage, rules, items } = tariff
   await sql.rows(
-    `INSERT INTO billing.tariff_prices (tariff_id, tariff_version, ordinal, item_id, item_version, unit_price)
-     SELECT $1, $2, p.* FROM unnest($3::int[], $4::text[], $5::int[], $6::text[]) AS p`,
+    `INSERT INTO billing.tariffs (tariff_id, version, currency, amount_rounding, rounding_stage, published_at)
+     VALUES ($1, $2, $3, $4, $5, $6)`,
+    [tariffId, version, currency, amountRounding, roundingStage, formatInstant(nowMs)],
+  )
+  await sql.rows(
+    `INSERT INTO billing.tariff_items (tariff_id, tariff_version, ordinal, item_id, item_version)
+     SELECT $1, $2, i.* FROM unnest($3::int[], $4::text[], $5::int[]) AS i`,
     [
       tariffId,
       version,
       items.map((_, index) => index),
       items.map(({ itemId }) => itemId),
       items.map((item) => item.version),
-      prices.map(({ model }) => model.value?.unitPrice),
     ],
+  )
+  await sql.rows(
+    `INSERT INTO billing.tariff_rules (tariff_id, tariff_version, ordinal, rule)
+     SELECT $1, $2, r.* FROM unnest($3::int[], $4::text[]) AS r`,
+    [tariffId, version, rules.map((_, index) => index), rules.map((rule) => JSON.stringify(rule))],
   )
 }
 
@@ -114,7 +122,7 @@ export async function findTariff(sql: Sql, { id, version }: VersionId): Promise<
      ORDER BY version DESC LIMIT 1`,
     [id, version],
   )
-  const [tariff] = await withPrices(sql, rows)
+  const [tariff] = await whole(sql, rows)
   return tariff
 }
 
@@ -125,7 +133,7 @@ export async function listTariffs(sql: Sql, { limit, after }: PageRequest): Prom
      ORDER BY tariff_id, version DESC LIMIT $2`,
     [after, limit + 1],
   )
-  const tariffs = await withPrices(sql, rows)
+  const tariffs = await whole(sql, rows)
   return pageOf(
     tariffs,
     limit,
@@ -134,34 +142,32 @@ export async function listTariffs(sql: Sql, { limit, after }: PageRequest): Prom
   )
 }
 
-async function withPrices(sql: Sql, tariffs: readonly TariffRow[]): Promise<Tariff[]> {
-  const prices = await sql.rows<PriceRow>(
-    `SELECT p.tariff_id, p.tariff_version, p.unit_price, ${ITEM_COLUMNS}
-     FROM billing.tariff_prices p JOIN billing.items i ON (i.item_id, i.version) = (p.item_id, p.item_version)
-     WHERE (p.tariff_id, p.tariff_version) IN (SELECT * FROM unnest($1::text[], $2::int[])) ORDER BY p.ordinal`,
-    [tariffs.map(({ tariff_id: id }) => id), tariffs.map(({ version }) => version)],
+/** The tariffs with their items and rules. */
+async function whole(sql: Sql, tariffs: readonly TariffRow[]): Promise<Tariff[]> {
+  const versions = [tariffs.map(({ tariff_id: id }) => id), tariffs.map(({ version }) => version)]
+  const items = await sql.rows<TariffItemRow>(
+    `SELECT t.tariff_id, t.tariff_version, ${ITEM_COLUMNS}
+     FROM billing.tariff_items t JOIN billing.items i ON (i.item_id, i.version) = (t.item_id, t.item_version)
+     WHERE (t.tariff_id, t.tariff_version) IN (SELECT * FROM unnest($1::text[], $2::int[])) ORDER BY t.ordinal`,
+    versions,
   )
-  return tariffs.map((tariff) =>
-    tariffOf(
-      tariff,
-      prices.filter(
-        (price) => price.tariff_id === tariff.tariff_id && price.tariff_version === tariff.version,
-      ),
-    ),
+  const rules = await sql.rows<RuleRow>(
+    `SELECT tariff_id, tariff_version, rule FROM billing.tariff_rules
+     WHERE (tariff_id, tariff_version) IN (SELECT * FROM unnest($1::text[], $2::int[])) ORDER BY ordinal`,
+    versions,
   )
-}
-
-function tariffOf(row: TariffRow, prices: readonly PriceRow[]): Tariff {
-  return create(TariffSchema, {
-    tariffId: row.tariff_id,
-    version: row.version,
-    currency: row.currency,
-    amountRounding: row.amount_rounding,
-    prices: prices.map((price) => ({
-      itemId: price.item_id,
-      model: { case: 'perUnit' as const, value: { unitPrice: price.unit_price } },
-    })),
-    items: prices.map(itemOf),
+  return tariffs.map((tariff) => {
+    const isOf = (row: TariffItemRow | RuleRow): boolean =>
+      row.tariff_id === tariff.tariff_id && row.tariff_version === tariff.version
+    return create(TariffSchema, {
+      tariffId: tariff.tariff_id,
+      version: tariff.version,
+      currency: tariff.currency,
+      amountRounding: tariff.amount_rounding,
+      roundingStage: tariff.rounding_stage,
+      rules: rules.filter(isOf).map(({ rule }) => JSON.parse(rule) as Tariff['rules'][number]),
+      items: items.filter(isOf).map(itemOf),
+    })
   })
 }
 

@@ -21,6 +21,7 @@ interface AssignmentRow extends PeriodRow {
   readonly assignment_id: string
   readonly account_id: string
   readonly resource: string
+  readonly dimensions: Record<string, string>
 }
 
 /** Two tables that are asked the same questions. */
@@ -28,7 +29,7 @@ export type Table = 'contracts' | 'assignments'
 
 const RANGE = 'lower(period) AS "from", upper(period) AS "to"'
 const CONTRACT = `contract_id, account_id, tariff_id, tariff_version, ${RANGE}`
-const ASSIGNMENT = `assignment_id, account_id, resource, ${RANGE}`
+const ASSIGNMENT = `assignment_id, account_id, resource, dimensions, ${RANGE}`
 
 /** Adds a contract. Faults: CONTRACT_OVERLAP. */
 export async function insertContract(sql: Sql, contract: Contract, nowMs: number): Promise<void> {
@@ -45,14 +46,15 @@ export async function insertContract(sql: Sql, contract: Contract, nowMs: number
 /** Adds an assignment. Faults: ASSIGNMENT_OVERLAP. */
 export async function insertAssignment(sql: Sql, assignment: Assignment, nowMs: number): Promise<void> {
   await sql.rows(
-    `INSERT INTO billing.assignments (assignment_id, account_id, resource, period, created_at)
-     VALUES ($1, $2, $3, tstzrange($4, $5), $6)`,
+    `INSERT INTO billing.assignments (assignment_id, account_id, resource, period, created_at, dimensions)
+     VALUES ($1, $2, $3, tstzrange($4, $5), $6, $7)`,
     [
       assignment.id,
       assignment.account,
       assignment.resource,
       ...ends(assignment.period),
       formatInstant(nowMs),
+      JSON.stringify(assignment.dimensions),
     ],
   )
 }
@@ -148,7 +150,8 @@ function contractOf(row: ContractRow): Contract {
 }
 
 function assignmentOf(row: AssignmentRow): Assignment {
-  return { id: row.assignment_id, account: row.account_id, resource: row.resource, period: periodOf(row) }
+  const { assignment_id: id, account_id: account, resource, dimensions } = row
+  return { id, account, resource, dimensions, period: periodOf(row) }
 }
 
 function periodOf({ from, to }: PeriodRow): OpenPeriod {

@@ -55,7 +55,7 @@ export async function drawForAccount(
   if (existing?.issue !== undefined) {
     throwFault('INVOICE_ISSUED', `invoice ${existing.issue.number} covers part of the period`)
   }
-  const rated = await rateAccount(context, id, period)
+  const rated = await rateAccount(context, account, period)
   const head = { seller, buyer: { id, name: account.name }, period, timeZone: account.timeZone }
   const invoices: Invoice[] = []
   for (const draft of unwrap(draftInvoices(head, rated))) {
@@ -88,14 +88,20 @@ export async function drawForAll(
   return { invoices, skipped }
 }
 
-async function rateAccount({ sql, rating }: DrawContext, account: string, period: Period): Promise<Rated[]> {
+async function rateAccount(
+  { sql, rating }: DrawContext,
+  { id: account, timeZone }: Account,
+  period: Period,
+): Promise<Rated[]> {
   const contracts = await contractsIn(sql, account, period)
   const assignments = await assignmentsIn(sql, account, period)
   const rated: Rated[] = []
   for (const { contract, period: part, assigned } of cutByContract(period, contracts, assignments)) {
     const tariff = await findTariff(sql, { id: contract.tariff, version: contract.tariffVersion })
     if (tariff === undefined) throw new Error(`contract ${contract.id} names a tariff that is gone`)
-    if (assigned.length > 0) rated.push({ tariff, charges: await rating.rate(tariff, part, assigned) })
+    const snapshot = await rating.measure(tariff, { period, inForce: part, timeZone }, assigned)
+    const { charges, unpriced } = await rating.rate(tariff, snapshot)
+    rated.push({ tariff, statement: { snapshot, unpriced, corrects: undefined }, charges })
   }
   return rated
 }

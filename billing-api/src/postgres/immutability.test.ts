@@ -40,10 +40,17 @@ describe('what is written stays written', () => {
     'UPDATE billing.journal_postings SET amount_minor = 0',
     'DELETE FROM billing.journal_postings',
     'DELETE FROM billing.journal_entries',
-    "UPDATE billing.tariff_prices SET unit_price = '0'",
-    'DELETE FROM billing.tariff_prices',
-    `INSERT INTO billing.tariff_prices SELECT tariff_id, tariff_version, 9, 'network.out', 1, '1'
-       FROM billing.tariff_prices WHERE item_id = 'compute.cpu'`,
+    "UPDATE billing.tariff_rules SET rule = '{}'",
+    'DELETE FROM billing.tariff_rules',
+    `INSERT INTO billing.tariff_rules SELECT tariff_id, tariff_version, 9, rule FROM billing.tariff_rules WHERE ordinal = 0`,
+    'UPDATE billing.tariff_items SET item_version = 1',
+    'DELETE FROM billing.tariff_items',
+    `INSERT INTO billing.tariff_items SELECT tariff_id, tariff_version, 9, item_id, item_version
+       FROM billing.tariff_items WHERE ordinal = 0`,
+    "UPDATE billing.invoice_statements SET snapshot = '', sha256 = sha256('') WHERE invoice_id = :issued",
+    'DELETE FROM billing.invoice_statements WHERE invoice_id = :issued',
+    `INSERT INTO billing.invoice_statements SELECT invoice_id, 9, tariff_id, tariff_version, snapshot, sha256, unpriced
+       FROM billing.invoice_statements WHERE invoice_id = :issued`,
     "UPDATE billing.tariffs SET currency = 'USD'",
     "UPDATE billing.items SET unit = 'core-second'",
     "UPDATE billing.audit_log SET record = '{}'",

@@ -9,6 +9,7 @@ import type { Draft, Invoice, InvoiceLine } from '../invoice/invoice.ts'
 import type { OpenPeriod } from '../contract/contract.ts'
 import { ends } from './contracts.ts'
 import { pageOf } from './page.ts'
+import { findStatements, insertStatements } from './statements.ts'
 import type { Page, PageRequest } from './page.ts'
 import type { Sql } from './database.ts'
 
@@ -32,15 +33,13 @@ interface InvoiceRow {
 
 interface LineRow {
   readonly line_number: number
-  readonly description: string
-  readonly tariff_id: string
-  readonly tariff_version: number
+  readonly statement: number | null
   readonly amount_minor: string
   readonly charge: Buffer
 }
 
-/** An invoice without its lines, as listings show it. */
-export type InvoiceHead = Omit<Invoice, 'lines'>
+/** An invoice without its statements and lines, as listings show it. */
+export type InvoiceHead = Omit<Invoice, 'lines' | 'statements'>
 
 /** Which invoices to list. */
 export interface InvoiceFilter {
@@ -75,22 +74,27 @@ export async function insertDraft(sql: Sql, id: string, draft: Draft, nowMs: num
       formatInstant(nowMs),
     ],
   )
-  await insertLines(sql, id, draft.lines)
+  await insertStatements(sql, id, draft.statements)
+  await insertLines(sql, id, draft)
 }
 
-async function insertLines(sql: Sql, id: string, lines: readonly InvoiceLine[]): Promise<void> {
+async function insertLines(sql: Sql, id: string, { lines, statements }: Draft): Promise<void> {
+  const statementOf = ({ statement }: InvoiceLine) => statements[statement]!
   await sql.rows(
-    `INSERT INTO billing.invoice_lines
-     SELECT $1, l.* FROM unnest($2::int[], $3::text[], $4::text[], $5::int[], $6::text[], $7::bigint[], $8::bytea[]) AS l`,
+    `INSERT INTO billing.invoice_lines (invoice_id, line_number, description, tariff_id, tariff_version, item_id,
+       amount_minor, charge, statement)
+     SELECT $1, l.* FROM unnest($2::int[], $3::text[], $4::text[], $5::int[], $6::text[], $7::bigint[], $8::bytea[],
+       $9::int[]) AS l`,
     [
       id,
       lines.map(({ lineNumber }) => lineNumber),
-      lines.map(({ description }) => description),
-      lines.map(({ tariff }) => tariff),
-      lines.map(({ tariffVersion }) => tariffVersion),
+      lines.map(({ charge }) => charge.description),
+      lines.map((line) => statementOf(line).tariff),
+      lines.map((line) => statementOf(line).tariffVersion),
       lines.map(({ charge }) => charge.itemId),
       lines.map(({ amount }) => amount.minor),
       lines.map(({ charge }) => Buffer.from(toBinary(ChargeSchema, charge))),
+      lines.map(({ statement }) => statement),
     ],
   )
 }
@@ -100,7 +104,7 @@ export async function deleteDraft(sql: Sql, id: string): Promise<void> {
   await sql.rows('DELETE FROM billing.invoices WHERE invoice_id = $1', [id])
 }
 
-/** The invoice with its lines. `lock` holds it until the transaction ends. */
+/** The invoice with its statements and lines. `lock` holds it until the transaction ends. */
 export async function findInvoice(sql: Sql, id: string, lock = false): Promise<Invoice | undefined> {
   // A statement of its own: the next one then sees what whoever held it before has committed.
   if (lock) await sql.rows('SELECT FROM billing.invoices WHERE invoice_id = $1 FOR UPDATE', [id])
@@ -108,11 +112,12 @@ export async function findInvoice(sql: Sql, id: string, lock = false): Promise<I
   if (row === undefined) return undefined
   const head = headOf(row)
   const lines = await sql.rows<LineRow>(
-    `SELECT line_number, description, tariff_id, tariff_version, amount_minor, charge
+    `SELECT line_number, statement, amount_minor, charge
      FROM billing.invoice_lines WHERE invoice_id = $1 ORDER BY line_number`,
     [id],
   )
-  return { ...head, lines: lines.map((line) => lineOf(line, head.currency)) }
+  const statements = await findStatements(sql, id)
+  return { ...head, statements, lines: lines.map((line) => lineOf(line, head.currency)) }
 }
 
 /** Invoices by id, which is the order of their making. */
@@ -202,9 +207,8 @@ function issueOf({ series, ordinal, issued_at: at, sha256 }: InvoiceRow): Invoic
 function lineOf(row: LineRow, currency: Invoice['currency']): InvoiceLine {
   return {
     lineNumber: row.line_number,
-    description: row.description,
-    tariff: row.tariff_id,
-    tariffVersion: row.tariff_version,
+    // None where it is older than statements: its tariff is in its proof.
+    statement: row.statement ?? -1,
     amount: money(BigInt(row.amount_minor), currency),
     charge: fromBinary(ChargeSchema, row.charge),
   }

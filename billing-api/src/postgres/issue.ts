@@ -39,7 +39,7 @@ export async function issueInvoice(context: IssueContext, id: string): Promise<I
   const draft = await findInvoice(sql, id, true)
   if (draft === undefined) return throwFault('NOT_FOUND', `there is no invoice ${id}`)
   if (draft.issue !== undefined) throwFault('INVOICE_ISSUED', `it is issued as ${draft.issue.number}`)
-  const digests = digestsOf(draft.lines.map(({ charge }) => charge))
+  const digests = digestsOf(draft.statements.map(({ snapshot }) => snapshot))
   // First, so that nothing fetched below can expire. Under the id: there is no number yet, and if this
   // transaction fails, the pin of a draft keeps a little too much and is repeated at the next try.
   await rating.pin(id, retainUntil(chance.nowMs(), documentRetentionDays), digests)
@@ -62,9 +62,9 @@ export async function issueInvoice(context: IssueContext, id: string): Promise<I
   return { ...draft, issue: { ...stamp, proofSha256 } }
 }
 
-/** The tariff versions that the lines name, in order of first use. */
-async function tariffsOf(sql: Sql, { lines }: Invoice): Promise<Tariff[]> {
-  const versions = new Map(lines.map((line) => [`${line.tariff} ${line.tariffVersion}`, line]))
+/** The tariff versions that the statements name, in order of first use. */
+async function tariffsOf(sql: Sql, { statements }: Invoice): Promise<Tariff[]> {
+  const versions = new Map(statements.map((each) => [`${each.tariff} ${each.tariffVersion}`, each]))
   const tariffs: Tariff[] = []
   for (const { tariff: id, tariffVersion: version } of versions.values()) {
     const tariff = await findTariff(sql, { id, version })

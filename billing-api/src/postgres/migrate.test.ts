@@ -1,4 +1,5 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,9 +7,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createTestDatabase, startEmbeddedPostgres } from '@vouch/postgres'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { SILENT } from '../testing/billing-fixture.ts'
+import { findTariff } from './catalogue.ts'
 import { openDatabase } from './database.ts'
 import type { Database } from './database.ts'
 import { migrate } from './migrate.ts'
+
+const DIRECTORY = new URL('migrations/', import.meta.url)
+const STEPS = readdirSync(DIRECTORY).toSorted()
 
 /** A database, and how to be rid of it. */
 interface Place {
@@ -55,14 +60,14 @@ describe.each(places)('migrate on %s', (_name, present, start) => {
 
   it.runIf(present)('applies every step once, also when five processes come at once', async () => {
     const applied = await Promise.all(Array.from({ length: 5 }, () => migrate(database)))
-    expect(applied.flat()).toHaveLength(5)
+    expect(applied.flat()).toHaveLength(STEPS.length)
     expect(await migrate(database)).toEqual([])
   })
 
   it.runIf(present)('refuses a schema with a step that it does not know', async () => {
-    await database.rows("INSERT INTO billing.migrations VALUES (6, '0006-future.sql', 'x')")
+    await database.rows("INSERT INTO billing.migrations VALUES (99, '0099-future.sql', 'x')")
     await expect(migrate(database)).rejects.toMatchObject({ fault: { code: 'STORE_NEWER_VERSION' } })
-    await database.rows('DELETE FROM billing.migrations WHERE number = 6')
+    await database.rows('DELETE FROM billing.migrations WHERE number = 99')
   })
 
   it.runIf(present)('refuses a step that was applied with another text', async () => {
@@ -70,5 +75,57 @@ describe.each(places)('migrate on %s', (_name, present, start) => {
     await expect(migrate(database)).rejects.toMatchObject({
       fault: { code: 'STORE_NEWER_VERSION', message: expect.stringContaining('0002-catalogue.sql') },
     })
+  })
+})
+
+describe('a schema of per-unit prices', () => {
+  let place: Place
+  let database: Database
+  beforeAll(async () => {
+    place = await createTestDatabase()
+    database = openDatabase({ url: place.url, connectionsMax: 2, logger: SILENT })
+  })
+  afterAll(async () => {
+    await database.close()
+    await place.dispose()
+  })
+
+  it('becomes one of rules: a rule for each price, drafts go, what is issued stays', async () => {
+    await database.transaction(async (sql) => {
+      await sql.rows('CREATE SCHEMA billing')
+      for (const step of STEPS.slice(0, 5)) await sql.rows(readFileSync(new URL(step, DIRECTORY), 'utf8'))
+      await sql.rows(`CREATE TABLE billing.migrations (number integer PRIMARY KEY, name text NOT NULL,
+        checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`)
+      for (const [index, step] of STEPS.slice(0, 5).entries()) {
+        const checksum = createHash('sha256')
+          .update(readFileSync(new URL(step, DIRECTORY)))
+          .digest('hex')
+        await sql.rows('INSERT INTO billing.migrations VALUES ($1, $2, $3)', [index + 1, step, checksum])
+      }
+      await sql.rows(
+        `INSERT INTO billing.items VALUES ('cpu', 1, 'CPU', 'host.cpu.used', 'core-hour', 'half-up', 6, now())`,
+      )
+      await sql.rows(`INSERT INTO billing.tariffs VALUES ('old', 1, 'EUR', 'half-up', now())`)
+      await sql.rows(`INSERT INTO billing.tariff_prices VALUES ('old', 1, 0, 'cpu', 1, '0.0400')`)
+      await sql.rows(`INSERT INTO billing.accounts VALUES ('a', 'A', 'UTC', now())`)
+      await sql.rows(`INSERT INTO billing.invoices (invoice_id, account_id, buyer_name, seller_id, seller_name, currency,
+        period, time_zone, total_minor, created_at) VALUES (gen_random_uuid(), 'a', 'A', 's', 'S', 'EUR',
+        tstzrange('2026-01-01', '2026-02-01'), 'UTC', 0, now())`)
+    })
+    expect(await migrate(database)).toEqual(STEPS.slice(5))
+    expect(await findTariff(database, { id: 'old' })).toMatchObject({
+      roundingStage: 'line',
+      items: [{ itemId: 'cpu', version: 1 }],
+      rules: [
+        {
+          id: 'cpu',
+          item: 'cpu',
+          kind: 'usage',
+          per: 'resource',
+          price: { model: 'per-unit', unitPrice: '0.0400' },
+        },
+      ],
+    })
+    expect(await database.rows('SELECT FROM billing.invoices')).toEqual([])
   })
 })

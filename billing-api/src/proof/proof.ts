@@ -3,7 +3,7 @@ import { ProofSchema } from '@vouch/proto/gen/vouch/proof/v1/proof_pb.ts'
 import type { Proof } from '@vouch/proto/gen/vouch/proof/v1/proof_pb.ts'
 import type { SignedBatch } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
-import type { Charge, Reading } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import type { Reading, Snapshot } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { compareBytes, toHex } from '@vouch/proto/kernel/bytes.ts'
 import { fail, ok, unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
@@ -14,14 +14,17 @@ import { PROOF_FORMAT } from '@vouch/proto/seal/proof.ts'
 import type { Draft } from '../invoice/invoice.ts'
 import type { Evidence } from '../ports.ts'
 
-/** The digests of all batches that hold a reading of the charges, each once, ascending. */
-export function digestsOf(charges: readonly Charge[]): Uint8Array[] {
-  const digests = new Map(charges.flatMap(readings).map(({ batchDigest: digest }) => [toHex(digest), digest]))
-  return [...digests.values()].toSorted(compareBytes)
+/** The digests of all batches that hold a reading which snapshots rest on, each once, ascending. */
+export function digestsOf(snapshots: readonly Snapshot[]): Uint8Array[] {
+  const all = snapshots.flatMap((snapshot) => [
+    ...readings(snapshot).map((reading) => reading.batchDigest),
+    ...snapshot.slotBatches,
+  ])
+  return [...new Map(all.map((digest) => [toHex(digest), digest])).values()].toSorted(compareBytes)
 }
 
 /**
- * The proof of an invoice, not sealed yet. Tariffs are the versions that its lines name.
+ * The proof of an invoice, not sealed yet. Tariffs are the versions that its statements name.
  * Faults: EVIDENCE_MISSING where a reading's batch or a batch's key is not in the evidence.
  */
 export function assembleProof(
@@ -44,14 +47,11 @@ export function assembleProof(
         periodFrom: formatInstant(invoice.period.from),
         periodTo: formatInstant(invoice.period.to),
         timeZone: invoice.timeZone,
-        lines: invoice.lines.map(({ lineNumber, description, tariff, tariffVersion, charge }) => ({
-          lineNumber,
-          description,
-          tariffId: tariff,
-          tariffVersion,
-          charge,
-        })),
+        lines: invoice.lines.map(({ lineNumber, statement, charge }) => ({ lineNumber, statement, charge })),
         total: formatAmount(invoice.total),
+        statements: invoice.statements.map(({ tariff, tariffVersion, snapshot }) => {
+          return { tariffId: tariff, tariffVersion, snapshot }
+        }),
       },
       tariffs: [...tariffs],
       keys: evidence.keys.toSorted(
@@ -65,7 +65,7 @@ export function assembleProof(
 
 function missingEvidence(invoice: Draft, { batches, keys }: Evidence): string | undefined {
   const present = new Set(batches.map(({ header }) => toHex(batchDigest(header))))
-  const digest = digestsOf(invoice.lines.map(({ charge }) => charge)).find(
+  const digest = digestsOf(invoice.statements.map(({ snapshot }) => snapshot)).find(
     (wanted) => !present.has(toHex(wanted)),
   )
   if (digest !== undefined) return `the signed batch ${toHex(digest)} is not in the archive`
@@ -87,10 +87,11 @@ function inChainOrder(batches: readonly SignedBatch[]): SignedBatch[] {
     .map(({ batch }) => batch)
 }
 
-function readings(charge: Charge): Reading[] {
-  return charge.usage
-    .flatMap(({ epochs }) => epochs)
-    .flatMap(({ opening, closing }) => [opening?.before, opening?.after, closing?.before, closing?.after])
+function readings({ measurements }: Snapshot): Reading[] {
+  return measurements
+    .flatMap(({ streams }) => streams.flatMap(({ epochs }) => epochs))
+    .flatMap(({ opening, closing, cuts }) => [opening, closing, ...cuts])
+    .flatMap((boundary) => [boundary?.before, boundary?.after])
     .filter((reading) => reading !== undefined)
 }
 

@@ -1,26 +1,22 @@
 import { create } from '@bufbuild/protobuf'
 import { Server, ServerCredentials } from '@grpc/grpc-js'
 import {
+  CheckTariffResponseSchema,
   GetUsageResponseSchema,
+  MeasureResponseSchema,
   PinEvidenceResponseSchema,
   RateResponseSchema,
   RatingService,
 } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
-import type { PinEvidenceRequest, RateRequest } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
-import type { Item } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
-import { ChargeSchema } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
-import type { Charge, StreamUsage } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
-import { parseCurrency } from '@vouch/proto/kernel/currency.ts'
-import { formatDecimal, formatExact, parseDecimal } from '@vouch/proto/kernel/decimal.ts'
-import { fail, unwrap } from '@vouch/proto/kernel/fault.ts'
+import type {
+  CheckTariffRequest,
+  MeasureRequest,
+  PinEvidenceRequest,
+} from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
+import { fail } from '@vouch/proto/kernel/fault.ts'
 import type { Fault } from '@vouch/proto/kernel/fault.ts'
-import { formatAmount, roundToMoney } from '@vouch/proto/kernel/money.ts'
-import { formatInstant } from '@vouch/proto/kernel/period.ts'
-import { formatFraction, multiply, rational } from '@vouch/proto/kernel/rational.ts'
-import type { Rational } from '@vouch/proto/kernel/rational.ts'
-import { roundingByName } from '@vouch/proto/kernel/rounding.ts'
-import { conversion } from '@vouch/proto/kernel/unit.ts'
 import { addService, faultToStatus } from '@vouch/proto/wire/grpc.ts'
+import { rated, snapshotOf } from './fake-charges.ts'
 import { TestAgent, unitOf } from './test-agent.ts'
 
 /** A rating service over real gRPC whose meters all run at one unit a second, measured by one agent. */
@@ -31,8 +27,8 @@ export interface FakeRating {
   fault: Fault | undefined
   /** When set, each call waits for it first. */
   gate: Promise<void> | undefined
-  /** Requests to Rate so far. */
-  readonly requests: RateRequest[]
+  /** Requests to Measure so far. */
+  readonly requests: MeasureRequest[]
   /** Pins so far. */
   readonly pins: PinEvidenceRequest[]
   /** When set, pins fail with it. */
@@ -47,7 +43,7 @@ export interface FakeRating {
 /** Starts it on a free loopback port. */
 export async function startFakeRating(): Promise<FakeRating> {
   const agent = new TestAgent()
-  const requests: RateRequest[] = []
+  const requests: MeasureRequest[] = []
   const pins: PinEvidenceRequest[] = []
   const server = new Server()
   const fake = {
@@ -61,12 +57,20 @@ export async function startFakeRating(): Promise<FakeRating> {
     else callback(faultToStatus(fake.fault))
   }
   addService(server, RatingService, {
-    rate: (call, callback) => {
+    checkTariff: ({ request }, callback) => {
+      const causes = faultsOf(request)
+      if (causes.length === 0) callback(null, create(CheckTariffResponseSchema))
+      else callback(faultToStatus(fail('TARIFF_INVALID', 'no tariff', { causes }).fault))
+    },
+    measure: (call, callback) => {
       requests.push(call.request)
       void guarded(
-        () => create(RateResponseSchema, { charges: chargesOf(agent, call.request) }),
+        () => create(MeasureResponseSchema, { snapshot: snapshotOf(agent, call.request) }),
         callback as never,
       )
+    },
+    rate: ({ request }, callback) => {
+      void guarded(() => create(RateResponseSchema, rated(request)), callback as never)
     },
     getUsage: ({ request }, callback) => {
       const { resource, meter, period } = request
@@ -108,67 +112,9 @@ export async function startFakeRating(): Promise<FakeRating> {
   })
 }
 
-function chargesOf(agent: TestAgent, { tariff, assignments }: RateRequest): Charge[] {
-  const { currency, amountRounding, items, prices } = tariff!
-  return items.flatMap((item, index) =>
-    assignments
-      // A resource of this name has an agent that never came up.
-      .filter(({ resource }) => resource !== 'host:silent')
-      .map(({ resource, period }) =>
-        charge(agent.measure(resource, item.meter, period!), item, prices[index]!.model.value!.unitPrice, {
-          currency,
-          amountRounding,
-        }),
-      ),
+/** A rule of this kind is refused. */
+function faultsOf({ tariff }: CheckTariffRequest): Fault[] {
+  return (tariff?.rules ?? []).flatMap(({ kind }, i) =>
+    kind === 'nonsense' ? [fail('FIELD_INVALID', 'kind is none', { pointer: `/rules/${i}/kind` }).fault] : [],
   )
-}
-
-function charge(
-  usage: StreamUsage,
-  item: Item,
-  unitPrice: string,
-  rules: { readonly currency: string; readonly amountRounding: string },
-): Charge {
-  const { mode, scale } = item.quantityRounding!
-  const baseUnit = unitOf(item.meter)
-  const factor = unwrap(conversion(baseUnit, item.unit))
-  const exact = multiply(rational(BigInt(usage.quantity)), factor)
-  const quantity = formatDecimal(exact, scale, unwrap(roundingByName(mode)))
-  const product = multiply(unwrap(parseDecimal(quantity)), unwrap(parseDecimal(unitPrice)))
-  const currency = unwrap(parseCurrency(rules.currency))
-  const amount = formatAmount(roundToMoney(product, currency, unwrap(roundingByName(rules.amountRounding))))
-  return create(ChargeSchema, {
-    lineId: `${item.itemId} ${usage.resource} ${formatInstant(Number(usage.period!.fromMs))}`,
-    itemId: item.itemId,
-    resource: usage.resource,
-    meter: item.meter,
-    period: usage.period!,
-    baseQuantity: usage.quantity,
-    baseUnit,
-    quantity,
-    unit: item.unit,
-    unitPrice,
-    amount,
-    currency,
-    trace: [
-      { rule: 'sum of streams', input: `1 of ${item.meter}`, output: usage.quantity },
-      {
-        rule: `${baseUnit} to ${item.unit}`,
-        input: `${usage.quantity} × ${text(factor)}`,
-        output: text(exact),
-      },
-      { rule: `quantity ${mode} ${scale}`, input: text(exact), output: quantity },
-      {
-        rule: 'per unit',
-        input: `${text(unwrap(parseDecimal(quantity)))} × ${text(unwrap(parseDecimal(unitPrice)))}`,
-        output: text(product),
-      },
-      { rule: `amount ${rules.amountRounding} ${currency}`, input: text(product), output: amount },
-    ],
-    usage: [usage],
-  })
-}
-
-function text(value: Rational): string {
-  return formatExact(value) ?? formatFraction(value)
 }

@@ -1,4 +1,5 @@
 import { create } from '@bufbuild/protobuf'
+import type { MessageInitShape } from '@bufbuild/protobuf'
 import {
   AgentKeySchema,
   RegisterKind,
@@ -9,8 +10,8 @@ import { GetEvidenceResponseSchema } from '@vouch/proto/gen/vouch/rating/v1/rati
 import type { GetEvidenceResponse } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
 import type { Period } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import { GapKind, StreamUsageSchema } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
-import type { StreamUsage } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
-import { toHex } from '@vouch/proto/kernel/bytes.ts'
+import type { StreamUsage, WatermarkSchema } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import { fromHex, toHex } from '@vouch/proto/kernel/bytes.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { parseMeter } from '@vouch/proto/kernel/meter.ts'
 import { sealBatch } from '@vouch/proto/seal/batch.ts'
@@ -76,6 +77,16 @@ export class TestAgent {
     })
     this.#measured.set(name, usage)
     return usage
+  }
+
+  /** How far its archive reaches. */
+  newest(): MessageInitShape<typeof WatermarkSchema>[] {
+    const batch = this.#chain.at(-1)
+    if (batch === undefined) return []
+    const sequence = BigInt(this.#chain.length)
+    return [
+      { agentId: AGENT_ID, runId: RUN_ID, sequence, batchDigest: unwrap(fromHex(batch.digest)), lastMs: 0n },
+    ]
   }
 
   /** Batches in full, those between them as links, then streams and the key; undefined where one is lost. */

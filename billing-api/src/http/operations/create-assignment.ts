@@ -23,7 +23,8 @@ export const createAssignment = write({
     const resource = unwrap(at('/resource', parseResourceId(body.resource)))
     await holdUninvoiced(sql, body.account, period)
     const id = uuidV7(nowMs, chance.random(10))
-    const assignment: Assignment = { id, account: body.account, resource, period }
+    const { account, dimensions = {} } = body
+    const assignment: Assignment = { id, account, resource, period, dimensions }
     await insertAssignment(sql, assignment, nowMs)
     return { reply: assignmentView(assignment), subject: assignment.id }
   },

@@ -6,7 +6,7 @@ import { at } from '../../catalogue/item.ts'
 import type { Account } from '../../contract/contract.ts'
 import { drawForAccount, drawForAll } from '../../postgres/draw.ts'
 import { write } from '../operation.ts'
-import { RunBody, RunReply } from '../schemas.ts'
+import { RunBody, RunReply } from '../invoice-schemas.ts'
 import { invoiceSummary } from '../views.ts'
 
 const DAY_MS = 86_400_000

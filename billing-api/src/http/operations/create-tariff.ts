@@ -1,5 +1,5 @@
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
-import { draftTariff } from '../../catalogue/tariff.ts'
+import { draftTariff, wantedItems } from '../../catalogue/tariff.ts'
 import { findItem, insertTariff, nextTariffVersion } from '../../postgres/catalogue.ts'
 import { write } from '../operation.ts'
 import { TariffBody, TariffReply } from '../schemas.ts'
@@ -15,13 +15,12 @@ export const createTariff = write({
   action: 'tariff.publish',
   body: TariffBody,
   reply: TariffReply,
-  run: async ({ sql, nowMs }, { body }) => {
+  run: async ({ sql, nowMs, rating }, { body }) => {
     const version = await nextTariffVersion(sql, body.id)
     const items = []
-    for (const { item: id, itemVersion } of body.prices) {
-      items.push(await findItem(sql, { id, version: itemVersion }))
-    }
+    for (const wanted of wantedItems(body)) items.push(await findItem(sql, wanted))
     const tariff = unwrap(draftTariff(body, version, items))
+    await rating.checkTariff(tariff)
     await insertTariff(sql, tariff, nowMs)
     return { reply: tariffView(tariff), subject: tariff.tariffId, detail: { version } }
   },

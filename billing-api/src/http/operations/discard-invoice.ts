@@ -2,7 +2,8 @@ import { Type } from '@fastify/type-provider-typebox'
 import { throwFault } from '@vouch/proto/kernel/fault.ts'
 import { deleteDraft, findInvoice } from '../../postgres/invoices.ts'
 import { found, write } from '../operation.ts'
-import { InvoiceReply, Uuid } from '../schemas.ts'
+import { InvoiceReply } from '../invoice-schemas.ts'
+import { Uuid } from '../schemas.ts'
 import { invoiceView } from '../views.ts'
 
 /** DELETE /v1/invoices/{invoice} */

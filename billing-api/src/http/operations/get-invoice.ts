@@ -1,7 +1,8 @@
 import { Type } from '@fastify/type-provider-typebox'
 import { findInvoice } from '../../postgres/invoices.ts'
 import { found, read } from '../operation.ts'
-import { InvoiceReply, Uuid } from '../schemas.ts'
+import { InvoiceReply } from '../invoice-schemas.ts'
+import { Uuid } from '../schemas.ts'
 import { invoiceView } from '../views.ts'
 
 /** GET /v1/invoices/{invoice} */

@@ -4,7 +4,8 @@ import { parseResourceId } from '@vouch/proto/kernel/id.ts'
 import { parsePeriod } from '@vouch/proto/kernel/period.ts'
 import { at } from '../../catalogue/item.ts'
 import { read } from '../operation.ts'
-import { Instant, UsageReply } from '../schemas.ts'
+import { UsageReply } from '../invoice-schemas.ts'
+import { Instant } from '../schemas.ts'
 import { usageView } from '../views.ts'
 
 /** GET /v1/usage */

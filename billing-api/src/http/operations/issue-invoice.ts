@@ -3,7 +3,8 @@ import { toHex } from '@vouch/proto/kernel/bytes.ts'
 import { formatAmount } from '@vouch/proto/kernel/money.ts'
 import { issueInvoice as issue } from '../../postgres/issue.ts'
 import { write } from '../operation.ts'
-import { InvoiceReply, Uuid } from '../schemas.ts'
+import { InvoiceReply } from '../invoice-schemas.ts'
+import { Uuid } from '../schemas.ts'
 import { invoiceView } from '../views.ts'
 
 /** POST /v1/invoices/{invoice}/issue */

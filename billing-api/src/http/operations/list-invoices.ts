@@ -1,7 +1,8 @@
 import { Type } from '@fastify/type-provider-typebox'
 import { listInvoices as page } from '../../postgres/invoices.ts'
 import { UUID_KEY, listing } from '../listing.ts'
-import { InvoiceSummary, Slug } from '../schemas.ts'
+import { InvoiceSummary } from '../invoice-schemas.ts'
+import { Slug } from '../schemas.ts'
 import { invoiceSummary } from '../views.ts'
 
 /** GET /v1/invoices */

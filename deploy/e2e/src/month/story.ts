@@ -56,8 +56,8 @@ export const EXPECTED = {
     currency: 'EUR',
     total: '8.91',
     lines: [
-      { item: 'cpu', resource: 'host:alpha', quantity: '92.781250', amount: '3.71' },
-      { item: 'memory', resource: 'host:alpha', quantity: '742.250000', amount: '5.20' },
+      { item: 'cpu', resource: 'host:alpha', quantity: '92.78125', amount: '3.71' },
+      { item: 'memory', resource: 'host:alpha', quantity: '742.25', amount: '5.20' },
     ],
   },
   beta: {
@@ -65,10 +65,10 @@ export const EXPECTED = {
     currency: 'JPY',
     total: '5025',
     lines: [
-      { item: 'cpu', resource: 'host:alpha', quantity: '92.093750', amount: '553' },
-      { item: 'cpu', resource: 'host:beta', quantity: '371.500000', amount: '2229' },
-      { item: 'memory', resource: 'host:alpha', quantity: '1301.750000', amount: '1432' },
-      { item: 'memory', resource: 'host:beta', quantity: '737.000000', amount: '811' },
+      { item: 'cpu', resource: 'host:alpha', quantity: '92.09375', amount: '553' },
+      { item: 'cpu', resource: 'host:beta', quantity: '371.5', amount: '2229' },
+      { item: 'memory', resource: 'host:alpha', quantity: '1301.75', amount: '1432' },
+      { item: 'memory', resource: 'host:beta', quantity: '737', amount: '811' },
     ],
   },
 } as const

@@ -1,0 +1,158 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { draw, openAccount, publishTariff, startFixture } from '../testing/billing-fixture.ts'
+import type { Fixture } from '../testing/billing-fixture.ts'
+
+let fixture: Fixture
+beforeAll(async () => {
+  fixture = await startFixture()
+  await publishTariff(fixture)
+})
+afterAll(() => fixture.close())
+
+const RULES = [
+  {
+    price: { unitPrice: '12.042', model: 'per-unit' },
+    kind: 'usage',
+    item: 'compute.cpu',
+    id: 'cpu',
+    per: 'resource',
+  },
+  { kind: 'fee', id: 'rebate', amount: '-100.00' },
+]
+const tariff = { id: 'ruled', currency: 'EUR', amountRounding: 'half-even', rules: RULES }
+
+/** An account under a tariff of rules. */
+async function openRuled(account: string, resource = `host:${account}`, more: object = {}): Promise<void> {
+  const period = { from: '2026-01-01T00:00:00Z' }
+  await fixture.send('POST', '/v1/accounts', { id: account, name: account, timeZone: 'Europe/Berlin' })
+  await fixture.send('POST', '/v1/contracts', { account, tariff: { id: 'ruled' }, period })
+  await fixture.send('POST', '/v1/assignments', { account, resource, period, ...more })
+}
+
+describe('a tariff of rules', () => {
+  it('is published as it was given, members in order, with the versions of its items', async () => {
+    const { status, body } = await fixture.send('POST', '/v1/tariffs', {
+      ...tariff,
+      roundingStage: 'document',
+      items: [{ item: 'compute.cpu', version: 1 }],
+    })
+    expect(status).toBe(201)
+    const published = {
+      id: 'ruled',
+      version: 1,
+      currency: 'EUR',
+      amountRounding: 'half-even',
+      roundingStage: 'document',
+      items: [{ item: 'compute.cpu', version: 1 }],
+      rules: RULES,
+    }
+    expect(body).toEqual(published)
+    expect((await fixture.send('GET', '/v1/tariffs/ruled')).body).toEqual(published)
+    expect(Object.keys(body['rules']![0]!)).toEqual(['id', 'item', 'kind', 'per', 'price'])
+    expect(Object.keys(body['rules']![0]!['price']!)).toEqual(['model', 'unitPrice'])
+  })
+
+  it.each<[string, object, string, readonly string[]]>([
+    ['neither prices nor rules', { rules: undefined }, 'TARIFF_INVALID', ['/rules']],
+    [
+      'prices and rules',
+      { prices: [{ item: 'compute.cpu', unitPrice: { amount: '1', currency: 'EUR' } }] },
+      'TARIFF_INVALID',
+      ['/rules'],
+    ],
+    [
+      'a rule that rating refuses, in full',
+      { rules: [RULES[0], { kind: 'nonsense' }, { kind: 'nonsense' }] },
+      'TARIFF_INVALID',
+      ['/rules/1/kind', '/rules/2/kind'],
+    ],
+    ['an item that is not there', { rules: [{ ...RULES[0], item: 'nope' }] }, 'NOT_FOUND', ['/rules/0/item']],
+    [
+      'a version of an item that no rule names',
+      { items: [{ item: 'network.out', version: 1 }] },
+      'TARIFF_INVALID',
+      ['/items/0/item'],
+    ],
+    ['no rule', { rules: [] }, 'FIELD_INVALID', ['/rules']],
+    ['a rule that is no object', { rules: ['x'] }, 'FIELD_INVALID', ['/rules/0']],
+  ])('is refused with %s', async (_, change, code, pointers) => {
+    const { body } = await fixture.send('POST', '/v1/tariffs', { ...tariff, ...change })
+    const faults = (body['errors'] ?? [body]) as unknown as { code: string; pointer: string }[]
+    expect(faults.map(({ pointer }) => pointer)).toEqual(pointers)
+    expect(body['code'] ?? faults[0]?.code).toBe(code)
+  })
+})
+
+describe('an invoice by rules', () => {
+  it('may come to less than nothing, and its journal balances', async () => {
+    await openRuled('credit', 'host:credit', { dimensions: { class: 'gold', region: 'eu-1' } })
+    const id = await draw(fixture, 'credit', 2)
+    // 672 hours of a thousandth of a core: 0.672 × 12.042 = 8.092224; the fee gives 100 back.
+    const { body } = await fixture.send('POST', `/v1/invoices/${id}/issue`)
+    expect(body).toMatchObject({ status: 'issued', total: { amount: '-91.91', currency: 'EUR' } })
+    expect(body['lines']).toMatchObject([
+      {
+        kind: 'usage',
+        rule: 'cpu',
+        item: 'compute.cpu',
+        resource: 'host:credit',
+        unitPrice: { amount: '12.042' },
+      },
+      { kind: 'fee', rule: 'rebate', item: 'rebate', streams: [] },
+    ])
+    expect(body['lines']![1]).not.toHaveProperty('resource')
+    expect(body['lines']![1]).not.toHaveProperty('unitPrice')
+    const { body: journal } = await fixture.send('GET', '/v1/journal')
+    const postings = journal['items']![0]!['postings'] as unknown as {
+      subject: string
+      amount: { amount: string }
+    }[]
+    expect(postings.map(({ subject, amount }) => [subject, amount.amount])).toEqual([
+      ['credit', '-91.91'],
+      ['compute.cpu', '-8.09'],
+      ['rebate', '100.00'],
+    ])
+  })
+
+  it('asks rating with the dimensions of the assignment, and says how far archives reached', async () => {
+    const asked = fixture.rating.requests.at(-1)
+    expect(asked?.assignments[0]?.dimensions).toEqual({ class: 'gold', region: 'eu-1' })
+    expect(asked?.timeZone).toBe('Europe/Berlin')
+    const { body } = await fixture.send('GET', '/v1/invoices?account=credit')
+    const invoice = await fixture.send('GET', `/v1/invoices/${body['items']![0]!['id']!}`)
+    expect(invoice.body['statements']).toMatchObject([
+      {
+        tariff: { id: 'ruled', version: 1 },
+        snapshotSha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+        watermarks: [{ agent: '07'.repeat(16), sequence: '1' }],
+        unpriced: [],
+      },
+    ])
+  })
+
+  it('lists usage that has no price', async () => {
+    await openRuled('parked', 'host:unpriced')
+    const id = await draw(fixture, 'parked', 2)
+    const { body } = await fixture.send('GET', `/v1/invoices/${id}`)
+    expect(body['statements']![0]!['unpriced']).toEqual([
+      {
+        resource: 'host:unpriced',
+        meter: 'host.cpu.used',
+        periods: [{ from: '2026-01-31T23:00:00Z', to: '2026-02-28T23:00:00Z' }],
+      },
+    ])
+  })
+
+  it('has fees where nothing is assigned, and none of two contracts at one time', async () => {
+    const period = { from: '2026-01-01T00:00:00Z' }
+    await fixture.send('POST', '/v1/accounts', { id: 'bare', name: 'Bare', timeZone: 'UTC' })
+    await fixture.send('POST', '/v1/contracts', { account: 'bare', tariff: { id: 'ruled' }, period })
+    const id = await draw(fixture, 'bare', 2)
+    const { body } = await fixture.send('GET', `/v1/invoices/${id}`)
+    expect(body).toMatchObject({ total: { amount: '-100.00' }, lines: [{ rule: 'rebate' }] })
+    await openAccount(fixture, 'plain')
+    expect(
+      (await fixture.send('GET', `/v1/invoices/${await draw(fixture, 'plain', 2)}`)).body['lines'],
+    ).toHaveLength(2)
+  })
+})

@@ -12,11 +12,9 @@ const proof = create(ProofSchema, {
     number: 'INV-000001',
     currency: 'EUR',
     total: '1.20',
-    lines: [
-      {
-        lineNumber: 1,
-        charge: { amount: '1.20', usage: [{ epochs: [{ epoch: 2n ** 63n, quantity: 7n }] }] },
-      },
+    lines: [{ lineNumber: 1, charge: { amount: '1.20' } }],
+    statements: [
+      { snapshot: { measurements: [{ streams: [{ epochs: [{ epoch: 2n ** 63n, quantity: 7n }] }] }] } },
     ],
   },
 })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { contains, durationMs, overlaps } from '@vouch/proto/kernel/period.ts'
-import { closed, cutByContract } from './contract.ts'
+import { CLOSING, closed, cutByContract } from './contract.ts'
 import type { Assignment, Contract } from './contract.ts'
 
 /** Contracts side by side, some with holes between them, the last perhaps without end. */
@@ -13,7 +13,14 @@ const contracts = fc
       const from = at + hole
       at = from + length
       const to = open && index === steps.length - 1 ? undefined : at
-      return { id: `${index}`, account: 'a', tariff: 't', tariffVersion: index + 1, period: { from, to } }
+      return {
+        id: `${index}`,
+        account: 'a',
+        tariff: 't',
+        tariffVersion: index + 1,
+        period: { from, to },
+        closing: CLOSING,
+      }
     })
   })
 

@@ -17,6 +17,24 @@ export interface OpenPeriod {
   readonly to: number | undefined
 }
 
+/** How the periods of a contract are closed, and what becomes of usage that arrives later. */
+export interface Closing {
+  /** After a period's end before its usage is frozen. */
+  readonly graceMinutes: number
+  /**
+   * With the next invoice, at the prices of its own period, as a correction of what was billed; or not at all: it is
+   * reported by re-rating.
+   */
+  readonly lateUsage: 'next-invoice' | 'reject'
+  /** After a period's end: what arrives later still is rejected. */
+  readonly lateDays: number
+  /** A correction below it, in the tariff's currency and of either sign, is left until it is more. Decimal text. */
+  readonly lateMinimum: string
+}
+
+/** No grace; late usage with the next invoice, for three months. */
+export const CLOSING: Closing = { graceMinutes: 0, lateUsage: 'next-invoice', lateDays: 90, lateMinimum: '0' }
+
 /** An account's tariff version over a stretch of time; one at a time for each account. */
 export interface Contract {
   readonly id: string
@@ -24,6 +42,7 @@ export interface Contract {
   readonly tariff: string
   readonly tariffVersion: number
   readonly period: OpenPeriod
+  readonly closing: Closing
 }
 
 /** Whose bill a resource, with everything below it, is on over a stretch of time. */
@@ -65,7 +84,8 @@ export function cutByContract(
     .toSorted((a, b) => a.period.from - b.period.from)
 }
 
-function assignedIn(period: Period, assignments: readonly Assignment[]): AssignedResource[] {
+/** The part of each assignment that lies in a period, in order of resource, then of time. */
+export function assignedIn(period: Period, assignments: readonly Assignment[]): AssignedResource[] {
   return assignments
     .flatMap(({ resource, dimensions, period: whole }) => {
       const part = intersect(closed(whole), period)

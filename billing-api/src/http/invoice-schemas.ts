@@ -118,6 +118,44 @@ export const InvoiceReply = Type.Object(
   closed,
 )
 
+const Difference = Type.Object(
+  {
+    line: Type.String(),
+    description: Type.String(),
+    kind: Type.String(),
+    item: Type.String(),
+    resource: Type.Optional(Type.String()),
+    quantity: Type.Optional(Decimal),
+    unit: Type.Optional(Type.String()),
+    billed: Amount,
+    now: Amount,
+    difference: Amount,
+    trace: Type.Array(
+      Type.Object({ rule: Type.String(), input: Type.String(), output: Type.String() }, closed),
+    ),
+  },
+  closed,
+)
+
+/** What re-rating an invoice comes to, beyond what was billed. */
+export const ReratingReply = Type.Object(
+  {
+    number: Type.String(),
+    statements: Type.Array(
+      Type.Object(
+        {
+          tariff: Type.Object({ id: Slug, version: Version }, closed),
+          period: PeriodBody,
+          lines: Type.Array(Difference),
+        },
+        closed,
+      ),
+    ),
+    difference: Amount,
+  },
+  closed,
+)
+
 /** What to draw invoices for: one account or all, over a period or a month of each account's time zone. */
 export const RunBody = Type.Object(
   {

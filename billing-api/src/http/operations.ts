@@ -1,4 +1,5 @@
 import type { Operation } from './operation.ts'
+import { rerateInvoice } from './operations/rerate-invoice.ts'
 import { createAccount } from './operations/create-account.ts'
 import { createAssignment } from './operations/create-assignment.ts'
 import { createContract } from './operations/create-contract.ts'
@@ -52,4 +53,5 @@ export const OPERATIONS: readonly Operation[] = [
   listItems,
   listJournal,
   listTariffs,
+  rerateInvoice,
 ]

@@ -141,12 +141,37 @@ export const TariffReply = Type.Object(
   closed,
 )
 
+/** How periods are closed, and what becomes of usage that arrives later. */
+const Closing = Type.Object(
+  {
+    graceMinutes: Type.Integer({
+      minimum: 0,
+      maximum: 525_600,
+      description: 'After the period, before usage is frozen',
+    }),
+    lateUsage: Type.Enum(['next-invoice', 'reject'], {
+      description: 'With the next invoice as a correction of its own period, or reported by re-rating alone',
+    }),
+    lateDays: Type.Integer({
+      minimum: 0,
+      maximum: 3660,
+      description: 'After the period; what is later is rejected',
+    }),
+    lateMinimum: Type.String({
+      pattern: '^[0-9]{1,18}(\\.[0-9]{1,12})?$',
+      description: 'Corrections of less, in the tariff currency and of either sign, wait until they are more',
+    }),
+  },
+  closed,
+)
+
 /** A contract as asked for. */
 export const ContractBody = Type.Object(
   {
     account: Slug,
     tariff: Type.Object({ id: Slug, version: Type.Optional(Version) }, closed),
     period: OpenPeriodBody,
+    closing: Type.Optional(Type.Partial(Closing, closed)),
   },
   closed,
 )
@@ -158,6 +183,7 @@ export const ContractReply = Type.Object(
     account: Slug,
     tariff: Type.Object({ id: Slug, version: Version }, closed),
     period: OpenPeriodBody,
+    closing: Closing,
   },
   closed,
 )

@@ -1,6 +1,6 @@
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
-import type { Assignment, Contract, OpenPeriod } from '../contract/contract.ts'
+import type { Assignment, Closing, Contract, OpenPeriod } from '../contract/contract.ts'
 import { pageOf } from './page.ts'
 import type { Page, PageRequest } from './page.ts'
 import type { Sql } from './database.ts'
@@ -15,6 +15,10 @@ interface ContractRow extends PeriodRow {
   readonly account_id: string
   readonly tariff_id: string
   readonly tariff_version: number
+  readonly grace_minutes: number
+  readonly late_usage: Closing['lateUsage']
+  readonly late_days: number
+  readonly late_minimum: string
 }
 
 interface AssignmentRow extends PeriodRow {
@@ -28,19 +32,30 @@ interface AssignmentRow extends PeriodRow {
 export type Table = 'contracts' | 'assignments'
 
 const RANGE = 'lower(period) AS "from", upper(period) AS "to"'
-const CONTRACT = `contract_id, account_id, tariff_id, tariff_version, ${RANGE}`
+const CONTRACT = `contract_id, account_id, tariff_id, tariff_version, grace_minutes, late_usage, late_days, late_minimum,
+  ${RANGE}`
 const ASSIGNMENT = `assignment_id, account_id, resource, dimensions, ${RANGE}`
 
 /** Adds a contract. Faults: CONTRACT_OVERLAP. */
 export async function insertContract(sql: Sql, contract: Contract, nowMs: number): Promise<void> {
-  await sql.rows('INSERT INTO billing.contracts VALUES ($1, $2, $3, $4, tstzrange($5, $6), $7)', [
-    contract.id,
-    contract.account,
-    contract.tariff,
-    contract.tariffVersion,
-    ...ends(contract.period),
-    formatInstant(nowMs),
-  ])
+  const { graceMinutes, lateUsage, lateDays, lateMinimum } = contract.closing
+  await sql.rows(
+    `INSERT INTO billing.contracts (contract_id, account_id, tariff_id, tariff_version, period, created_at,
+       grace_minutes, late_usage, late_days, late_minimum)
+     VALUES ($1, $2, $3, $4, tstzrange($5, $6), $7, $8, $9, $10, $11)`,
+    [
+      contract.id,
+      contract.account,
+      contract.tariff,
+      contract.tariffVersion,
+      ...ends(contract.period),
+      formatInstant(nowMs),
+      graceMinutes,
+      lateUsage,
+      lateDays,
+      lateMinimum,
+    ],
+  )
 }
 
 /** Adds an assignment. Faults: ASSIGNMENT_OVERLAP. */
@@ -146,6 +161,12 @@ function contractOf(row: ContractRow): Contract {
     tariff: row.tariff_id,
     tariffVersion: row.tariff_version,
     period: periodOf(row),
+    closing: {
+      graceMinutes: row.grace_minutes,
+      lateUsage: row.late_usage,
+      lateDays: row.late_days,
+      lateMinimum: row.late_minimum,
+    },
   }
 }
 

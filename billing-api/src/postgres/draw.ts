@@ -4,13 +4,14 @@ import { uuidV7 } from '@vouch/proto/kernel/id.ts'
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import { cutByContract } from '../contract/contract.ts'
-import type { Account } from '../contract/contract.ts'
+import type { Account, Contract } from '../contract/contract.ts'
 import { draftInvoices } from '../invoice/draft.ts'
 import type { Rated } from '../invoice/draft.ts'
 import type { Invoice, Party } from '../invoice/invoice.ts'
 import type { Chance, Rating } from '../ports.ts'
 import { lockAccount } from './accounts.ts'
 import { findTariff } from './catalogue.ts'
+import { corrections } from './correct.ts'
 import { accountsUnderContract, assignmentsIn, contractsIn } from './contracts.ts'
 import { savepoint } from './database.ts'
 import type { Sql } from './database.ts'
@@ -35,6 +36,7 @@ export interface Skipped {
 /** Most accounts in one run: it is one transaction. */
 const ACCOUNTS_MAX = 1000
 const ID_RANDOM_BYTES = 10
+const MINUTE_MS = 60_000
 
 /**
  * Draws the drafts of one account. A draft over the very same period is drawn anew.
@@ -49,13 +51,21 @@ export async function drawForAccount(
   const account = await lockAccount(sql, id)
   if (account === undefined) return throwFault('NOT_FOUND', `there is no account ${id}`)
   const period = periodOf(account)
-  if (period.to > nowMs)
-    throwFault('PERIOD_OPEN', `the period ends at ${formatInstant(period.to)}; draw it then`)
+  const contracts = await contractsIn(sql, id, period)
+  const opensMs = period.to + graceMs(contracts)
+  if (opensMs > nowMs)
+    throwFault(
+      'PERIOD_OPEN',
+      `the period ends at ${formatInstant(period.to)}, its usage is frozen from ${formatInstant(opensMs)} on; draw it then`,
+    )
   const existing = await invoiceTouching(sql, id, period)
   if (existing?.issue !== undefined) {
     throwFault('INVOICE_ISSUED', `invoice ${existing.issue.number} covers part of the period`)
   }
-  const rated = await rateAccount(context, account, period)
+  const rated = [
+    ...(await rateAccount(context, account, period, contracts)),
+    ...(await corrections(context, account, period)),
+  ]
   const head = { seller, buyer: { id, name: account.name }, period, timeZone: account.timeZone }
   const invoices: Invoice[] = []
   for (const draft of unwrap(draftInvoices(head, rated))) {
@@ -88,12 +98,17 @@ export async function drawForAll(
   return { invoices, skipped }
 }
 
+/** The longest grace of the contracts. */
+function graceMs(contracts: readonly Contract[]): number {
+  return Math.max(0, ...contracts.map(({ closing }) => closing.graceMinutes * MINUTE_MS))
+}
+
 async function rateAccount(
   { sql, rating }: DrawContext,
   { id: account, timeZone }: Account,
   period: Period,
+  contracts: readonly Contract[],
 ): Promise<Rated[]> {
-  const contracts = await contractsIn(sql, account, period)
   const assignments = await assignmentsIn(sql, account, period)
   const rated: Rated[] = []
   for (const { contract, period: part, assigned } of cutByContract(period, contracts, assignments)) {

@@ -8,7 +8,9 @@ import { SERIES, invoiceNumber, retainUntil } from '../invoice/invoice.ts'
 import type { Invoice, Issue } from '../invoice/invoice.ts'
 import { postInvoice } from '../ledger/entry.ts'
 import type { Chance, Rating } from '../ports.ts'
+import { lockAccount } from './accounts.ts'
 import { findTariff } from './catalogue.ts'
+import { isStale } from './correct.ts'
 import type { Sql } from './database.ts'
 import { findInvoice, markIssued, nextOrdinal } from './invoices.ts'
 import { insertEntry } from './journal.ts'
@@ -31,14 +33,21 @@ const ID_RANDOM_BYTES = 10
 
 /**
  * Issues a draft: its evidence is pinned, fetched and frozen in a sealed proof, it gets the next number, and its
- * total is posted, all in the caller's transaction. Faults: NOT_FOUND, INVOICE_ISSUED, EVIDENCE_MISSING,
+ * total is posted, all in the caller's transaction. Faults: NOT_FOUND, INVOICE_ISSUED, DRAFT_STALE, EVIDENCE_MISSING,
  * LEDGER_UNBALANCED, and what rating answers.
  */
 export async function issueInvoice(context: IssueContext, id: string): Promise<IssuedInvoice> {
   const { sql, rating, issuer, chance, documentRetentionDays } = context
+  // Whoever draws for the account, or issues a correction of the same, waits here.
+  const seen = await findInvoice(sql, id)
+  if (seen !== undefined) await lockAccount(sql, seen.buyer.id)
   const draft = await findInvoice(sql, id, true)
   if (draft === undefined) return throwFault('NOT_FOUND', `there is no invoice ${id}`)
   if (draft.issue !== undefined) throwFault('INVOICE_ISSUED', `it is issued as ${draft.issue.number}`)
+  for (const statement of draft.statements) {
+    if (await isStale(sql, statement))
+      throwFault('DRAFT_STALE', `${statement.snapshot.corrects} was corrected since; draw it again`)
+  }
   const digests = digestsOf(draft.statements.map(({ snapshot }) => snapshot))
   // First, so that nothing fetched below can expire. Under the id: there is no number yet, and if this
   // transaction fails, the pin of a draft keeps a little too much and is repeated at the next try.

@@ -11,7 +11,13 @@ import type { Charge, Measurement, Snapshot } from '@vouch/proto/gen/vouch/ratin
 import { parseCurrency } from '@vouch/proto/kernel/currency.ts'
 import { formatDecimal, formatExact, parseDecimal } from '@vouch/proto/kernel/decimal.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
-import { formatAmount, roundToMoney } from '@vouch/proto/kernel/money.ts'
+import {
+  formatAmount,
+  parseAmount,
+  roundToMoney,
+  subtractMoney,
+  sumMoney,
+} from '@vouch/proto/kernel/money.ts'
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
 import { formatFraction, multiply, rational } from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
@@ -57,7 +63,20 @@ export function rated({ tariff, snapshot }: RateRequest): MessageInitShape<typeo
   const unpriced = all
     .filter(([, measurement]) => isUnpriced(measurement))
     .map(([measurement, { period }]) => ({ measurement, periods: [period!] }))
-  return { charges, unpriced }
+  return { charges: snapshot!.corrects === '' ? charges : due(charges, snapshot!), unpriced }
+}
+
+/** Charges less what was billed of them before; what comes to nothing is left out. */
+function due(charges: readonly Charge[], { billed }: Snapshot): Charge[] {
+  return charges
+    .map((each) => {
+      const currency = unwrap(parseCurrency(each.currency))
+      const before = billed.filter(({ lineId }) => lineId === each.lineId).map(({ amount }) => amount)
+      const amounts = before.map((amount) => unwrap(parseAmount(amount, currency)))
+      const rest = subtractMoney(unwrap(parseAmount(each.amount, currency)), sumMoney(amounts, currency))
+      return { ...each, kind: 'late-usage', amount: formatAmount(rest) }
+    })
+    .filter(({ amount }) => Number(amount) !== 0)
 }
 
 function fee(rule: Tariff['rules'][number], { currency }: Tariff, { inForce }: Snapshot): Charge {

@@ -33,6 +33,8 @@ export interface FakeRating {
   readonly pins: PinEvidenceRequest[]
   /** When set, pins fail with it. */
   pinFault: Fault | undefined
+  /** Makes so many units of every meter of a resource known from now on. */
+  arriveLate(resource: string, units: bigint): void
   /** Loses the signed batches, as a broken archive would. */
   forget(): void
   /** Finds them again. */
@@ -97,18 +99,23 @@ export async function startFakeRating(): Promise<FakeRating> {
       call.end()
     },
   })
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
-      error === null ? resolve(bound) : reject(error),
-    )
-  })
+  const port = await listen(server)
   return Object.assign(fake, {
     address: `127.0.0.1:${port}`,
     requests,
     pins,
+    arriveLate: (resource: string, units: bigint) => void agent.late.set(resource, units),
     forget: () => void (agent.archived = false),
     remember: () => void (agent.archived = true),
     close: () => server.forceShutdown(),
+  })
+}
+
+async function listen(server: Server): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+      error === null ? resolve(bound) : reject(error),
+    )
   })
 }
 

@@ -40,6 +40,8 @@ export function unitOf(meter: string): string {
 export class TestAgent {
   /** False = the archive has lost the batches. */
   archived = true
+  /** Units that became known late, by resource: they lie in whatever is measured of it from now on. */
+  readonly late = new Map<string, bigint>()
   readonly #signer = signerOf(generateKeys().privateKey)
   readonly #chain: Archived[] = []
   readonly #measured = new Map<string, StreamUsage>()
@@ -48,13 +50,14 @@ export class TestAgent {
   /** Usage of a stream over a period, from two readings at its ends; all but the last minute is spread. */
   measure(resource: string, meter: string, period: Period): StreamUsage {
     const { fromMs, toMs } = period
-    const name = `${resource} ${meter} ${fromMs} ${toMs}`
+    const late = this.late.get(resource) ?? 0n
+    const name = `${resource} ${meter} ${fromMs} ${toMs} ${late}`
     const known = this.#measured.get(name)
     if (known !== undefined) return known
     const identity = { resource, meter, unit: unitOf(meter), kind: RegisterKind.COUNTER }
     const stream = create(StreamDefinitionSchema, { ...identity, streamId: streamId(AGENT_ID, identity) })
     const times = [fromMs, toMs] as const
-    const registers = [fromMs / MS_PER_SECOND, toMs / MS_PER_SECOND] as const
+    const registers = [fromMs / MS_PER_SECOND, toMs / MS_PER_SECOND + late] as const
     const batchDigest = this.#sign(stream, times, registers)
     const boundary = (row: 0 | 1) => ({
       atMs: times[row],

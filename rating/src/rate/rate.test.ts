@@ -227,6 +227,17 @@ test('the same request gives the same bytes', async () => {
   expect(bytes()).toEqual(bytes())
 })
 
+test('usage that was not cut for the prices is refused, not split evenly', async () => {
+  const hourly = tariffOf([usage({ grain: 'hour' })])
+  const snapshot = await measured(tariffOf([usage({})]), [steady])
+  const pointer = '/measurements/0'
+  expect(rateSnapshot(hourly, snapshot)).toMatchObject({
+    ok: false,
+    fault: { code: 'USAGE_INCOMPLETE', pointer },
+  })
+  expect(rateSnapshot(RANKED, snapshot)).toMatchObject({ ok: false, fault: { code: 'USAGE_INCOMPLETE' } })
+})
+
 test('usage without a price is reported with its stretch, never dropped', async () => {
   const tariff = tariffOf([
     usage({ effective: { from: '2026-03-28T23:00:00Z', to: '2026-03-29T00:00:00Z' } }),

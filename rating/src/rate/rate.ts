@@ -15,9 +15,10 @@ import { type Evaluation, evaluate } from '../rule/evaluate.ts'
 import { union } from '../usage/interval.ts'
 import { chargesOf } from './charges.ts'
 import { differences } from './difference.ts'
+import { meterPlans } from './cuts.ts'
 import { periodInit } from './message.ts'
 import { type SnapshotFacts, readSnapshot } from './snapshot.ts'
-import { parseTariff } from './tariff.ts'
+import { type PricedTariff, parseTariff } from './tariff.ts'
 
 /** What a tariff makes of a snapshot. */
 export interface Rated {
@@ -61,6 +62,8 @@ export function rateSnapshot(tariff: Tariff, snapshot: Snapshot): Result<Rated> 
   const priced = parseTariff(tariff, read.value.place)
   if (!priced.ok) return priced
   const { terms, rules } = priced.value
+  const whole = checkCuts(priced.value, read.value, snapshot)
+  if (!whole.ok) return whole
   const evaluated = evaluate(terms, rules, read.value.facts)
   if (!evaluated.ok) return evaluated
   const charges = chargesOf(evaluated.value, priced.value, read.value, snapshot)
@@ -68,6 +71,31 @@ export function rateSnapshot(tariff: Tariff, snapshot: Snapshot): Result<Rated> 
   if (snapshot.corrects === '') return ok({ charges, unpriced })
   const due = differences(charges, snapshot.billed, terms.currency)
   return due.ok ? ok({ charges: due.value, unpriced }) : due
+}
+
+/** A snapshot that was not cut for these prices would be split evenly, which is not what was measured. */
+function checkCuts(tariff: PricedTariff, { place }: SnapshotFacts, { measurements }: Snapshot): Result<void> {
+  const plans = meterPlans(tariff, place.inForce)
+  if (!plans.ok) return plans
+  const byMeter = new Map(plans.value.map((plan) => [plan.meter, plan]))
+  for (const [index, { meter, period, cutsMs, slotMs }] of measurements.entries()) {
+    const plan = byMeter.get(meter)
+    const inside = plan?.cuts.map(BigInt).filter((ms) => period!.fromMs < ms && ms < period!.toMs) ?? []
+    const have = new Set(cutsMs)
+    if (
+      inside.every((ms) => have.has(ms)) &&
+      (plan === undefined || plan.slotMs === 0 || plan.slotMs === slotMs)
+    )
+      continue
+    return fail(
+      'USAGE_INCOMPLETE',
+      `${meter} was measured for other prices; measure it again under this tariff`,
+      {
+        pointer: `/measurements/${index}`,
+      },
+    )
+  }
+  return ok(undefined)
 }
 
 /** Usage that no rule prices; what is ranked is priced by that. */

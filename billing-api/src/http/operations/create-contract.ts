@@ -1,6 +1,7 @@
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { uuidV7 } from '@vouch/proto/kernel/id.ts'
 import { at } from '../../catalogue/item.ts'
+import { CLOSING } from '../../contract/contract.ts'
 import type { Contract } from '../../contract/contract.ts'
 import { findTariff } from '../../postgres/catalogue.ts'
 import { insertContract } from '../../postgres/contracts.ts'
@@ -29,6 +30,7 @@ export const createContract = write({
       tariff: tariff.tariffId,
       tariffVersion: tariff.version,
       period,
+      closing: { ...CLOSING, ...body.closing },
     }
     await insertContract(sql, contract, nowMs)
     return { reply: contractView(contract), subject: contract.id, detail: { version: tariff.version } }

@@ -7,7 +7,7 @@ import type { Account } from '../../contract/contract.ts'
 import { drawForAccount, drawForAll } from '../../postgres/draw.ts'
 import { write } from '../operation.ts'
 import { RunBody, RunReply } from '../invoice-schemas.ts'
-import { invoiceSummary } from '../views.ts'
+import { invoiceSummary } from '../invoice-views.ts'
 
 const DAY_MS = 86_400_000
 

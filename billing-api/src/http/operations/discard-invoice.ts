@@ -4,7 +4,7 @@ import { deleteDraft, findInvoice } from '../../postgres/invoices.ts'
 import { found, write } from '../operation.ts'
 import { InvoiceReply } from '../invoice-schemas.ts'
 import { Uuid } from '../schemas.ts'
-import { invoiceView } from '../views.ts'
+import { invoiceView } from '../invoice-views.ts'
 
 /** DELETE /v1/invoices/{invoice} */
 export const discardInvoice = write({

@@ -3,7 +3,7 @@ import { findInvoice } from '../../postgres/invoices.ts'
 import { found, read } from '../operation.ts'
 import { InvoiceReply } from '../invoice-schemas.ts'
 import { Uuid } from '../schemas.ts'
-import { invoiceView } from '../views.ts'
+import { invoiceView } from '../invoice-views.ts'
 
 /** GET /v1/invoices/{invoice} */
 export const getInvoice = read({

@@ -6,7 +6,7 @@ import { at } from '../../catalogue/item.ts'
 import { read } from '../operation.ts'
 import { UsageReply } from '../invoice-schemas.ts'
 import { Instant } from '../schemas.ts'
-import { usageView } from '../views.ts'
+import { usageView } from '../invoice-views.ts'
 
 /** GET /v1/usage */
 export const getUsage = read({

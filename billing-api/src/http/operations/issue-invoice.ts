@@ -5,7 +5,7 @@ import { issueInvoice as issue } from '../../postgres/issue.ts'
 import { write } from '../operation.ts'
 import { InvoiceReply } from '../invoice-schemas.ts'
 import { Uuid } from '../schemas.ts'
-import { invoiceView } from '../views.ts'
+import { invoiceView } from '../invoice-views.ts'
 
 /** POST /v1/invoices/{invoice}/issue */
 export const issueInvoice = write({

@@ -3,7 +3,7 @@ import { listInvoices as page } from '../../postgres/invoices.ts'
 import { UUID_KEY, listing } from '../listing.ts'
 import { InvoiceSummary } from '../invoice-schemas.ts'
 import { Slug } from '../schemas.ts'
-import { invoiceSummary } from '../views.ts'
+import { invoiceSummary } from '../invoice-views.ts'
 
 /** GET /v1/invoices */
 export const listInvoices = listing({

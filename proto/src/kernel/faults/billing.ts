@@ -147,6 +147,12 @@ export const BILLING_FAULTS = {
     meaning: 'The invoice is issued and never changes.',
     remedy: 'Correct it with a credit note and a new invoice.',
   },
+  DRAFT_STALE: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    meaning: 'What the draft corrects has been corrected by another invoice meanwhile.',
+    remedy: 'Draw the draft again, look at it, and issue it.',
+  },
   INVOICE_EMPTY: {
     http: 409,
     grpc: GRPC.FAILED_PRECONDITION,

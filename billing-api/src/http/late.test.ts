@@ -1,0 +1,183 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { draw, publishTariff, startFixture } from '../testing/billing-fixture.ts'
+import type { Fixture } from '../testing/billing-fixture.ts'
+
+let fixture: Fixture
+beforeAll(async () => {
+  fixture = await startFixture()
+  await publishTariff(fixture)
+})
+afterAll(() => fixture.close())
+
+const issue = (id: string) => fixture.send('POST', `/v1/invoices/${id}/issue`)
+
+/** An account with one host whose February is invoiced; gives the invoice's id. */
+async function billed(account: string, closing: object = {}): Promise<string> {
+  const period = { from: '2026-01-01T00:00:00Z' }
+  await fixture.send('POST', '/v1/accounts', { id: account, name: account, timeZone: 'UTC' })
+  await fixture.send('POST', '/v1/contracts', { account, tariff: { id: 'standard' }, period, closing })
+  await fixture.send('POST', '/v1/assignments', { account, resource: `host:${account}`, period })
+  const id = await draw(fixture, account, 2)
+  await issue(id)
+  return id
+}
+
+const kindsOf = async (id: string) => {
+  const { body } = await fixture.send('GET', `/v1/invoices/${id}`)
+  return (
+    body['lines'] as unknown as {
+      kind: string
+      item: string
+      amount: { amount: string }
+      corrects?: string
+    }[]
+  ).map(({ kind, item, amount, corrects }) => [kind, item, amount.amount, corrects])
+}
+
+describe('usage that arrives after its invoice', () => {
+  it('comes with the next one as a correction of its own period, once', async () => {
+    const february = await billed('late')
+    const { body: first } = await fixture.send('GET', `/v1/invoices/${february}`)
+    // 3,600,000 units more: an hour of a core, and 3,600 kB.
+    fixture.rating.arriveLate('host:late', 3_600_000n)
+    const march = await draw(fixture, 'late', 3)
+    const lines = await kindsOf(march)
+    expect(lines.slice(2)).toEqual([
+      ['late-usage', 'compute.cpu', '12.04', first['number']],
+      ['late-usage', 'network.out', '32.40', first['number']],
+    ])
+    await issue(march)
+    const april = await draw(fixture, 'late', 4)
+    expect((await kindsOf(april)).map(([kind]) => kind)).toEqual(['usage', 'usage'])
+  })
+
+  it('may be taken back by what arrives later still', async () => {
+    fixture.rating.arriveLate('host:late', 0n)
+    const april = await draw(fixture, 'late', 4)
+    const lines = await kindsOf(april)
+    expect(lines.filter(([kind]) => kind === 'late-usage').map(([, item, amount]) => [item, amount])).toEqual(
+      [
+        ['compute.cpu', '-12.04'],
+        ['network.out', '-32.40'],
+        ['compute.cpu', '-12.04'],
+        ['network.out', '-32.40'],
+      ],
+    )
+  })
+
+  it('makes a draft stale that corrects what another invoice has corrected since', async () => {
+    await billed('twice')
+    fixture.rating.arriveLate('host:twice', 3_600_000n)
+    const march = await draw(fixture, 'twice', 3)
+    const april = await draw(fixture, 'twice', 4)
+    expect((await issue(march)).status).toBe(200)
+    const { body } = await issue(april)
+    expect(body).toMatchObject({ code: 'DRAFT_STALE' })
+    expect((await issue(await draw(fixture, 'twice', 4))).status).toBe(200)
+  })
+
+  it.each([
+    ['of a contract that rejects it', 'rejecting', { lateUsage: 'reject' }],
+    ['after its days', 'old', { lateDays: 30 }],
+    ['below the minimum', 'small', { lateMinimum: '44.45' }],
+  ])('%s is in no invoice, but in the re-rating of its own', async (_, account, closing) => {
+    const february = await billed(account, closing)
+    fixture.rating.arriveLate(`host:${account}`, 3_600_000n)
+    expect(await kindsOf(await draw(fixture, account, 3))).toHaveLength(2)
+    const { body } = await fixture.send('GET', `/v1/invoices/${february}/rerating`)
+    expect(body).toMatchObject({
+      difference: { amount: '44.44', currency: 'EUR' },
+      statements: [
+        { lines: [{ item: 'compute.cpu', difference: { amount: '12.04' } }, { item: 'network.out' }] },
+      ],
+    })
+  })
+
+  it('is taken at the minimum', async () => {
+    await billed('exact', { lateMinimum: '44.44' })
+    fixture.rating.arriveLate('host:exact', 3_600_000n)
+    expect(await kindsOf(await draw(fixture, 'exact', 3))).toHaveLength(4)
+  })
+})
+
+describe('re-rating', () => {
+  it('of frozen usage gives no difference, whatever arrived', async () => {
+    const february = await billed('frozen')
+    fixture.rating.arriveLate('host:frozen', 3_600_000n)
+    const { body } = await fixture.send('GET', `/v1/invoices/${february}/rerating?usage=frozen`)
+    expect(body).toMatchObject({ difference: { amount: '0.00' }, statements: [{ lines: [] }] })
+  })
+
+  it('under another tariff says what each line would have been', async () => {
+    const february = await billed('priced')
+    await fixture.send('POST', '/v1/tariffs', {
+      id: 'double',
+      currency: 'EUR',
+      amountRounding: 'half-even',
+      prices: [
+        { item: 'compute.cpu', unitPrice: { amount: '24.084', currency: 'EUR' } },
+        { item: 'network.out', unitPrice: { amount: '0.0090', currency: 'EUR' } },
+      ],
+    })
+    const { body } = await fixture.send('GET', `/v1/invoices/${february}/rerating?tariff=double`)
+    expect(body['statements']![0]!['lines']).toMatchObject([
+      {
+        item: 'compute.cpu',
+        billed: { amount: '8.09' },
+        now: { amount: '16.18' },
+        difference: { amount: '8.09' },
+      },
+    ])
+  })
+
+  it.each([
+    ['an unknown invoice', () => '019e807a-ec2c-71e1-b525-92ac5721a447/rerating', 'NOT_FOUND'],
+    ['an unknown tariff', (id: string) => `${id}/rerating?tariff=nope`, 'NOT_FOUND'],
+    [
+      'another tariff on frozen usage',
+      (id: string) => `${id}/rerating?tariff=double&usage=frozen`,
+      'FIELD_INVALID',
+    ],
+    ['usage of another kind', (id: string) => `${id}/rerating?usage=guessed`, 'FIELD_INVALID'],
+  ])('of %s is refused', async (_, path, code) => {
+    const { body: listing } = await fixture.send('GET', '/v1/invoices?account=priced')
+    const { body } = await fixture.send('GET', `/v1/invoices/${path(listing['items']![0]!['id']!)}`)
+    expect(body['code']).toBe(code)
+  })
+
+  it('of a draft is refused', async () => {
+    const id = await draw(fixture, 'priced', 3)
+    const { body } = await fixture.send('GET', `/v1/invoices/${id}/rerating`)
+    expect(body['code']).toBe('FIELD_INVALID')
+  })
+})
+
+describe('the grace of a contract', () => {
+  it('keeps a period open for so long', async () => {
+    fixture.setNow(Date.UTC(2026, 2, 1, 11, 59))
+    const period = { from: '2026-01-01T00:00:00Z' }
+    await fixture.send('POST', '/v1/accounts', { id: 'grace', name: 'grace', timeZone: 'UTC' })
+    const closing = { graceMinutes: 720 }
+    const { body: contract } = await fixture.send('POST', '/v1/contracts', {
+      account: 'grace',
+      tariff: { id: 'standard' },
+      period,
+      closing,
+    })
+    expect(contract['closing']).toEqual({
+      graceMinutes: 720,
+      lateUsage: 'next-invoice',
+      lateDays: 90,
+      lateMinimum: '0',
+    })
+    await fixture.send('POST', '/v1/assignments', { account: 'grace', resource: 'host:grace', period })
+    const run = { account: 'grace', month: { year: 2026, month: 2 } }
+    const { body } = await fixture.send('POST', '/v1/invoice-runs', run)
+    expect(body).toMatchObject({
+      code: 'PERIOD_OPEN',
+      detail: expect.stringContaining('2026-03-01T12:00:00Z'),
+    })
+    fixture.setNow(Date.UTC(2026, 2, 1, 12))
+    expect((await fixture.send('POST', '/v1/invoice-runs', run)).status).toBe(200)
+  })
+})

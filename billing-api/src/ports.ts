@@ -67,3 +67,12 @@ export interface Chance {
   /** Random bytes for ids and secrets. */
   random(bytes: number): Uint8Array
 }
+
+/** What a column holds. A decimal is plain text with at most 12 decimals and 26 digits before them. */
+export type ColumnType = 'text' | 'decimal' | 'instant' | 'json'
+
+/** Rows under named columns; every value is text, or null. */
+export interface Table {
+  readonly columns: Readonly<Record<string, ColumnType>>
+  readonly rows: readonly Readonly<Record<string, string | null>>[]
+}

@@ -80,7 +80,8 @@ export interface WriteContext extends Services {
 
 const NOTHING = Type.Object({}, { additionalProperties: false })
 const KEY_CHARACTERS_MAX = 255
-const PROBLEM = {
+/** The answer of every operation where it fails. */
+export const PROBLEM = {
   description: 'A fault',
   content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } },
 }
@@ -199,7 +200,8 @@ function send(reply: FastifyReply, answer: Answer & { readonly replayed: boolean
   return reply.code(answer.status).type('application/json').send(answer.response)
 }
 
-function describe<P extends TObject>({ id, summary, scope, params }: Description<P>) {
+/** What OpenAPI says of an operation. */
+export function describe<P extends TObject>({ id, summary, scope, params }: Description<P>) {
   const description = `Needs an API key with the scope \`${scope}\`.`
   return { operationId: id, summary, description, ...(params === undefined ? {} : { params }) }
 }

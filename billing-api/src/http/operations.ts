@@ -1,4 +1,5 @@
 import type { Operation } from './operation.ts'
+import { exportFocus } from './operations/export-focus.ts'
 import { rerateInvoice } from './operations/rerate-invoice.ts'
 import { createAccount } from './operations/create-account.ts'
 import { createAssignment } from './operations/create-assignment.ts'
@@ -37,6 +38,7 @@ export const OPERATIONS: readonly Operation[] = [
   discardInvoice,
   endAssignment,
   endContract,
+  exportFocus,
   getAccount,
   getInvoicePdf,
   getInvoice,

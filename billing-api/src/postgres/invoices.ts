@@ -4,6 +4,7 @@ import { parseCurrency } from '@vouch/proto/kernel/currency.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { money } from '@vouch/proto/kernel/money.ts'
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
+import type { Period } from '@vouch/proto/kernel/period.ts'
 import { SERIES, invoiceNumber } from '../invoice/invoice.ts'
 import type { Draft, Invoice, InvoiceLine } from '../invoice/invoice.ts'
 import type { OpenPeriod } from '../contract/contract.ts'
@@ -132,6 +133,21 @@ export async function listInvoices(
     [after, account, issued, limit + 1],
   )
   return pageOf(rows, limit, (row) => row.invoice_id, headOf)
+}
+
+/** Issued invoices whose periods end in (from, to], by number, at most `limit`. */
+export async function issuedWithin(
+  sql: Sql,
+  { from, to }: Period,
+  account: string | undefined,
+  limit: number,
+): Promise<string[]> {
+  const rows = await sql.rows<{ invoice_id: string }>(
+    `SELECT invoice_id FROM billing.invoices WHERE issued_at IS NOT NULL AND upper(period) > $1 AND upper(period) <= $2
+       AND ($3::text IS NULL OR account_id = $3) ORDER BY series, ordinal LIMIT $4`,
+    [formatInstant(from), formatInstant(to), account, limit],
+  )
+  return rows.map(({ invoice_id: id }) => id)
 }
 
 /** An invoice of the account, draft or issued, that touches the period. */

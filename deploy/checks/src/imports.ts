@@ -9,6 +9,7 @@ const ADAPTERS = new Set([
   'clickhouse',
   'postgres',
   'pdf',
+  'tabular',
   'host',
   'docker',
   'snmp',

@@ -1,0 +1,161 @@
+import type { Charge, Measurement } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import { formatDecimal, formatExact, parseDecimal } from '@vouch/proto/kernel/decimal.ts'
+import { unwrap } from '@vouch/proto/kernel/fault.ts'
+import { formatAmount } from '@vouch/proto/kernel/money.ts'
+import { formatInstant } from '@vouch/proto/kernel/period.ts'
+import { multiply, rational } from '@vouch/proto/kernel/rational.ts'
+import type { Rational } from '@vouch/proto/kernel/rational.ts'
+import { ROUNDINGS } from '@vouch/proto/kernel/rounding.ts'
+import { UNITS, parseUnit } from '@vouch/proto/kernel/unit.ts'
+import { measurementsOf } from '../invoice/invoice.ts'
+import type { Invoice, InvoiceLine } from '../invoice/invoice.ts'
+import type { FocusRow } from './columns.ts'
+
+const SCALE = 12
+
+/** What kind of charge a line is, in the words of FOCUS. */
+const CATEGORIES: Readonly<Record<string, string>> = {
+  usage: 'Usage',
+  'late-usage': 'Usage',
+  fee: 'Purchase',
+  discount: 'Credit',
+  credit: 'Credit',
+  'sla-credit': 'Credit',
+}
+
+/** The service that a meter belongs to, by how its name begins. */
+const SERVICES: readonly (readonly [string, string, string])[] = [
+  ['host.network.', 'Networking', 'Network traffic'],
+  ['host.disk.', 'Storage', 'Disks'],
+  ['host.', 'Compute', 'Hosts'],
+  ['container.', 'Compute', 'Containers'],
+  ['network.', 'Networking', 'Network traffic'],
+  ['storage.', 'Storage', 'Storage'],
+  ['energy.', 'Other', 'Energy'],
+]
+
+/** A row for each line of an issued invoice. Their billed costs sum to its total. */
+export function focusRows(invoice: Invoice): FocusRow[] {
+  return invoice.lines.map((line) => focusRow(line, invoice))
+}
+
+function focusRow({ charge, amount, statement, lineNumber }: InvoiceLine, invoice: Invoice): FocusRow {
+  const { tariff, tariffVersion, snapshot } = invoice.statements[statement] ?? {}
+  const corrects = snapshot?.corrects ?? ''
+  const category = CATEGORIES[charge.kind] ?? 'Adjustment'
+  const measured = measurementsOf(charge, snapshot)
+  const isPriced = (category === 'Usage' || category === 'Purchase') && corrects === ''
+  const pricing = isPriced ? pricingOf(charge) : undefined
+  const cost = pricing?.cost ?? decimal(exactOf(charge))
+  const region = common(measured.map(({ dimensions }) => dimensions['region']))
+  const isUsage = category === 'Usage' && charge.quantity !== ''
+  return {
+    BilledCost: formatAmount(amount),
+    BillingAccountId: invoice.buyer.id,
+    BillingAccountName: invoice.buyer.name,
+    BillingAccountType: 'Account',
+    BillingCurrency: invoice.currency,
+    BillingPeriodEnd: formatInstant(invoice.period.to),
+    BillingPeriodStart: formatInstant(invoice.period.from),
+    ChargeCategory: category,
+    ChargeClass: corrects === '' ? null : 'Correction',
+    ChargeDescription: charge.description,
+    ChargeFrequency: frequencyOf(category, charge.kind),
+    ChargePeriodEnd: formatInstant(Number(charge.period?.toMs ?? 0n)),
+    ChargePeriodStart: formatInstant(Number(charge.period?.fromMs ?? 0n)),
+    ConsumedQuantity: isUsage ? charge.quantity : null,
+    ConsumedUnit: isUsage ? unitLabel(charge.unit) : null,
+    ContractedCost: cost,
+    ContractedUnitPrice: pricing?.unitPrice ?? null,
+    EffectiveCost: formatAmount(amount),
+    InvoiceId: invoice.issue?.number ?? null,
+    InvoiceIssuerName: invoice.seller.name,
+    ListCost: cost,
+    ListUnitPrice: pricing?.unitPrice ?? null,
+    PricingCategory: isPriced ? 'Standard' : null,
+    PricingQuantity: pricing?.quantity ?? null,
+    PricingUnit: pricing?.unit ?? null,
+    ProviderName: invoice.seller.name,
+    PublisherName: invoice.seller.name,
+    RegionId: region,
+    RegionName: region,
+    ResourceId: charge.resource === '' ? null : charge.resource,
+    ResourceName: charge.resource === '' ? null : charge.resource,
+    ResourceType: resourceType(charge.resource),
+    ...serviceOf(measured),
+    SkuId: isPriced ? charge.itemId : null,
+    SkuMeter: isPriced && charge.meter !== '' ? charge.meter : null,
+    SkuPriceId: isPriced ? `${tariff}/${tariffVersion}/${charge.ruleId}` : null,
+    SubAccountId: null,
+    SubAccountName: null,
+    SubAccountType: null,
+    Tags: tagsOf(measured),
+    x_CorrectsInvoiceId: corrects === '' ? null : corrects,
+    x_InvoiceLineNumber: `${lineNumber}`,
+  }
+}
+
+/**
+ * Quantity × unit price = cost, exactly. Where no price holds for every unit, as with tiers, what is priced is the line as one; what was
+ * consumed stands beside it.
+ */
+function pricingOf(charge: Charge) {
+  const { quantity, unit, unitPrice } = charge
+  if (unitPrice === '' || quantity === '') {
+    const cost = decimal(exactOf(charge))
+    return { quantity: '1', unit: UNITS['1'].label, unitPrice: cost, cost }
+  }
+  const product = multiply(unwrap(parseDecimal(quantity)), unwrap(parseDecimal(unitPrice)))
+  return { quantity, unit: unitLabel(unit), unitPrice, cost: formatExact(product) ?? decimal(product) }
+}
+
+/** The amount before it was rounded. */
+function exactOf({ exact }: Charge): Rational {
+  const [n = '0', d] = exact.split('/')
+  return d === undefined ? unwrap(parseDecimal(n)) : rational(BigInt(n), BigInt(d))
+}
+
+function decimal(value: Rational): string {
+  return formatExact(value) ?? formatDecimal(value, SCALE, ROUNDINGS['half-even'])
+}
+
+function frequencyOf(category: string, kind: string): string {
+  if (category === 'Usage') return 'Usage-Based'
+  return kind === 'fee' ? 'Recurring' : 'One-Time'
+}
+
+function unitLabel(unit: string): string {
+  const parsed = parseUnit(unit === '' ? '1' : unit)
+  return parsed.ok ? UNITS[parsed.value].label : unit
+}
+
+/** `host:a/disk:b` is a disk. */
+function resourceType(resource: string): string | null {
+  const [type = '', name] = (resource.split('/').at(-1) ?? '').split(':')
+  return name === undefined ? null : type
+}
+
+function serviceOf(measured: readonly Measurement[]): Pick<FocusRow, 'ServiceCategory' | 'ServiceName'> {
+  const found = measured.map(({ meter }) => SERVICES.find(([prefix]) => meter.startsWith(prefix)))
+  const [first] = found
+  const isOne = first !== undefined && found.every((each) => each === first)
+  return isOne
+    ? { ServiceCategory: first[1], ServiceName: first[2] }
+    : { ServiceCategory: 'Other', ServiceName: 'Infrastructure' }
+}
+
+/** The dimensions that all measurements have in common, as FOCUS wants them: one JSON object. */
+function tagsOf(measured: readonly Measurement[]): string | null {
+  if (measured.length === 0) return null
+  const names = Object.keys(measured[0]!.dimensions).toSorted()
+  const tags = names.flatMap((name) => {
+    const value = common(measured.map(({ dimensions }) => dimensions[name]))
+    return value === null ? [] : [[name, value] as const]
+  })
+  return JSON.stringify(Object.fromEntries(tags))
+}
+
+function common(values: readonly (string | undefined)[]): string | null {
+  const [first] = values
+  return first !== undefined && values.every((value) => value === first) ? first : null
+}

@@ -1,6 +1,6 @@
 import { create, equals } from '@bufbuild/protobuf'
 import { BilledLineSchema, SnapshotSchema } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
-import type { BilledLine, Charge, Snapshot } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import type { BilledLine, Charge, Snapshot, UsedGrant } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import { parseCurrency } from '@vouch/proto/kernel/currency.ts'
 import { parseDecimal } from '@vouch/proto/kernel/decimal.ts'
@@ -31,6 +31,12 @@ export function measuresAlike(a: Snapshot, b: Snapshot): boolean {
 export function billedAlike(a: readonly BilledLine[], b: readonly BilledLine[]): boolean {
   const lines = (billed: readonly BilledLine[]) => create(SnapshotSchema, { billed: [...billed] })
   return equals(SnapshotSchema, lines(a), lines(b))
+}
+
+/** Whether the same was used of grants. */
+export function usedAlike(a: readonly UsedGrant[], b: readonly UsedGrant[]): boolean {
+  const grants = (used: readonly UsedGrant[]) => create(SnapshotSchema, { used: [...used] })
+  return equals(SnapshotSchema, grants(a), grants(b))
 }
 
 /** Whether a correction comes to the minimum, whatever its sign; one of nothing never does. */

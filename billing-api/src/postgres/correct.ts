@@ -5,12 +5,14 @@ import type { Snapshot } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { assignedIn } from '../contract/contract.ts'
 import type { Account, Contract } from '../contract/contract.ts'
 import type { Rated } from '../invoice/draft.ts'
-import type { Statement } from '../invoice/invoice.ts'
-import { billedAlike, correction, isWorthwhile, measuresAlike } from '../invoice/late.ts'
+import type { Draft } from '../invoice/invoice.ts'
+import { billedAlike, correction, isWorthwhile, measuresAlike, usedAlike } from '../invoice/late.ts'
 import type { Rating } from '../ports.ts'
 import { findTariff } from './catalogue.ts'
 import { assignmentsIn, contractsIn } from './contracts.ts'
 import type { Sql } from './database.ts'
+import { openGrantBooks } from './grants.ts'
+import type { GrantBooks } from './grants.ts'
 import { billedLines, issuedStatements } from './late.ts'
 import type { IssuedStatement } from './late.ts'
 
@@ -32,6 +34,7 @@ export async function corrections(
   { sql, rating }: CorrectContext,
   account: Account,
   period: Period,
+  grants: GrantBooks,
 ): Promise<Rated[]> {
   const found = await issuedStatements(sql, account.id, period.from - LATE_DAYS_MAX * DAY_MS, period.from)
   const rated: Rated[] = []
@@ -41,18 +44,27 @@ export async function corrections(
     const tariff = await tariffOf(sql, statement)
     const now = await measureAgain({ sql, rating }, account.id, statement, tariff)
     if (now === undefined || measuresAlike(now, statement.latest)) continue
-    const snapshot = correction(now, statement.number, await billedLines(sql, statement.ref))
+    const used = await grants.used(tariff.currency, statement.ref)
+    const snapshot = correction({ ...now, used }, statement.number, await billedLines(sql, statement.ref))
     const { charges, unpriced } = await rating.rate(tariff, snapshot)
     if (!isWorthwhile(charges, tariff, contract.closing.lateMinimum)) continue
+    grants.count(charges)
     rated.push({ tariff, statement: { snapshot, unpriced, corrects: statement.ref }, charges })
   }
   return rated
 }
 
-/** Whether another correction of the same has been issued since a draft's own was drawn. */
-export async function isStale(sql: Sql, { snapshot, corrects }: Statement): Promise<boolean> {
-  if (corrects === undefined) return false
-  return !billedAlike(snapshot.billed, await billedLines(sql, corrects))
+/** What of a draft another invoice has billed or used up since it was drawn, in words; undefined where all is as it was. */
+export async function staleness(sql: Sql, draft: Draft): Promise<string | undefined> {
+  const grants = openGrantBooks(sql, draft.buyer.id)
+  for (const [index, { snapshot, corrects }] of draft.statements.entries()) {
+    if (corrects !== undefined && !billedAlike(snapshot.billed, await billedLines(sql, corrects)))
+      return `${snapshot.corrects} was corrected since`
+    if (!usedAlike(snapshot.used, await grants.used(draft.currency, corrects)))
+      return 'grants that it uses were used since'
+    grants.count(draft.lines.filter(({ statement }) => statement === index).map(({ charge }) => charge))
+  }
+  return undefined
 }
 
 /** The tariff that a statement was rated under. */

@@ -12,6 +12,8 @@ import type { Chance, Rating } from '../ports.ts'
 import { lockAccount } from './accounts.ts'
 import { findTariff } from './catalogue.ts'
 import { corrections } from './correct.ts'
+import { openGrantBooks } from './grants.ts'
+import type { GrantBooks } from './grants.ts'
 import { accountsUnderContract, assignmentsIn, contractsIn } from './contracts.ts'
 import { savepoint } from './database.ts'
 import type { Sql } from './database.ts'
@@ -62,9 +64,10 @@ export async function drawForAccount(
   if (existing?.issue !== undefined) {
     throwFault('INVOICE_ISSUED', `invoice ${existing.issue.number} covers part of the period`)
   }
+  const grants = openGrantBooks(sql, id)
   const rated = [
-    ...(await rateAccount(context, account, period, contracts)),
-    ...(await corrections(context, account, period)),
+    ...(await rateAccount(context, account, period, { contracts, grants })),
+    ...(await corrections(context, account, period, grants)),
   ]
   const head = { seller, buyer: { id, name: account.name }, period, timeZone: account.timeZone }
   const invoices: Invoice[] = []
@@ -107,15 +110,17 @@ async function rateAccount(
   { sql, rating }: DrawContext,
   { id: account, timeZone }: Account,
   period: Period,
-  contracts: readonly Contract[],
+  { contracts, grants }: { readonly contracts: readonly Contract[]; readonly grants: GrantBooks },
 ): Promise<Rated[]> {
   const assignments = await assignmentsIn(sql, account, period)
   const rated: Rated[] = []
   for (const { contract, period: part, assigned } of cutByContract(period, contracts, assignments)) {
     const tariff = await findTariff(sql, { id: contract.tariff, version: contract.tariffVersion })
     if (tariff === undefined) throw new Error(`contract ${contract.id} names a tariff that is gone`)
-    const snapshot = await rating.measure(tariff, { period, inForce: part, timeZone }, assigned)
+    const measured = await rating.measure(tariff, { period, inForce: part, timeZone }, assigned)
+    const snapshot = { ...measured, used: await grants.used(tariff.currency) }
     const { charges, unpriced } = await rating.rate(tariff, snapshot)
+    grants.count(charges)
     rated.push({ tariff, statement: { snapshot, unpriced, corrects: undefined }, charges })
   }
   return rated

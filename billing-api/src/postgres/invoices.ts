@@ -83,9 +83,9 @@ async function insertLines(sql: Sql, id: string, { lines, statements }: Draft): 
   const statementOf = ({ statement }: InvoiceLine) => statements[statement]!
   await sql.rows(
     `INSERT INTO billing.invoice_lines (invoice_id, line_number, description, tariff_id, tariff_version, item_id,
-       amount_minor, charge, statement)
+       amount_minor, charge, statement, kind, pool)
      SELECT $1, l.* FROM unnest($2::int[], $3::text[], $4::text[], $5::int[], $6::text[], $7::bigint[], $8::bytea[],
-       $9::int[]) AS l`,
+       $9::int[], $10::text[], $11::text[]) AS l`,
     [
       id,
       lines.map(({ lineNumber }) => lineNumber),
@@ -96,6 +96,8 @@ async function insertLines(sql: Sql, id: string, { lines, statements }: Draft): 
       lines.map(({ amount }) => amount.minor),
       lines.map(({ charge }) => Buffer.from(toBinary(ChargeSchema, charge))),
       lines.map(({ statement }) => statement),
+      lines.map(({ charge }) => charge.kind),
+      lines.map(({ charge }) => charge.pool),
     ],
   )
 }

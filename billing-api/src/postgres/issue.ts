@@ -10,7 +10,7 @@ import { postInvoice } from '../ledger/entry.ts'
 import type { Chance, Rating } from '../ports.ts'
 import { lockAccount } from './accounts.ts'
 import { findTariff } from './catalogue.ts'
-import { isStale } from './correct.ts'
+import { staleness } from './correct.ts'
 import type { Sql } from './database.ts'
 import { findInvoice, markIssued, nextOrdinal } from './invoices.ts'
 import { insertEntry } from './journal.ts'
@@ -44,10 +44,8 @@ export async function issueInvoice(context: IssueContext, id: string): Promise<I
   const draft = await findInvoice(sql, id, true)
   if (draft === undefined) return throwFault('NOT_FOUND', `there is no invoice ${id}`)
   if (draft.issue !== undefined) throwFault('INVOICE_ISSUED', `it is issued as ${draft.issue.number}`)
-  for (const statement of draft.statements) {
-    if (await isStale(sql, statement))
-      throwFault('DRAFT_STALE', `${statement.snapshot.corrects} was corrected since; draw it again`)
-  }
+  const stale = await staleness(sql, draft)
+  if (stale !== undefined) throwFault('DRAFT_STALE', `${stale}; draw it again`)
   const digests = digestsOf(draft.statements.map(({ snapshot }) => snapshot))
   // First, so that nothing fetched below can expire. Under the id: there is no number yet, and if this
   // transaction fails, the pin of a draft keeps a little too much and is repeated at the next try.

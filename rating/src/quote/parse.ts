@@ -120,6 +120,7 @@ export function readFacts(document: Quote, terms: Terms, rules: readonly Rule[],
         amount: reader.maybe(entry.amount),
       }
     }),
+    used: new Map(),
     availability: availability.map(({ service, expected, available }, index) => {
       if (availability.findIndex((each) => each.service === service) < index)
         reader.refuse(`/availability/${index}/service`, `the availability of ${service} is there already`)

@@ -9,7 +9,9 @@ import {
 } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
 import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import type { Charge, Snapshot } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
-import { type Result, fail, ok } from '@vouch/proto/kernel/fault.ts'
+import type { CurrencyCode } from '@vouch/proto/kernel/currency.ts'
+import { type Result, collect, fail, ok } from '@vouch/proto/kernel/fault.ts'
+import { type Money, parseAmount } from '@vouch/proto/kernel/money.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import { type Evaluation, evaluate } from '../rule/evaluate.ts'
 import { union } from '../usage/interval.ts'
@@ -64,13 +66,28 @@ export function rateSnapshot(tariff: Tariff, snapshot: Snapshot): Result<Rated> 
   const { terms, rules } = priced.value
   const whole = checkCuts(priced.value, read.value, snapshot)
   if (!whole.ok) return whole
-  const evaluated = evaluate(terms, rules, read.value.facts)
+  const used = usedGrants(snapshot, terms.currency)
+  if (!used.ok) return used
+  const evaluated = evaluate(terms, rules, { ...read.value.facts, used: used.value })
   if (!evaluated.ok) return evaluated
   const charges = chargesOf(evaluated.value, priced.value, read.value, snapshot)
   const unpriced = unpricedOf(evaluated.value, read.value)
   if (snapshot.corrects === '') return ok({ charges, unpriced })
   const due = differences(charges, snapshot.billed, terms.currency)
   return due.ok ? ok({ charges: due.value, unpriced }) : due
+}
+
+function usedGrants({ used }: Snapshot, currency: CurrencyCode): Result<ReadonlyMap<string, Money>> {
+  const amounts = collect(
+    used.map(({ grant, amount }, index) => {
+      const parsed = parseAmount(amount, currency)
+      const pointer = `/used/${index}/amount`
+      return parsed.ok
+        ? ok([grant, parsed.value] as const)
+        : fail(parsed.fault.code, parsed.fault.message, { pointer })
+    }),
+  )
+  return amounts.ok ? ok(new Map(amounts.value)) : amounts
 }
 
 /** A snapshot that was not cut for these prices would be split evenly, which is not what was measured. */

@@ -72,7 +72,7 @@ export function readSnapshot(snapshot: Snapshot): Result<SnapshotFacts> {
       series.push({ ...each, index: series.length })
     }
   }
-  const facts = { usage, series, changes: [], billed: [], availability: availability.value }
+  const facts = { usage, series, changes: [], billed: [], availability: availability.value, used: new Map() }
   return ok({ place: place.value, facts, usageFrom, seriesFrom })
 }
 

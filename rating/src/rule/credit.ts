@@ -31,7 +31,7 @@ export interface CreditRule {
  * used that begins before the period ends and expires after it began: what expires earlier is lost, and its balance says so.
  */
 export function applyCredit(rule: CreditRule, scope: Scope): Outcome {
-  const { terms } = scope
+  const { terms, facts } = scope
   const [own, all] = [sumOf(linesOf(scope, rule.of), terms), sumOf(scope.lines, terms)]
   // What other reductions have paid already is not due again.
   const sum = compare(own, all) < 0 ? own : all
@@ -42,15 +42,16 @@ export function applyCredit(rule: CreditRule, scope: Scope): Outcome {
   const balances: Balance[] = []
   for (const grant of rule.grants.toSorted(inOrder)) {
     const usable = (grant.fromMs ?? 0) < terms.period.to && (grant.expiresMs ?? Infinity) > terms.period.from
-    const used = usable ? lesser(grant.amount, left) : money(0n, terms.currency)
-    balances.push({ grant: grant.id, used, left: subtractMoney(grant.amount, used) })
+    const available = availableOf(grant, facts.used.get(grant.id))
+    const used = usable ? lesser(available, left) : money(0n, terms.currency)
+    balances.push({ grant: grant.id, used, left: subtractMoney(available, used) })
     if (used.minor === 0n) continue
     const before = left
     left = subtractMoney(left, used)
     const trace = [
       {
         rule: `grant ${grant.id}, priority ${grant.priority}, ${grant.expiresMs === undefined ? 'without expiry' : `expires ${formatInstant(grant.expiresMs)}`}`,
-        input: `${formatAmount(before)} due, ${formatAmount(grant.amount)} granted`,
+        input: `${formatAmount(before)} due, ${formatAmount(available)} ${available.minor === grant.amount.minor ? 'granted' : 'left'}`,
         output: formatAmount(used),
       },
     ]
@@ -67,6 +68,13 @@ export function applyCredit(rule: CreditRule, scope: Scope): Outcome {
     lines.push(lineOf({ ...draft, quantity: undefined, unit: undefined, exact, trace }, terms))
   }
   return { lines, balances }
+}
+
+/** What of a grant is not used up elsewhere. */
+function availableOf({ amount }: Grant, used: Money | undefined): Money {
+  if (used === undefined) return amount
+  const left = subtractMoney(amount, used)
+  return left.minor > 0n ? left : money(0n, amount.currency)
 }
 
 function inOrder(a: Grant, b: Grant): number {

@@ -70,6 +70,8 @@ export interface Facts {
   readonly series: readonly Series[]
   readonly billed: readonly Billed[]
   readonly availability: readonly Availability[]
+  /** What is used up of grants elsewhere, by the grant's id. */
+  readonly used: ReadonlyMap<string, Money>
 }
 
 /** What holds for all rules of a contract. */

@@ -4,6 +4,7 @@ import { throwFault } from '@vouch/proto/kernel/fault.ts'
 import { correction } from '../../invoice/late.ts'
 import { findTariff } from '../../postgres/catalogue.ts'
 import { measureAgain, tariffOf } from '../../postgres/correct.ts'
+import { openGrantBooks } from '../../postgres/grants.ts'
 import { findInvoice } from '../../postgres/invoices.ts'
 import { billedLines, statementsOfInvoice } from '../../postgres/late.ts'
 import type { IssuedStatement } from '../../postgres/late.ts'
@@ -70,7 +71,11 @@ async function rerated(
   if (measured === undefined)
     return throwFault('EVIDENCE_MISSING', 'readings of the period have expired; use ?usage=frozen')
   const billed = await billedLines(database, statement.ref)
-  const snapshot = correction(measured, statement.number, billed)
+  const used =
+    usage === 'frozen'
+      ? measured.used
+      : await openGrantBooks(database, account).used(tariff.currency, statement.ref)
+  const snapshot = correction({ ...measured, used }, statement.number, billed)
   const { charges } = await rating.rate(tariff, snapshot)
   return { tariff, snapshot, billed, charges }
 }

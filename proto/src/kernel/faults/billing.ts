@@ -150,7 +150,7 @@ export const BILLING_FAULTS = {
   DRAFT_STALE: {
     http: 409,
     grpc: GRPC.FAILED_PRECONDITION,
-    meaning: 'What the draft corrects has been corrected by another invoice meanwhile.',
+    meaning: 'Another invoice has billed or used up meanwhile what the draft rests on.',
     remedy: 'Draw the draft again, look at it, and issue it.',
   },
   INVOICE_EMPTY: {

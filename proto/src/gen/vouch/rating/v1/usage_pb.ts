@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file vouch/rating/v1/usage.proto.
  */
 export const file_vouch_rating_v1_usage: GenFile = /*@__PURE__*/
-  fileDesc("Cht2b3VjaC9yYXRpbmcvdjEvdXNhZ2UucHJvdG8SD3ZvdWNoLnJhdGluZy52MSJPCgdSZWFkaW5nEhQKDGJhdGNoX2RpZ2VzdBgBIAEoDBILCgNyb3cYAiABKA0SDwoHdGltZV9tcxgDIAEoAxIQCghyZWdpc3RlchgEIAEoBCJ+CghCb3VuZGFyeRINCgVhdF9tcxgBIAEoAxIQCghyZWdpc3RlchgCIAEoBBIoCgZiZWZvcmUYAyABKAsyGC52b3VjaC5yYXRpbmcudjEuUmVhZGluZxInCgVhZnRlchgEIAEoCzIYLnZvdWNoLnJhdGluZy52MS5SZWFkaW5nIq4BCgpFcG9jaFVzYWdlEg0KBWVwb2NoGAEgASgEEioKB29wZW5pbmcYAiABKAsyGS52b3VjaC5yYXRpbmcudjEuQm91bmRhcnkSKgoHY2xvc2luZxgDIAEoCzIZLnZvdWNoLnJhdGluZy52MS5Cb3VuZGFyeRIQCghxdWFudGl0eRgEIAEoBBInCgRjdXRzGAUgAygLMhkudm91Y2gucmF0aW5nLnYxLkJvdW5kYXJ5Ik0KA0dhcBIPCgdmcm9tX21zGAEgASgDEg0KBXRvX21zGAIgASgDEiYKBGtpbmQYAyABKA4yGC52b3VjaC5yYXRpbmcudjEuR2FwS2luZCJpCghDb3ZlcmFnZRISCgpjb3ZlcmVkX21zGAEgASgDEhEKCXNwcmVhZF9tcxgCIAEoAxISCgptaXNzaW5nX21zGAMgASgDEiIKBGdhcHMYBCADKAsyFC52b3VjaC5yYXRpbmcudjEuR2FwIoICCgtTdHJlYW1Vc2FnZRIRCglzdHJlYW1faWQYASABKAwSEAoIYWdlbnRfaWQYAiABKAwSEAoIcmVzb3VyY2UYAyABKAkSJwoGcGVyaW9kGAQgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBIQCghxdWFudGl0eRgFIAEoCRIrCgZlcG9jaHMYBiADKAsyGy52b3VjaC5yYXRpbmcudjEuRXBvY2hVc2FnZRIrCghjb3ZlcmFnZRgHIAEoCzIZLnZvdWNoLnJhdGluZy52MS5Db3ZlcmFnZRInCgVzbG90cxgIIAMoCzIYLnZvdWNoLnJhdGluZy52MS5TbG90UnVuIi4KB1Nsb3RSdW4SDwoHZnJvbV9tcxgBIAEoAxISCgpxdWFudGl0aWVzGAIgAygEIroCCgtNZWFzdXJlbWVudBIQCghyZXNvdXJjZRgBIAEoCRINCgVtZXRlchgCIAEoCRIMCgR1bml0GAMgASgJEicKBnBlcmlvZBgEIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSQAoKZGltZW5zaW9ucxgFIAMoCzIsLnZvdWNoLnJhdGluZy52MS5NZWFzdXJlbWVudC5EaW1lbnNpb25zRW50cnkSDQoFc2hhcmUYBiABKAkSDwoHY3V0c19tcxgHIAMoAxIPCgdzbG90X21zGAggASgNEi0KB3N0cmVhbXMYCSADKAsyHC52b3VjaC5yYXRpbmcudjEuU3RyZWFtVXNhZ2UaMQoPRGltZW5zaW9uc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiZgoJV2F0ZXJtYXJrEhAKCGFnZW50X2lkGAEgASgMEg4KBnJ1bl9pZBgCIAEoDBIQCghzZXF1ZW5jZRgDIAEoBBIUCgxiYXRjaF9kaWdlc3QYBCABKAwSDwoHbGFzdF9tcxgFIAEoAyLcAQoKQmlsbGVkTGluZRIPCgdsaW5lX2lkGAEgASgJEg8KB2l0ZW1faWQYAiABKAkSDwoHcnVsZV9pZBgDIAEoCRIMCgRwb29sGAQgASgJEhMKC2Rlc2NyaXB0aW9uGAUgASgJEicKBnBlcmlvZBgGIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSEAoIcXVhbnRpdHkYByABKAkSDAoEdW5pdBgIIAEoCRIOCgZhbW91bnQYCSABKAkSEAoIcmVzb3VyY2UYCiABKAkSDQoFbWV0ZXIYCyABKAkiRAoMQXZhaWxhYmlsaXR5Eg8KB3NlcnZpY2UYASABKAkSEAoIZXhwZWN0ZWQYAiABKAkSEQoJYXZhaWxhYmxlGAMgASgJIt8CCghTbmFwc2hvdBInCgZwZXJpb2QYASABKAsyFy52b3VjaC5yYXRpbmcudjEuUGVyaW9kEikKCGluX2ZvcmNlGAIgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBIRCgl0aW1lX3pvbmUYAyABKAkSMgoMbWVhc3VyZW1lbnRzGAQgAygLMhwudm91Y2gucmF0aW5nLnYxLk1lYXN1cmVtZW50Ei4KCndhdGVybWFya3MYBSADKAsyGi52b3VjaC5yYXRpbmcudjEuV2F0ZXJtYXJrEjMKDGF2YWlsYWJpbGl0eRgGIAMoCzIdLnZvdWNoLnJhdGluZy52MS5BdmFpbGFiaWxpdHkSKwoGYmlsbGVkGAcgAygLMhsudm91Y2gucmF0aW5nLnYxLkJpbGxlZExpbmUSEAoIY29ycmVjdHMYCCABKAkSFAoMc2xvdF9iYXRjaGVzGAkgAygMIjgKCVRyYWNlU3RlcBIMCgRydWxlGAEgASgJEg0KBWlucHV0GAIgASgJEg4KBm91dHB1dBgDIAEoCSK8AwoGQ2hhcmdlEg8KB2xpbmVfaWQYASABKAkSDwoHaXRlbV9pZBgCIAEoCRIQCghyZXNvdXJjZRgDIAEoCRINCgVtZXRlchgEIAEoCRInCgZwZXJpb2QYBSABKAsyFy52b3VjaC5yYXRpbmcudjEuUGVyaW9kEhAKCHF1YW50aXR5GAggASgJEgwKBHVuaXQYCSABKAkSEgoKdW5pdF9wcmljZRgKIAEoCRIOCgZhbW91bnQYCyABKAkSEAoIY3VycmVuY3kYDCABKAkSKQoFdHJhY2UYDSADKAsyGi52b3VjaC5yYXRpbmcudjEuVHJhY2VTdGVwEg8KB3J1bGVfaWQYDyABKAkSDAoEa2luZBgQIAEoCRIMCgRwb29sGBEgASgJEhMKC2Rlc2NyaXB0aW9uGBIgASgJEg0KBWV4YWN0GBMgASgJEhQKDG1lYXN1cmVtZW50cxgUIAMoDRIrCghjb3ZlcmFnZRgVIAEoCzIZLnZvdWNoLnJhdGluZy52MS5Db3ZlcmFnZUoECAYQB0oECAcQCEoECA4QD1INYmFzZV9xdWFudGl0eVIJYmFzZV91bml0UgV1c2FnZSJJCghVbnByaWNlZBITCgttZWFzdXJlbWVudBgBIAEoDRIoCgdwZXJpb2RzGAIgAygLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZCpOCgdHYXBLaW5kEhgKFEdBUF9LSU5EX1VOU1BFQ0lGSUVEEAASFAoQR0FQX0tJTkRfTUlTU0lORxABEhMKD0dBUF9LSU5EX1NQUkVBRBACYgZwcm90bzM", [file_vouch_rating_v1_tariff]);
+  fileDesc("Cht2b3VjaC9yYXRpbmcvdjEvdXNhZ2UucHJvdG8SD3ZvdWNoLnJhdGluZy52MSJPCgdSZWFkaW5nEhQKDGJhdGNoX2RpZ2VzdBgBIAEoDBILCgNyb3cYAiABKA0SDwoHdGltZV9tcxgDIAEoAxIQCghyZWdpc3RlchgEIAEoBCJ+CghCb3VuZGFyeRINCgVhdF9tcxgBIAEoAxIQCghyZWdpc3RlchgCIAEoBBIoCgZiZWZvcmUYAyABKAsyGC52b3VjaC5yYXRpbmcudjEuUmVhZGluZxInCgVhZnRlchgEIAEoCzIYLnZvdWNoLnJhdGluZy52MS5SZWFkaW5nIq4BCgpFcG9jaFVzYWdlEg0KBWVwb2NoGAEgASgEEioKB29wZW5pbmcYAiABKAsyGS52b3VjaC5yYXRpbmcudjEuQm91bmRhcnkSKgoHY2xvc2luZxgDIAEoCzIZLnZvdWNoLnJhdGluZy52MS5Cb3VuZGFyeRIQCghxdWFudGl0eRgEIAEoBBInCgRjdXRzGAUgAygLMhkudm91Y2gucmF0aW5nLnYxLkJvdW5kYXJ5Ik0KA0dhcBIPCgdmcm9tX21zGAEgASgDEg0KBXRvX21zGAIgASgDEiYKBGtpbmQYAyABKA4yGC52b3VjaC5yYXRpbmcudjEuR2FwS2luZCJpCghDb3ZlcmFnZRISCgpjb3ZlcmVkX21zGAEgASgDEhEKCXNwcmVhZF9tcxgCIAEoAxISCgptaXNzaW5nX21zGAMgASgDEiIKBGdhcHMYBCADKAsyFC52b3VjaC5yYXRpbmcudjEuR2FwIoICCgtTdHJlYW1Vc2FnZRIRCglzdHJlYW1faWQYASABKAwSEAoIYWdlbnRfaWQYAiABKAwSEAoIcmVzb3VyY2UYAyABKAkSJwoGcGVyaW9kGAQgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBIQCghxdWFudGl0eRgFIAEoCRIrCgZlcG9jaHMYBiADKAsyGy52b3VjaC5yYXRpbmcudjEuRXBvY2hVc2FnZRIrCghjb3ZlcmFnZRgHIAEoCzIZLnZvdWNoLnJhdGluZy52MS5Db3ZlcmFnZRInCgVzbG90cxgIIAMoCzIYLnZvdWNoLnJhdGluZy52MS5TbG90UnVuIi4KB1Nsb3RSdW4SDwoHZnJvbV9tcxgBIAEoAxISCgpxdWFudGl0aWVzGAIgAygEIroCCgtNZWFzdXJlbWVudBIQCghyZXNvdXJjZRgBIAEoCRINCgVtZXRlchgCIAEoCRIMCgR1bml0GAMgASgJEicKBnBlcmlvZBgEIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSQAoKZGltZW5zaW9ucxgFIAMoCzIsLnZvdWNoLnJhdGluZy52MS5NZWFzdXJlbWVudC5EaW1lbnNpb25zRW50cnkSDQoFc2hhcmUYBiABKAkSDwoHY3V0c19tcxgHIAMoAxIPCgdzbG90X21zGAggASgNEi0KB3N0cmVhbXMYCSADKAsyHC52b3VjaC5yYXRpbmcudjEuU3RyZWFtVXNhZ2UaMQoPRGltZW5zaW9uc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiZgoJV2F0ZXJtYXJrEhAKCGFnZW50X2lkGAEgASgMEg4KBnJ1bl9pZBgCIAEoDBIQCghzZXF1ZW5jZRgDIAEoBBIUCgxiYXRjaF9kaWdlc3QYBCABKAwSDwoHbGFzdF9tcxgFIAEoAyLcAQoKQmlsbGVkTGluZRIPCgdsaW5lX2lkGAEgASgJEg8KB2l0ZW1faWQYAiABKAkSDwoHcnVsZV9pZBgDIAEoCRIMCgRwb29sGAQgASgJEhMKC2Rlc2NyaXB0aW9uGAUgASgJEicKBnBlcmlvZBgGIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSEAoIcXVhbnRpdHkYByABKAkSDAoEdW5pdBgIIAEoCRIOCgZhbW91bnQYCSABKAkSEAoIcmVzb3VyY2UYCiABKAkSDQoFbWV0ZXIYCyABKAkiKgoJVXNlZEdyYW50Eg0KBWdyYW50GAEgASgJEg4KBmFtb3VudBgCIAEoCSJECgxBdmFpbGFiaWxpdHkSDwoHc2VydmljZRgBIAEoCRIQCghleHBlY3RlZBgCIAEoCRIRCglhdmFpbGFibGUYAyABKAkiiQMKCFNuYXBzaG90EicKBnBlcmlvZBgBIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSKQoIaW5fZm9yY2UYAiABKAsyFy52b3VjaC5yYXRpbmcudjEuUGVyaW9kEhEKCXRpbWVfem9uZRgDIAEoCRIyCgxtZWFzdXJlbWVudHMYBCADKAsyHC52b3VjaC5yYXRpbmcudjEuTWVhc3VyZW1lbnQSLgoKd2F0ZXJtYXJrcxgFIAMoCzIaLnZvdWNoLnJhdGluZy52MS5XYXRlcm1hcmsSMwoMYXZhaWxhYmlsaXR5GAYgAygLMh0udm91Y2gucmF0aW5nLnYxLkF2YWlsYWJpbGl0eRIrCgZiaWxsZWQYByADKAsyGy52b3VjaC5yYXRpbmcudjEuQmlsbGVkTGluZRIQCghjb3JyZWN0cxgIIAEoCRIUCgxzbG90X2JhdGNoZXMYCSADKAwSKAoEdXNlZBgKIAMoCzIaLnZvdWNoLnJhdGluZy52MS5Vc2VkR3JhbnQiOAoJVHJhY2VTdGVwEgwKBHJ1bGUYASABKAkSDQoFaW5wdXQYAiABKAkSDgoGb3V0cHV0GAMgASgJIrwDCgZDaGFyZ2USDwoHbGluZV9pZBgBIAEoCRIPCgdpdGVtX2lkGAIgASgJEhAKCHJlc291cmNlGAMgASgJEg0KBW1ldGVyGAQgASgJEicKBnBlcmlvZBgFIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSEAoIcXVhbnRpdHkYCCABKAkSDAoEdW5pdBgJIAEoCRISCgp1bml0X3ByaWNlGAogASgJEg4KBmFtb3VudBgLIAEoCRIQCghjdXJyZW5jeRgMIAEoCRIpCgV0cmFjZRgNIAMoCzIaLnZvdWNoLnJhdGluZy52MS5UcmFjZVN0ZXASDwoHcnVsZV9pZBgPIAEoCRIMCgRraW5kGBAgASgJEgwKBHBvb2wYESABKAkSEwoLZGVzY3JpcHRpb24YEiABKAkSDQoFZXhhY3QYEyABKAkSFAoMbWVhc3VyZW1lbnRzGBQgAygNEisKCGNvdmVyYWdlGBUgASgLMhkudm91Y2gucmF0aW5nLnYxLkNvdmVyYWdlSgQIBhAHSgQIBxAISgQIDhAPUg1iYXNlX3F1YW50aXR5UgliYXNlX3VuaXRSBXVzYWdlIkkKCFVucHJpY2VkEhMKC21lYXN1cmVtZW50GAEgASgNEigKB3BlcmlvZHMYAiADKAsyFy52b3VjaC5yYXRpbmcudjEuUGVyaW9kKk4KB0dhcEtpbmQSGAoUR0FQX0tJTkRfVU5TUEVDSUZJRUQQABIUChBHQVBfS0lORF9NSVNTSU5HEAESEwoPR0FQX0tJTkRfU1BSRUFEEAJiBnByb3RvMw", [file_vouch_rating_v1_tariff]);
 
 /**
  * A reading, and where to find it signed.
@@ -544,6 +544,34 @@ export const BilledLineSchema: GenMessage<BilledLine> = /*@__PURE__*/
   messageDesc(file_vouch_rating_v1_usage, 9);
 
 /**
+ * What other documents, or other stretches of this one, used of a grant.
+ *
+ * @generated from message vouch.rating.v1.UsedGrant
+ */
+export type UsedGrant = Message<"vouch.rating.v1.UsedGrant"> & {
+  /**
+   * The grant's id.
+   *
+   * @generated from field: string grant = 1;
+   */
+  grant: string;
+
+  /**
+   * Decimal text, in the currency of the tariff.
+   *
+   * @generated from field: string amount = 2;
+   */
+  amount: string;
+};
+
+/**
+ * Describes the message vouch.rating.v1.UsedGrant.
+ * Use `create(UsedGrantSchema)` to create a new message.
+ */
+export const UsedGrantSchema: GenMessage<UsedGrant> = /*@__PURE__*/
+  messageDesc(file_vouch_rating_v1_usage, 10);
+
+/**
  * How available a service was in the period.
  *
  * @generated from message vouch.rating.v1.Availability
@@ -576,7 +604,7 @@ export type Availability = Message<"vouch.rating.v1.Availability"> & {
  * Use `create(AvailabilitySchema)` to create a new message.
  */
 export const AvailabilitySchema: GenMessage<Availability> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_usage, 10);
+  messageDesc(file_vouch_rating_v1_usage, 11);
 
 /**
  * Everything that a tariff is applied to. The same snapshot and tariff give the same charges.
@@ -646,6 +674,13 @@ export type Snapshot = Message<"vouch.rating.v1.Snapshot"> & {
    * @generated from field: repeated bytes slot_batches = 9;
    */
   slotBatches: Uint8Array[];
+
+  /**
+   * What is used up of grants elsewhere, by grant.
+   *
+   * @generated from field: repeated vouch.rating.v1.UsedGrant used = 10;
+   */
+  used: UsedGrant[];
 };
 
 /**
@@ -653,7 +688,7 @@ export type Snapshot = Message<"vouch.rating.v1.Snapshot"> & {
  * Use `create(SnapshotSchema)` to create a new message.
  */
 export const SnapshotSchema: GenMessage<Snapshot> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_usage, 11);
+  messageDesc(file_vouch_rating_v1_usage, 12);
 
 /**
  * One step of a calculation, for people and for checking.
@@ -688,7 +723,7 @@ export type TraceStep = Message<"vouch.rating.v1.TraceStep"> & {
  * Use `create(TraceStepSchema)` to create a new message.
  */
 export const TraceStepSchema: GenMessage<TraceStep> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_usage, 12);
+  messageDesc(file_vouch_rating_v1_usage, 13);
 
 /**
  * A line that a rule of the tariff makes.
@@ -828,7 +863,7 @@ export type Charge = Message<"vouch.rating.v1.Charge"> & {
  * Use `create(ChargeSchema)` to create a new message.
  */
 export const ChargeSchema: GenMessage<Charge> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_usage, 13);
+  messageDesc(file_vouch_rating_v1_usage, 14);
 
 /**
  * Usage that no rule of the tariff has a price for.
@@ -856,7 +891,7 @@ export type Unpriced = Message<"vouch.rating.v1.Unpriced"> & {
  * Use `create(UnpricedSchema)` to create a new message.
  */
 export const UnpricedSchema: GenMessage<Unpriced> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_usage, 14);
+  messageDesc(file_vouch_rating_v1_usage, 15);
 
 /**
  * Kinds of time that readings do not cover.

@@ -1,0 +1,169 @@
+import { writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createTestEngine } from '@vouch/clickhouse'
+import { createTestDatabase } from '@vouch/postgres'
+import { focusViolations } from '@vouch/billing-api/testing/focus-conformance.ts'
+import { unwrap } from '@vouch/proto/kernel/fault.ts'
+import { verifyProof } from '@vouch/rating/verify/verify.ts'
+import {
+  CHANGES,
+  CORRECTION,
+  GAMMA,
+  INTERRUPTIONS,
+  KNOWN_UNTIL_MS,
+  MARCH,
+  TARIFFS,
+  TRACES,
+} from './contract-story.ts'
+import { FOREVER_FROM, createCatalogue } from './customers.ts'
+import { meter } from './metering.ts'
+import { startServices } from './services.ts'
+import type { Services, Stores } from './services.ts'
+import { END_MS, START_MS } from './story.ts'
+
+interface Line {
+  readonly rule: string
+  readonly kind: string
+  readonly pool?: string
+  readonly quantity?: string
+  readonly amount: { readonly amount: string }
+  readonly corrects?: string
+  readonly trace: readonly { readonly rule: string; readonly input: string; readonly output: string }[]
+}
+
+interface Invoice {
+  readonly id: string
+  readonly number: string
+  readonly total: { readonly amount: string }
+  readonly lines: readonly Line[]
+}
+
+let services: Services
+let stores: Stores
+let march: Invoice
+let april: Invoice
+
+beforeAll(async () => {
+  const engine = await createTestEngine()
+  const postgres = await createTestDatabase()
+  stores = {
+    postgresUrl: postgres.url,
+    clickhouse: engine.connect,
+    clickhouseSettings: { VOUCH_DATA_DIR: tmpdir(), VOUCH_CLICKHOUSE_DATABASE: engine.database },
+    dispose: async () => {
+      await engine.dispose()
+      await postgres.dispose()
+    },
+  }
+  services = await startServices(stores)
+  const { down, reboot } = INTERRUPTIONS
+  await meter(services, GAMMA, START_MS, down.from)
+  await meter(services, GAMMA, down.to, reboot.from)
+  await meter(services, GAMMA, reboot.to, KNOWN_UNTIL_MS)
+  await agree()
+  march = await bill(3)
+  await meter(services, GAMMA, KNOWN_UNTIL_MS, END_MS)
+  april = await bill(4)
+}, 240_000)
+
+afterAll(() => services.stop(), 60_000)
+
+/** A contract under three tariffs, one after the other. */
+async function agree(): Promise<void> {
+  const { rest } = services
+  await createCatalogue(rest)
+  await rest.post('/v1/accounts', { id: 'gamma', name: 'Customer gamma', timeZone: 'Europe/Berlin' })
+  let from = FOREVER_FROM
+  for (const [index, rules] of TARIFFS.entries()) {
+    const id = `gamma-${index + 1}`
+    await rest.post('/v1/tariffs', { id, currency: 'EUR', amountRounding: 'half-up', rules })
+    await rest.post('/v1/contracts', {
+      account: 'gamma',
+      tariff: { id },
+      period: { from, to: CHANGES[index] },
+    })
+    from = CHANGES[index]!
+  }
+  await rest.post('/v1/assignments', {
+    account: 'gamma',
+    resource: GAMMA.resource,
+    period: { from: FOREVER_FROM },
+  })
+}
+
+async function bill(month: number): Promise<Invoice> {
+  const { rest } = services
+  const body = { account: 'gamma', month: { year: 2026, month } }
+  const { invoices } = await rest.post<{ invoices: { id: string }[] }>('/v1/invoice-runs', body)
+  await rest.post(`/v1/invoices/${invoices[0]!.id}/issue`)
+  return rest.get<Invoice>(`/v1/invoices/${invoices[0]!.id}`)
+}
+
+const rowsOf = ({ lines }: Invoice) =>
+  lines.map(({ rule, pool, kind, quantity, amount }) => [
+    pool === undefined ? rule : `${rule} ${pool}`,
+    kind,
+    quantity,
+    amount.amount,
+  ])
+
+const proofOf = async ({ id }: Invoice) =>
+  Buffer.from(await services.rest.bytes(`/v1/invoices/${id}/proof`)).toString('utf8')
+
+describe('a contract of six rules, changed twice in a month with a reset, a gap and late usage', () => {
+  it('bills what was worked by hand', () => {
+    expect(rowsOf(march)).toEqual(MARCH.lines)
+    expect(march.total.amount).toBe(MARCH.total)
+  })
+
+  it('bills what came late with the next invoice, as a correction', () => {
+    expect(rowsOf(april)).toEqual(CORRECTION.lines)
+    expect(april.total.amount).toBe(CORRECTION.total)
+    expect(new Set(april.lines.map(({ corrects }) => corrects))).toEqual(new Set([march.number]))
+  })
+
+  it.each(Object.entries(TRACES))('explains each step of %s', (name, steps) => {
+    const [rule = '', statement = ''] = name.split(' ')
+    const line = march.lines.filter((each) => each.rule === rule)[Number(statement)]!
+    expect(line.trace.map((step) => `${step.rule}: ${step.input} = ${step.output}`)).toEqual(steps)
+  })
+
+  it('proves both', async () => {
+    for (const invoice of [march, april]) {
+      const { proof } = unwrap(verifyProof(await proofOf(invoice), { issuer: services.issuerPublicKey }))
+      expect(proof.invoice?.total).toBe(invoice.total.amount)
+    }
+  })
+
+  it('comes to the same when frozen usage is rated again, and to nothing more when all of it is', async () => {
+    for (const usage of ['frozen', 'current']) {
+      const path = `/v1/invoices/${march.id}/rerating?usage=${usage}`
+      const { difference } = await services.rest.get<{ difference: { amount: string } }>(path)
+      expect(difference.amount).toBe('0.00')
+    }
+  })
+
+  it('sums to the invoices in the FOCUS dataset, read from Parquet by the engine', async () => {
+    const query = 'from=2026-03-01T00:00:00Z&to=2026-05-01T00:00:00Z'
+    const { rows } = await services.rest.get<{ rows: Record<string, string | null>[] }>(
+      `/v1/exports/focus?${query}&format=json`,
+    )
+    expect(focusViolations(rows)).toEqual([])
+    const path = join(services.directory, 'focus.parquet')
+    await writeFile(path, await services.rest.bytes(`/v1/exports/focus?${query}&format=parquet`))
+    const client = await stores.clickhouse()
+    const sql = `SELECT InvoiceId AS id, toString(sum(BilledCost)) AS total, toTypeName(any(BilledCost)) AS type,
+      toString(min(ChargePeriodStart)) AS since FROM file('${path}', Parquet) GROUP BY id ORDER BY id`
+    const answer = await client.query({ query: sql, format: 'JSONEachRow' })
+    expect(await answer.json()).toEqual(
+      [march, april].map(({ number, total }) => ({
+        id: number,
+        total: total.amount,
+        type: 'Nullable(Decimal(38, 12))',
+        since: expect.stringMatching(/^2026-0[23]-/),
+      })),
+    )
+  })
+})

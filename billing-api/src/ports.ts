@@ -1,6 +1,6 @@
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import type { AgentKey, SignedBatch, StreamDefinition } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
-import type { MeterUsage } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
+import type { MeterUsage, SeriesRow } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
 import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import type { Charge, Snapshot, Unpriced } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 
@@ -48,6 +48,14 @@ export interface Evidence {
 export interface Rating {
   /** Usage of a resource and everything below it; an empty meter means all. */
   usage(resource: string, meter: string, period: Period): Promise<readonly MeterUsage[]>
+  /** Usage of the assigned resources by step of the zone's calendar; no meters means all. */
+  series(
+    period: Period,
+    timeZone: string,
+    grain: 'hour' | 'day' | 'month' | 'year' | 'total',
+    assigned: readonly AssignedResource[],
+    meters: readonly string[],
+  ): Promise<readonly SeriesRow[]>
   /** Refuses a tariff that cannot be published. Faults: TARIFF_INVALID with every single one. */
   checkTariff(tariff: Tariff): Promise<void>
   /** What the assigned resources used, cut where the tariff's prices change. */

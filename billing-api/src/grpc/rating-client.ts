@@ -4,7 +4,9 @@ import {
   CheckTariffRequestSchema,
   GetEvidenceRequestSchema,
   GetEvidenceResponseSchema,
+  GetSeriesRequestSchema,
   GetUsageRequestSchema,
+  Grain,
   MeasureRequestSchema,
   PinEvidenceRequestSchema,
   RateRequestSchema,
@@ -29,6 +31,14 @@ export interface RatingClientOptions {
   readonly evidenceBytesMax: number
 }
 
+const GRAINS = {
+  hour: Grain.HOUR,
+  day: Grain.DAY,
+  month: Grain.MONTH,
+  year: Grain.YEAR,
+  total: Grain.UNSPECIFIED,
+} as const
+
 type RatingCalls = Client<(typeof RatingService)['method']>
 
 /** Charges come with their evidence: more than grpc-js allows by default. */
@@ -44,6 +54,16 @@ export function openRating(options: RatingClientOptions): Rating & { close(): vo
     usage: async (resource, meter, period) => {
       const request = create(GetUsageRequestSchema, { resource, meter, period: periodInit(period) })
       return (await translated(client.getUsage(request, deadline()))).meters
+    },
+    series: async (period, timeZone, grain, assigned, meters) => {
+      const request = create(GetSeriesRequestSchema, {
+        period: periodInit(period),
+        timeZone,
+        grain: GRAINS[grain],
+        assignments: assigned.map((one) => ({ ...one, period: periodInit(one.period) })),
+        meters: [...meters],
+      })
+      return (await translated(client.getSeries(request, deadline()))).rows
     },
     checkTariff: async (tariff) => {
       await translated(client.checkTariff(create(CheckTariffRequestSchema, { tariff }), deadline()))

@@ -1,5 +1,5 @@
 import { Type } from '@fastify/type-provider-typebox'
-import type { Static, TProperties } from '@fastify/type-provider-typebox'
+import type { Static, TObject, TProperties } from '@fastify/type-provider-typebox'
 import type { Scope } from '../postgres/api-keys.ts'
 import { csvOf } from '../tabular/csv.ts'
 import { parquetOf } from '../tabular/parquet.ts'
@@ -9,13 +9,17 @@ import { describe, PROBLEM } from './operation.ts'
 import type { Operation, Services } from './operation.ts'
 
 /** A table that is fetched in one of several forms. */
-interface Download<Q extends TProperties> {
+interface Download<P extends TObject, Q extends TProperties> {
   readonly id: string
   readonly path: string
   readonly scope: Scope
   readonly summary: string
+  readonly params?: P
   readonly query: Q
-  run(services: Services, query: Static<ReturnType<typeof Type.Object<Q>>>): Promise<Table>
+  run(
+    services: Services,
+    input: { readonly params: Static<P>; readonly query: Static<ReturnType<typeof Type.Object<Q>>> },
+  ): Promise<Table>
 }
 
 /** The forms, by the name that the query gives. */
@@ -33,7 +37,7 @@ const Format = Type.Optional(
 )
 
 /** Makes a read whose answer is a table as CSV, Parquet or JSON; decimals are exact in each. */
-export function download<Q extends TProperties>(operation: Download<Q>): Operation {
+export function download<P extends TObject, Q extends TProperties>(operation: Download<P, Q>): Operation {
   const content = Object.fromEntries(
     Object.values(FORMATS).map(({ mediaType }) => [mediaType, { schema: Type.Unsafe({ type: 'string' }) }]),
   )
@@ -49,9 +53,12 @@ export function download<Q extends TProperties>(operation: Download<Q>): Operati
       },
       onRequest: async (request) => void (await authenticate(services, request, operation.scope)),
       handler: async (request, reply) => {
-        const asked = request.query as Static<typeof query>
-        const { mediaType, encode } = FORMATS[(asked as { format?: keyof typeof FORMATS }).format ?? 'csv']
-        const table = await operation.run(services, asked as Parameters<typeof operation.run>[1])
+        const { format = 'csv' } = request.query as { readonly format?: keyof typeof FORMATS }
+        const { mediaType, encode } = FORMATS[format]
+        const { params, query: asked } = request
+        const table = await operation.run(services, { params, query: asked } as Parameters<
+          typeof operation.run
+        >[1])
         const bytes = encode(table)
         return reply.type(mediaType).send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
       },

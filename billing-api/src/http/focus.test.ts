@@ -63,7 +63,7 @@ describe('the FOCUS dataset', () => {
     const rows = await json(YEAR)
     const { headers, bytes } = await get(YEAR)
     expect(headers.get('content-type')).toBe('text/csv; charset=utf-8')
-    const read = parse(Buffer.from(bytes), { columns: true }) as Record<string, string>[]
+    const read = parse<Record<string, string>>(Buffer.from(bytes), { columns: true })
     const expected = rows.map((row) =>
       Object.fromEntries(
         Object.entries(row).map(([name, value]) => [

@@ -156,6 +156,54 @@ export const ReratingReply = Type.Object(
   closed,
 )
 
+/** Which months of an account to rate, and under what. */
+export const SimulationBody = Type.Object(
+  {
+    account: Slug,
+    from: Type.Object(
+      {
+        year: Type.Integer({ minimum: 1970, maximum: 9999 }),
+        month: Type.Integer({ minimum: 1, maximum: 12 }),
+      },
+      closed,
+    ),
+    months: Type.Integer({ minimum: 1, maximum: 12, description: 'So many, from that one on' }),
+    candidates: Type.Array(Type.Object({ id: Slug, version: Type.Optional(Version) }, closed), {
+      minItems: 1,
+      maxItems: 20,
+    }),
+  },
+  closed,
+)
+
+/** Every way of pricing, the cheapest first. */
+export const SimulationReply = Type.Object(
+  {
+    account: Slug,
+    periods: Type.Array(PeriodBody),
+    courses: Type.Array(
+      Type.Object(
+        {
+          rank: Type.Integer({ minimum: 1 }),
+          tariff: Type.Optional(
+            Type.Object(
+              { id: Slug, version: Version },
+              { ...closed, description: 'Absent = the contracts as they are' },
+            ),
+          ),
+          total: Amount,
+          mean: Amount,
+          variationPercent: Type.Optional(Decimal),
+          totals: Type.Array(Amount),
+          reasons: Type.Array(Type.String()),
+        },
+        closed,
+      ),
+    ),
+  },
+  closed,
+)
+
 /** What to draw invoices for: one account or all, over a period or a month of each account's time zone. */
 export const RunBody = Type.Object(
   {

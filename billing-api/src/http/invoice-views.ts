@@ -17,12 +17,15 @@ import type { CurrencyCode } from '@vouch/proto/kernel/currency.ts'
 import { parseAmount, sumMoney } from '@vouch/proto/kernel/money.ts'
 import type { Money } from '@vouch/proto/kernel/money.ts'
 import { formatInstant, period } from '@vouch/proto/kernel/period.ts'
+import type { Period } from '@vouch/proto/kernel/period.ts'
 import { sha256 } from '@vouch/proto/seal/seal.ts'
 import { measurementsOf } from '../invoice/invoice.ts'
 import type { Invoice, InvoiceLine, Statement } from '../invoice/invoice.ts'
 import type { InvoiceHead } from '../postgres/invoices.ts'
 import type * as invoiceSchema from './invoice-schemas.ts'
 import type * as schema from './schemas.ts'
+import type { Account } from '../contract/contract.ts'
+import type { Ranked } from '../invoice/simulation.ts'
 import { amountView, millisecondsOf, periodView } from './views.ts'
 
 /** An invoice without lines. */
@@ -201,4 +204,25 @@ function streamView(usage: StreamUsage): Static<typeof invoiceSchema.UsageReply>
 
 function boundaryView(boundary: Boundary | undefined): { at: string; register: string } {
   return { at: formatInstant(millisecondsOf(boundary?.atMs)), register: `${boundary?.register ?? 0n}` }
+}
+
+/** A simulation. */
+export function simulationView(
+  { id }: Account,
+  periods: readonly Period[],
+  courses: readonly Ranked[],
+): Static<typeof invoiceSchema.SimulationReply> {
+  return {
+    account: id,
+    periods: periods.map(periodView),
+    courses: courses.map(({ rank, tariff, total, mean, variation, totals, reasons }) => ({
+      rank,
+      ...(tariff === undefined ? {} : { tariff }),
+      total: amountView(total),
+      mean: amountView(mean),
+      ...(variation === undefined ? {} : { variationPercent: variation }),
+      totals: totals.map(amountView),
+      reasons: [...reasons],
+    })),
+  }
 }

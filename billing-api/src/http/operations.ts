@@ -1,4 +1,6 @@
 import type { Operation } from './operation.ts'
+import { accountUsage } from './operations/account-usage.ts'
+import { simulate } from './operations/simulate.ts'
 import { exportFocus } from './operations/export-focus.ts'
 import { rerateInvoice } from './operations/rerate-invoice.ts'
 import { createAccount } from './operations/create-account.ts'
@@ -29,6 +31,7 @@ import { listTariffs } from './operations/list-tariffs.ts'
 
 /** Every operation of the interface, one file each. */
 export const OPERATIONS: readonly Operation[] = [
+  accountUsage,
   createAccount,
   createAssignment,
   createContract,
@@ -56,4 +59,5 @@ export const OPERATIONS: readonly Operation[] = [
   listJournal,
   listTariffs,
   rerateInvoice,
+  simulate,
 ]

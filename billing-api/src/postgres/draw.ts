@@ -106,8 +106,11 @@ function graceMs(contracts: readonly Contract[]): number {
   return Math.max(0, ...contracts.map(({ closing }) => closing.graceMinutes * MINUTE_MS))
 }
 
-async function rateAccount(
-  { sql, rating }: DrawContext,
+/**
+ * What an account's contracts come to in a period, with usage as it is known now. Faults: those of rating.
+ */
+export async function rateAccount(
+  { sql, rating }: Pick<DrawContext, 'sql' | 'rating'>,
   { id: account, timeZone }: Account,
   period: Period,
   { contracts, grants }: { readonly contracts: readonly Contract[]; readonly grants: GrantBooks },

@@ -4,6 +4,7 @@ import type { Charge, UsedGrant } from '@vouch/proto/gen/vouch/rating/v1/usage_p
 import { parseCurrency } from '@vouch/proto/kernel/currency.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { formatAmount, money, parseAmount } from '@vouch/proto/kernel/money.ts'
+import { formatInstant } from '@vouch/proto/kernel/period.ts'
 import type { StatementRef } from '../invoice/invoice.ts'
 import type { Sql } from './database.ts'
 
@@ -18,13 +19,17 @@ export interface GrantBooks {
   count(charges: readonly Charge[]): void
 }
 
-/** Opens the books of an account. */
-export function openGrantBooks(sql: Sql, account: string): GrantBooks {
+/**
+ * Opens the books of an account.
+ *
+ * @param untilMs invoices of periods that end later do not count; absent = all count.
+ */
+export function openGrantBooks(sql: Sql, account: string, untilMs?: number): GrantBooks {
   const counted: Charge[] = []
   return {
     used: async (name, except) => {
       const currency = unwrap(parseCurrency(name))
-      const used = await issuedCredits(sql, account, currency, except)
+      const used = await issuedCredits(sql, { account, currency, untilMs, except })
       for (const { kind, pool, amount } of counted.filter((charge) => charge.currency === currency)) {
         if (kind === 'credit')
           used.set(pool, (used.get(pool) ?? 0n) - unwrap(parseAmount(amount, currency)).minor)
@@ -43,9 +48,17 @@ export function openGrantBooks(sql: Sql, account: string): GrantBooks {
 /** Minor units by grant. */
 async function issuedCredits(
   sql: Sql,
-  account: string,
-  currency: string,
-  except: StatementRef | undefined,
+  {
+    account,
+    currency,
+    untilMs,
+    except,
+  }: {
+    readonly account: string
+    readonly currency: string
+    readonly untilMs: number | undefined
+    readonly except: StatementRef | undefined
+  },
 ): Promise<Map<string, bigint>> {
   const rows = await sql.rows<{ pool: string; used: string }>(
     `SELECT l.pool, -sum(l.amount_minor) AS used FROM billing.invoice_lines l JOIN billing.invoices i USING (invoice_id)
@@ -53,8 +66,14 @@ async function issuedCredits(
      WHERE i.account_id = $1 AND i.currency = $2 AND i.issued_at IS NOT NULL AND l.kind = 'credit'
        AND ($3::uuid IS NULL OR ((s.invoice_id, s.ordinal) <> ($3, $4::int)
          AND (s.corrects, s.corrects_ordinal) IS DISTINCT FROM ($3, $4::int)))
-     GROUP BY l.pool`,
-    [account, currency, except?.invoice ?? null, except?.ordinal ?? 0],
+     AND ($5::timestamptz IS NULL OR upper(i.period) <= $5) GROUP BY l.pool`,
+    [
+      account,
+      currency,
+      except?.invoice ?? null,
+      except?.ordinal ?? 0,
+      untilMs === undefined ? null : formatInstant(untilMs),
+    ],
   )
   return new Map(rows.map(({ pool, used }) => [pool, BigInt(used)]))
 }

@@ -1,9 +1,11 @@
 import { create } from '@bufbuild/protobuf'
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type {
+  GetSeriesRequest,
   MeasureRequest,
   RateRequest,
   RateResponseSchema,
+  SeriesRowSchema,
 } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
 import type { Item, Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import { ChargeSchema, SnapshotSchema } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
@@ -77,6 +79,19 @@ function due(charges: readonly Charge[], { billed }: Snapshot): Charge[] {
       return { ...each, kind: 'late-usage', amount: formatAmount(rest) }
     })
     .filter(({ amount }) => Number(amount) !== 0)
+}
+
+/** A row for each resource and meter, whatever the steps. */
+export function seriesOf(
+  agent: TestAgent,
+  { assignments, meters }: GetSeriesRequest,
+): MessageInitShape<typeof SeriesRowSchema>[] {
+  return assignments.flatMap(({ resource, period }) =>
+    meters.map((meter) => {
+      const { quantity } = agent.measure(resource, meter, period!)
+      return { resource, meter, unit: unitOf(meter), period: period!, quantity, coveredMinutes: 1 }
+    }),
+  )
 }
 
 function fee(rule: Tariff['rules'][number], { currency }: Tariff, { inForce }: Snapshot): Charge {

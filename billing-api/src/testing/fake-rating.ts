@@ -1,7 +1,9 @@
 import { create } from '@bufbuild/protobuf'
 import { Server, ServerCredentials } from '@grpc/grpc-js'
+import type { ServerWritableStream } from '@grpc/grpc-js'
 import {
   CheckTariffResponseSchema,
+  GetSeriesResponseSchema,
   GetUsageResponseSchema,
   MeasureResponseSchema,
   PinEvidenceResponseSchema,
@@ -10,13 +12,15 @@ import {
 } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
 import type {
   CheckTariffRequest,
+  GetEvidenceRequest,
+  GetEvidenceResponse,
   MeasureRequest,
   PinEvidenceRequest,
 } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
 import { fail } from '@vouch/proto/kernel/fault.ts'
 import type { Fault } from '@vouch/proto/kernel/fault.ts'
 import { addService, faultToStatus } from '@vouch/proto/wire/grpc.ts'
-import { rated, snapshotOf } from './fake-charges.ts'
+import { rated, seriesOf, snapshotOf } from './fake-charges.ts'
 import { TestAgent, unitOf } from './test-agent.ts'
 
 /** A rating service over real gRPC whose meters all run at one unit a second, measured by one agent. */
@@ -74,6 +78,12 @@ export async function startFakeRating(): Promise<FakeRating> {
     rate: ({ request }, callback) => {
       void guarded(() => create(RateResponseSchema, rated(request)), callback as never)
     },
+    getSeries: ({ request }, callback) => {
+      void guarded(
+        () => create(GetSeriesResponseSchema, { rows: seriesOf(agent, request) }),
+        callback as never,
+      )
+    },
     getUsage: ({ request }, callback) => {
       const { resource, meter, period } = request
       const usage = agent.measure(resource, meter, period!)
@@ -89,15 +99,7 @@ export async function startFakeRating(): Promise<FakeRating> {
         callback(null, create(PinEvidenceResponseSchema, { batches: batchDigests.length }))
       else callback(faultToStatus(fault))
     },
-    getEvidence: (call) => {
-      const answers = agent.evidence(call.request.batchDigests)
-      if (answers === undefined) {
-        call.emit('error', faultToStatus(fail('EVIDENCE_MISSING', 'a batch is gone').fault))
-        return
-      }
-      for (const answer of answers) call.write(answer)
-      call.end()
-    },
+    getEvidence: (call) => sendEvidence(agent, call),
   })
   const port = await listen(server)
   return Object.assign(fake, {
@@ -109,6 +111,19 @@ export async function startFakeRating(): Promise<FakeRating> {
     remember: () => void (agent.archived = true),
     close: () => server.forceShutdown(),
   })
+}
+
+function sendEvidence(
+  agent: TestAgent,
+  call: ServerWritableStream<GetEvidenceRequest, GetEvidenceResponse>,
+): void {
+  const answers = agent.evidence(call.request.batchDigests)
+  if (answers === undefined) {
+    call.emit('error', faultToStatus(fail('EVIDENCE_MISSING', 'a batch is gone').fault))
+    return
+  }
+  for (const answer of answers) call.write(answer)
+  call.end()
 }
 
 async function listen(server: Server): Promise<number> {

@@ -127,6 +127,43 @@ test('usage is cut where the slow way cuts it', async () => {
   )
 }, 60_000)
 
+test('steps of the calendar grow as the slow way has it, and sum to the whole', async () => {
+  const store = createUsageStore(reader)
+  const streams = unwrap(await store.streams(['host:one', 'host:two', 'host:a'], []))
+  const plain = (series: Awaited<ReturnType<typeof store.series>>) =>
+    new Map(
+      unwrap(series).map(({ stream, steps }) => [
+        stream.streamId,
+        steps.map(({ quantity, isMeasured }) => (isMeasured ? quantity : undefined)),
+      ]),
+    )
+  await fc.assert(
+    fc.asyncProperty(fc.uniqueArray(instant, { minLength: 2, maxLength: 30 }), async (instants) => {
+      const edges = instants.toSorted((a, b) => a - b)
+      const found = plain(await store.series(streams, edges))
+      const expected = plain(await memory.store.series(streams, edges))
+      for (const { streamId } of streams) {
+        const nothing = edges.slice(1).map(() => undefined)
+        expect(found.get(streamId) ?? nothing).toEqual(expected.get(streamId) ?? nothing)
+      }
+    }),
+    { numRuns: 60 },
+  )
+}, 60_000)
+
+test('minutes covered are those of the lattice, hour by hour and from half past', async () => {
+  const store = createUsageStore(reader)
+  const streams = unwrap(await store.streams(['host:a'], ['host.cpu.used']))
+  for (const offset of [0, 1_800_000]) {
+    const edges = [0, 1, 2].map((hour) => Date.UTC(2026, 2, 1) + hour * HOUR_MS + offset)
+    const minutes = (series: Awaited<ReturnType<typeof store.series>>) =>
+      unwrap(series)[0]?.steps.map(({ coveredMinutes }) => coveredMinutes)
+    expect(minutes(await store.series(streams, edges))).toEqual(
+      minutes(await memory.store.series(streams, edges)),
+    )
+  }
+})
+
 test.each([
   ['of a tariff by the unit', TARIFF, ['host:a']],
   ['of percentiles', RANKED, ['host:a', 'host:one', 'host:two']],

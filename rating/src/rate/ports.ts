@@ -17,8 +17,28 @@ export interface UsageStore {
     period: Interval,
     cuts?: readonly number[],
   ): Promise<Result<StreamRecord[]>>
+  /**
+   * What streams measured in the steps between edges, which ascend; streams without a reading around are left out.
+   * Faults: STORE_UNAVAILABLE.
+   */
+  series(streams: readonly Stream[], edges: readonly number[]): Promise<Result<StreamSeries[]>>
   /** What slots of a stretch follow from, of streams with their records over that very stretch. Faults: as of `records`. */
   slots(records: readonly StreamRecord[], stretch: Interval, slotMs: number): Promise<Result<SlotReadings>>
+}
+
+/** What a stream measured in steps between edges. */
+export interface StreamSeries {
+  readonly stream: Stream
+  /** From the first to the last reading of each epoch that is known around the steps. */
+  readonly lives: readonly Interval[]
+  /** One for each step. */
+  readonly steps: readonly {
+    readonly quantity: bigint
+    /** Whether any epoch has readings on both sides of a part of it. */
+    readonly isMeasured: boolean
+    /** Minutes of the clock in which something was sampled. */
+    readonly coveredMinutes: number
+  }[]
 }
 
 /** Name and place of a batch in its agent's chain; ids and digests in hexadecimal. */

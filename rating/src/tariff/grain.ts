@@ -3,6 +3,9 @@ import type { Period } from '@vouch/proto/kernel/period.ts'
 /** Steps of the local calendar in which entries are taken. */
 export const GRAINS = ['hour', 'day'] as const
 
+/** Steps of the local calendar for reports. */
+export type Step = Grain | 'month' | 'year'
+
 /** One of them. */
 export type Grain = (typeof GRAINS)[number]
 
@@ -24,6 +27,21 @@ export function cutByGrain(period: Period, grain: Grain, zone: string): Period[]
       if (start < to) parts.push({ from: start, to })
     }
     day = next
+  }
+  return parts
+}
+
+/** Cuts a period by steps of the local calendar; the parts cover it exactly. */
+export function cutBySteps(period: Period, step: Step, zone: string): Period[] {
+  if (step === 'hour' || step === 'day') return cutByGrain(period, step, zone)
+  const parts: Period[] = []
+  const first = Temporal.Instant.fromEpochMilliseconds(period.from).toZonedDateTimeISO(zone)
+  let start = first.with(step === 'year' ? { month: 1, day: 1 } : { day: 1 }).startOfDay()
+  while (start.epochMilliseconds < period.to) {
+    const next = start.add(step === 'year' ? { years: 1 } : { months: 1 }).startOfDay()
+    const from = Math.max(start.epochMilliseconds, period.from)
+    parts.push({ from, to: Math.min(next.epochMilliseconds, period.to) })
+    start = next
   }
   return parts
 }

@@ -1,14 +1,14 @@
 import type { SignedBatch, StreamDefinition } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import { compareBytes, toHex } from '@vouch/proto/kernel/bytes.ts'
 import { ok } from '@vouch/proto/kernel/fault.ts'
-import type { Archive, BatchPlace, UsageStore } from '../rate/ports.ts'
+import type { Archive, BatchPlace, StreamSeries, UsageStore } from '../rate/ports.ts'
 import type { Reading } from '../usage/boundary.ts'
 import { holesOf } from '../usage/coverage.ts'
 import type { EpochRecord } from '../usage/epoch-usage.ts'
 import { type Interval, clip } from '../usage/interval.ts'
 import { selfAndAncestors } from '../usage/resource.ts'
 import type { SlotReadings } from '../usage/slots.ts'
-import type { Stream, StreamRecord } from '../usage/stream-usage.ts'
+import { type Stream, type StreamRecord, streamUsage } from '../usage/stream-usage.ts'
 import type { TestAgent, TestBatch } from './test-agent.ts'
 
 /** What one agent sent. */
@@ -49,6 +49,8 @@ export function createMemoryStore(sent: readonly Sent[]): { store: UsageStore; a
         ),
       records: async (asked, period, cuts = []) =>
         ok(asked.flatMap((stream) => recordOf(stream, byStream.get(stream.streamId) ?? [], period, cuts))),
+      series: async (asked, edges) =>
+        ok(asked.flatMap((stream) => seriesOf(stream, byStream.get(stream.streamId) ?? [], edges))),
       slots: async (records, stretch) =>
         ok(slotReadings(records, (streamId) => byStream.get(streamId) ?? [], stretch)),
     },
@@ -88,6 +90,35 @@ function epochOf(rows: readonly Row[], period: Interval, cuts: readonly number[]
   const ends = { opening: around(part.from), closing: around(part.to) }
   const between = inside.map((atMs) => ({ atMs, ...around(atMs) }))
   return [{ epoch: rows[0]!.epoch, firstMs, lastMs, ...ends, cuts: between, holes }]
+}
+
+/** Usage of each step by itself, the way that a bill would have it. */
+function seriesOf(stream: Stream, rows: readonly Row[], edges: readonly number[]): StreamSeries[] {
+  const epochs = [...Map.groupBy(rows, ({ epoch }) => epoch).values()]
+  const lives = epochs.map((own) => own.map(({ timeMs }) => timeMs).toSorted((a, b) => a - b))
+  const whole = { from: edges[0]!, to: edges.at(-1)! }
+  const inside = lives.filter((times) => times[0]! < whole.to && times.at(-1)! >= whole.from)
+  if (inside.length === 0) return []
+  const steps = edges.slice(1).map((to, step) => {
+    const period = { from: edges[step]!, to }
+    const [record] = recordOf(stream, rows, period, [])
+    const usage = record === undefined ? undefined : streamUsage(record, period)
+    const isMeasured = (usage?.epochs.length ?? 0) > 0
+    return { quantity: usage?.quantity ?? 0n, isMeasured, coveredMinutes: coveredMinutes(rows, period) }
+  })
+  return [{ stream, lives: inside.map((times) => ({ from: times[0]!, to: times.at(-1)! })), steps }]
+}
+
+/** Minutes of the clock that a span touches. */
+function coveredMinutes(rows: readonly Row[], { from, to }: Interval): number {
+  let covered = 0
+  for (let minute = from - (from % 60_000); minute < to; minute += 60_000) {
+    const isTouched = rows.some(
+      ({ timeMs, spanMs }) => timeMs >= minute && Math.max(timeMs - spanMs, 0) < minute + 60_000,
+    )
+    if (isTouched) covered += 1
+  }
+  return covered
 }
 
 /** All readings from the one before the stretch to the one after it. */

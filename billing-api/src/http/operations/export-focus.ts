@@ -18,7 +18,7 @@ export const exportFocus = download({
   scope: 'read',
   summary: 'Lines of issued invoices whose periods end in (from, to], as a FOCUS 1.2 dataset',
   query: { from: Instant, to: Instant, account: Type.Optional(Slug) },
-  run: async ({ database }, query) => {
+  run: async ({ database }, { query }) => {
     const period = unwrap(parsePeriod(query.from, query.to))
     const ids = await issuedWithin(database, period, query.account, INVOICES_MAX + 1)
     if (ids.length > INVOICES_MAX)

@@ -128,6 +128,22 @@ describe('a month of two customers', () => {
     expect(proof.invoice?.total).toBe(invoices.get(account)!.total.amount)
   })
 
+  it('shows usage by day of the account, which sums to what is billed', async () => {
+    const march = 'from=2026-02-28T18:30:00Z&to=2026-03-31T18:30:00Z'
+    const { rows } = await services.rest.get<{
+      rows: { Resource: string; From: string; Quantity: string }[]
+    }>(`/v1/accounts/beta/usage?${march}&grain=day&meter=host.cpu.used&format=json`)
+    const sum = rows.reduce((all, { Quantity }) => all + BigInt(Quantity), 0n)
+    // 92.09375 + 371.5 core-hours, in milliseconds.
+    expect(sum).toBe(331_537_500n + 1_337_400_000n)
+    // 31 days of host:beta, 16 of host:alpha, the first of which it shares with its owner before.
+    expect(rows.length).toBe(31 + 16)
+    expect(rows[0]).toMatchObject({
+      Resource: 'host:alpha',
+      From: new Date(MOVED_MS).toISOString().replace('.000', ''),
+    })
+  })
+
   it('posts a balanced journal with the totals', async () => {
     const { items } = await services.rest.get<{
       items: { postings: { amount: { amount: string; currency: string } }[] }[]

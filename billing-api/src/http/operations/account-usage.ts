@@ -1,0 +1,65 @@
+import { Type } from '@fastify/type-provider-typebox'
+import { unwrap } from '@vouch/proto/kernel/fault.ts'
+import { formatInstant, parsePeriod } from '@vouch/proto/kernel/period.ts'
+import { assignedIn } from '../../contract/contract.ts'
+import { findAccount } from '../../postgres/accounts.ts'
+import { assignmentsIn } from '../../postgres/contracts.ts'
+import type { Table } from '../../ports.ts'
+import { download } from '../download.ts'
+import { found } from '../operation.ts'
+import { Instant, Slug } from '../schemas.ts'
+import { millisecondsOf } from '../views.ts'
+
+const COLUMNS = {
+  Resource: 'text',
+  Meter: 'text',
+  Unit: 'text',
+  From: 'instant',
+  To: 'instant',
+  Quantity: 'decimal',
+  CoveredMinutes: 'decimal',
+} as const satisfies Table['columns']
+
+/** GET /v1/accounts/{account}/usage */
+export const accountUsage = download({
+  id: 'accountUsage',
+  path: '/v1/accounts/:account/usage',
+  scope: 'read',
+  summary:
+    'What the resources of an account used, while they were assigned to it, by step of its calendar; up to now',
+  params: Type.Object({ account: Slug }),
+  query: {
+    from: Instant,
+    to: Instant,
+    grain: Type.Optional(
+      Type.Enum(['hour', 'day', 'month', 'year', 'total'], {
+        description: 'Steps in the account’s zone; day if absent',
+      }),
+    ),
+    meter: Type.Optional(Type.String({ maxLength: 100, description: 'All meters if absent' })),
+    resource: Type.Optional(
+      Type.String({ maxLength: 200, description: 'What is assigned under this name; all if absent' }),
+    ),
+  },
+  run: async ({ database, rating }, { params: { account: id }, query }) => {
+    const account = found(await findAccount(database, id), `account ${id}`)
+    const period = unwrap(parsePeriod(query.from, query.to))
+    const assigned = assignedIn(period, await assignmentsIn(database, id, period)).filter(
+      ({ resource }) => query.resource === undefined || resource === query.resource,
+    )
+    const meters = query.meter === undefined ? [] : [query.meter]
+    const series = await rating.series(period, account.timeZone, query.grain ?? 'day', assigned, meters)
+    return {
+      columns: COLUMNS,
+      rows: series.map((row) => ({
+        Resource: row.resource,
+        Meter: row.meter,
+        Unit: row.unit,
+        From: formatInstant(millisecondsOf(row.period?.fromMs)),
+        To: formatInstant(millisecondsOf(row.period?.toMs)),
+        Quantity: row.quantity,
+        CoveredMinutes: `${row.coveredMinutes}`,
+      })),
+    }
+  },
+})

@@ -1,0 +1,134 @@
+import { type Result, ok } from '@vouch/proto/kernel/fault.ts'
+import type { StreamSeries } from '../rate/ports.ts'
+import { growth } from '../usage/series.ts'
+import type { Extremes } from '../usage/series.ts'
+import type { Stream } from '../usage/stream-usage.ts'
+import { type Reader, type Row, bigintOf, integerOf, textOf } from './reader.ts'
+import { coveredQuery, extremesQuery, nearestQuery } from './series-query.ts'
+
+const STREAMS_PER_QUERY = 500
+/** Around a period, in which the readings next to its ends are looked for first. */
+const AROUND_MS = 3 * 3_600_000
+
+type Step = Extremes & { readonly step: number }
+
+/** An epoch with what is known of it. */
+interface Epoch {
+  readonly streamId: string
+  readonly epoch: bigint
+  readonly steps: readonly Step[]
+}
+
+/** Growth of streams in the steps between edges, epochs added up, with the minutes covered; streams without any reading are left out. */
+export async function readSeries(
+  reader: Reader,
+  streams: readonly Stream[],
+  edges: readonly number[],
+): Promise<Result<StreamSeries[]>> {
+  const found: StreamSeries[] = []
+  for (let i = 0; i < streams.length; i += STREAMS_PER_QUERY) {
+    const part = streams.slice(i, i + STREAMS_PER_QUERY)
+    const own = part.map(({ streamId }) => streamId)
+    const epochs = await readEpochSteps(reader, own, edges)
+    if (!epochs.ok) return epochs
+    const covered = await reader.rows(coveredQuery(own, edges))
+    if (!covered.ok) return covered
+    const minutes = new Map(
+      covered.value.map((row) => [
+        `${textOf(row, 'streamId')} ${textOf(row, 'edge')}`,
+        integerOf(row, 'minutes'),
+      ]),
+    )
+    const byStream = Map.groupBy(epochs.value, ({ streamId }) => streamId)
+    for (const stream of part) {
+      const lives = byStream.get(stream.streamId)
+      if (lives === undefined) continue
+      found.push({
+        stream,
+        lives: lives.map(({ steps }) => ({ from: steps[0]!.firstMs, to: steps.at(-1)!.lastMs })),
+        steps: sumOf(lives, edges).map((quantity, step) => ({
+          ...quantity,
+          coveredMinutes: minutes.get(`${stream.streamId} ${edges[step]}`) ?? 0,
+        })),
+      })
+    }
+  }
+  return ok(found)
+}
+
+/** The growth of all epochs in each step, and whether any of them was measured in it. */
+function sumOf(epochs: readonly Epoch[], edges: readonly number[]) {
+  const sums = edges.slice(1).map(() => ({ quantity: 0n, isMeasured: false }))
+  for (const { steps } of epochs) {
+    const [from, to] = [steps[0]!.firstMs, steps.at(-1)!.lastMs]
+    for (const [step, quantity] of growth(edges, steps).entries()) {
+      const sum = sums[step]!
+      sum.quantity += quantity
+      sum.isMeasured ||= Math.max(from, edges[step]!) < Math.min(to, edges[step + 1]!)
+    }
+  }
+  return sums
+}
+
+async function readEpochSteps(
+  reader: Reader,
+  streamIds: readonly string[],
+  edges: readonly number[],
+): Promise<Result<Epoch[]>> {
+  const rows = await reader.rows(extremesQuery(streamIds, edges, AROUND_MS))
+  if (!rows.ok) return rows
+  const stepOf = new Map(edges.map((ms, step) => [ms, step]))
+  const groups = Map.groupBy(rows.value, (row) => `${textOf(row, 'streamId')} ${textOf(row, 'epoch')}`)
+  const epochs = [...groups.values()].map((own): Epoch => ({
+    streamId: textOf(own[0]!, 'streamId'),
+    epoch: bigintOf(own[0]!, 'epoch'),
+    steps: own.map((row) => ({ step: stepOf.get(integerOf(row, 'edge')) ?? -1, ...extremesOf(row) })),
+  }))
+  const last = edges.length - 1
+  const open = epochs.filter(({ steps }) => steps[0]!.step >= 0)
+  const before = await nearest(reader, open, 'before', edges[0]! - AROUND_MS)
+  if (!before.ok) return before
+  const going = epochs.filter(({ steps }) => steps.at(-1)!.step < last)
+  const after = await nearest(reader, going, 'after', edges[last]! + AROUND_MS)
+  if (!after.ok) return after
+  return ok(
+    epochs
+      .map((epoch) => {
+        const key = `${epoch.streamId} ${epoch.epoch}`
+        const [earlier, later] = [before.value.get(key), after.value.get(key)]
+        return {
+          ...epoch,
+          steps: [
+            ...(earlier === undefined ? [] : [{ step: -1, ...earlier }]),
+            ...epoch.steps,
+            ...(later === undefined ? [] : [{ step: last, ...later }]),
+          ],
+        }
+      })
+      // What lies before or after alone measured nothing in between.
+      .filter(({ steps }) => steps[0]!.step < last && steps.at(-1)!.step >= 0),
+  )
+}
+
+async function nearest(
+  reader: Reader,
+  epochs: readonly Epoch[],
+  side: 'before' | 'after',
+  atMs: number,
+): Promise<Result<Map<string, Extremes>>> {
+  if (epochs.length === 0 || atMs <= 0) return ok(new Map())
+  const rows = await reader.rows(nearestQuery(epochs, side, atMs))
+  if (!rows.ok) return rows
+  return ok(
+    new Map(rows.value.map((row) => [`${textOf(row, 'streamId')} ${textOf(row, 'epoch')}`, extremesOf(row)])),
+  )
+}
+
+function extremesOf(row: Row): Extremes {
+  return {
+    firstMs: integerOf(row, 'firstMs'),
+    lastMs: integerOf(row, 'lastMs'),
+    firstRegister: bigintOf(row, 'firstRegister'),
+    lastRegister: bigintOf(row, 'lastRegister'),
+  }
+}

@@ -5,12 +5,12 @@ import { parseCurrency } from '@vouch/proto/kernel/currency.ts'
 import { parseDecimal } from '@vouch/proto/kernel/decimal.ts'
 import { collect, fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
-import { canonicalJson } from '@vouch/proto/kernel/json.ts'
 import type { JsonObject } from '@vouch/proto/kernel/json.ts'
 import { sign } from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import { parseRoundingName } from '@vouch/proto/kernel/rounding.ts'
 import { at } from './item.ts'
+import { canonicalRule, isPlainText, ruleObjections } from './rule.ts'
 
 /** What somebody asks to publish: rules, or the short form, one price for each item and resource. */
 export interface TariffRequest {
@@ -55,7 +55,9 @@ export function wantedItems({ prices, rules, items = [] }: TariffRequest): Wante
       return { id, version, pointer: `/prices/${i}/item` }
     }),
     ...(rules ?? []).flatMap(({ item: id }, i) => {
-      return typeof id === 'string' ? [{ id, version: pinned.get(id), pointer: `/rules/${i}/item` }] : []
+      // What is no plain text names nothing, and a store need not understand it.
+      const isName = typeof id === 'string' && isPlainText(id)
+      return isName ? [{ id, version: pinned.get(id), pointer: `/rules/${i}/item` }] : []
     }),
   ]
   return all.filter(({ id }, i) => all.findIndex((other) => other.id === id) === i)
@@ -63,7 +65,7 @@ export function wantedItems({ prices, rules, items = [] }: TariffRequest): Wante
 
 /**
  * The tariff as its next version. `items` answers with each wanted item, or undefined. What is in the rules is
- * rating's to check. Faults, all at once: CURRENCY_UNKNOWN, ROUNDING_UNKNOWN, CURRENCY_MISMATCH, DECIMAL_INVALID, OUT_OF_RANGE, NOT_FOUND, TARIFF_INVALID.
+ * rating's to check. Faults, all at once: CURRENCY_UNKNOWN, ROUNDING_UNKNOWN, CURRENCY_MISMATCH, DECIMAL_INVALID, OUT_OF_RANGE, NOT_FOUND, TARIFF_INVALID, FIELD_INVALID, FIELD_UNKNOWN.
  */
 export function draftTariff(
   request: TariffRequest,
@@ -79,6 +81,7 @@ export function draftTariff(
       ? fail('TARIFF_INVALID', 'give either prices or rules', { pointer: '/rules' })
       : ok(undefined),
     ...(prices ?? []).flatMap((price, index) => priceChecks(request, price, index)),
+    ...(rules ?? []).flatMap((rule, index) => ruleObjections(rule, `/rules/${index}`)),
     ...wanted.map(({ id, pointer }, i) =>
       items[i] === undefined
         ? fail('NOT_FOUND', `there is no item ${id} of this version`, { pointer })
@@ -98,7 +101,7 @@ export function draftTariff(
       currency: request.currency,
       amountRounding: request.amountRounding,
       roundingStage: request.roundingStage ?? 'line',
-      rules: (rules ?? (prices ?? []).map(ruleOf)).map(canonical),
+      rules: (rules ?? (prices ?? []).map(ruleOf)).map(canonicalRule),
       items: items.filter((item) => item !== undefined),
     }),
   )
@@ -108,11 +111,6 @@ export function draftTariff(
 function ruleOf({ item, unitPrice }: PriceRequest): JsonObject {
   const price = { model: 'per-unit', unitPrice: unitPrice.amount }
   return { id: item, item, kind: 'usage', per: 'resource', price }
-}
-
-/** A rule in its one spelling: the members of every object in ascending order of their names. */
-function canonical(rule: JsonObject): Tariff['rules'][number] {
-  return JSON.parse(canonicalJson(rule)) as Tariff['rules'][number]
 }
 
 function unitPriceOf(text: string): Result<Rational> {

@@ -19,6 +19,8 @@ const RULES = [
   },
   { kind: 'fee', id: 'rebate', amount: '-100.00' },
 ]
+/** Lists in lists. */
+const deep = (levels: number): unknown => (levels === 0 ? [] : [deep(levels - 1)])
 const tariff = { id: 'ruled', currency: 'EUR', amountRounding: 'half-even', rules: RULES }
 
 /** An account under a tariff of rules. */
@@ -72,6 +74,13 @@ describe('a tariff of rules', () => {
       { items: [{ item: 'network.out', version: 1 }] },
       'TARIFF_INVALID',
       ['/items/0/item'],
+    ],
+    ['text with a NUL', { rules: [{ ...RULES[1], name: 'a\u0000b' }] }, 'FIELD_INVALID', ['/rules/0/name']],
+    [
+      'a rule too deep',
+      { rules: [{ ...RULES[1], name: deep(20) }] },
+      'FIELD_INVALID',
+      [`/rules/0/name${'/0'.repeat(15)}`],
     ],
     ['no rule', { rules: [] }, 'FIELD_INVALID', ['/rules']],
     ['a rule that is no object', { rules: ['x'] }, 'FIELD_INVALID', ['/rules/0']],

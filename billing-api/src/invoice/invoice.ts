@@ -65,12 +65,36 @@ export interface Invoice extends Draft {
   readonly issue: Issue | undefined
 }
 
-/** The measurements that a charge prices. */
+/** The measurements that a charge prices; none where it is older than snapshots. */
 export function measurementsOf(
   { measurements }: Pick<Charge, 'measurements'>,
   snapshot: Snapshot | undefined,
 ): Measurement[] {
-  return measurements.flatMap((index) => snapshot?.measurements[index] ?? [])
+  return snapshot === undefined ? [] : measurements.map((place) => measurementAt(snapshot, place))
+}
+
+/** A measurement, with the numbers of the lines that price it. */
+export interface Measured {
+  readonly measurement: Measurement
+  readonly lineNumbers: readonly number[]
+}
+
+/** All measurements that lines price, each once, in order of the first such line. */
+export function measured({ lines, statements }: Pick<Draft, 'lines' | 'statements'>): Measured[] {
+  const numbers = new Map<Measurement, number[]>()
+  for (const { lineNumber, charge, statement } of lines) {
+    for (const measurement of measurementsOf(charge, statements[statement]?.snapshot)) {
+      numbers.set(measurement, [...(numbers.get(measurement) ?? []), lineNumber])
+    }
+  }
+  return [...numbers].map(([measurement, lineNumbers]) => ({ measurement, lineNumbers }))
+}
+
+/** The measurement at a place of a snapshot, from 0. Throws where there is none: rating made a mistake. */
+export function measurementAt(snapshot: Snapshot | undefined, place: number): Measurement {
+  const measurement = snapshot?.measurements[place]
+  if (measurement === undefined) throw new Error(`there is no measurement ${place} in the snapshot`)
+  return measurement
 }
 
 /** The series of invoice numbers. */

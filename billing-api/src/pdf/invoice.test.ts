@@ -1,10 +1,16 @@
 import { create } from '@bufbuild/protobuf'
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { describe, expect, it } from 'vitest'
-import { ChargeSchema, GapKind, SnapshotSchema } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import {
+  ChargeSchema,
+  GapKind,
+  SnapshotSchema,
+  UnpricedSchema,
+} from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import type { StreamUsageSchema } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { equalBytes } from '@vouch/proto/kernel/bytes.ts'
 import { money } from '@vouch/proto/kernel/money.ts'
+import { measured } from '../invoice/invoice.ts'
 import type { Invoice, InvoiceLine, Statement } from '../invoice/invoice.ts'
 import { PDF_NOTE, PDF_READABLE, pdfText } from '../testing/pdf-text.ts'
 import { renderInvoice } from './invoice.ts'
@@ -22,32 +28,30 @@ const charge = create(ChargeSchema, {
   kind: 'usage',
   measurements: [0],
 })
-const snapshotOf = (streams: MessageInitShape<typeof StreamUsageSchema>[]) =>
-  create(SnapshotSchema, { measurements: [{ meter: 'host.cpu.used', unit: 'ms', streams }] })
-const statementOf = (streams: MessageInitShape<typeof StreamUsageSchema>[]): Statement => ({
+const stream = {
+  resource: 'host:a',
+  epochs: [{ quantity: 5n, opening: { atMs: 0n, register: 1n }, closing: { atMs: 60_000n, register: 6n } }],
+  coverage: {
+    coveredMs: 0n,
+    missingMs: 3_600_000n,
+    spreadMs: 61_000n,
+    gaps: Array.from({ length: 7 }, () => ({ fromMs: 0n, toMs: 60_000n, kind: GapKind.MISSING })),
+  },
+}
+const statement = (streams: readonly MessageInitShape<typeof StreamUsageSchema>[]): Statement => ({
   tariff: 't',
   tariffVersion: 1,
-  snapshot: snapshotOf(streams),
+  snapshot: create(SnapshotSchema, {
+    measurements: [{ resource: 'host:a', meter: 'host.cpu.used', unit: 'ms', streams: [...streams] }],
+  }),
   unpriced: [],
   corrects: undefined,
 })
-const statement = statementOf([
-  {
-    resource: 'host:a',
-    epochs: [{ quantity: 5n, opening: { atMs: 0n, register: 1n }, closing: { atMs: 60_000n, register: 6n } }],
-    coverage: {
-      coveredMs: 0n,
-      missingMs: 3_600_000n,
-      spreadMs: 61_000n,
-      gaps: Array.from({ length: 7 }, () => ({ fromMs: 0n, toMs: 60_000n, kind: GapKind.MISSING })),
-    },
-  },
-])
 const line = (lineNumber: number): InvoiceLine => ({
   lineNumber,
-  statement: 0,
   amount: money(100n, 'EUR'),
   charge,
+  statement: 0,
 })
 const invoice = (lines: number): Invoice => ({
   id: 'x',
@@ -58,9 +62,9 @@ const invoice = (lines: number): Invoice => ({
   currency: 'EUR',
   period: { from: 0, to: 86_400_000 },
   timeZone: 'Europe/Berlin',
-  statements: [statement],
   lines: Array.from({ length: lines }, (_, index) => line(index + 1)),
   total: money(100n * BigInt(lines), 'EUR'),
+  statements: [statement([stream])],
 })
 const pages = (pdf: Uint8Array) =>
   Buffer.from(pdf)
@@ -80,13 +84,80 @@ describe('renderInvoice', () => {
   })
 })
 
+describe('lines that are no usage', () => {
+  const period = { fromMs: 0n, toMs: 86_400_000n }
+  const other = (lineNumber: number, description: string, minor: bigint, of: object): InvoiceLine => ({
+    ...line(lineNumber),
+    amount: money(minor, 'EUR'),
+    charge: create(ChargeSchema, { description, currency: 'EUR', period, ...of }),
+  })
+  const trace = Array.from({ length: 300 }, (_, index) => ({
+    rule: `slot ${index}`,
+    input: 'x',
+    output: 'y',
+  }))
+  const mixed: Invoice = {
+    ...invoice(1),
+    total: money(-4_500n, 'EUR'),
+    lines: [
+      line(1),
+      other(2, 'Base fee of the contract', 1_900n, { itemId: 'base' }),
+      other(3, 'Setup, in advance', 500n, { itemId: 'setup', period: { fromMs: 1n, toMs: 2n } }),
+      other(4, 'Transit, 95th percentile', 10_000n, {
+        itemId: 'transit',
+        pool: 'class gold',
+        quantity: '40',
+        unit: 'Mbit/s',
+        measurements: [0],
+        trace,
+      }),
+      other(5, 'Discount of 10 %', -1_200n, { itemId: 'partner' }),
+      other(6, 'Credit', -15_800n, { itemId: 'promo' }),
+    ],
+    statements: [{ ...statement([stream]), unpriced: [create(UnpricedSchema, { periods: [period] })] }],
+  }
+
+  it.runIf(PDF_READABLE)(
+    `show what they have, and nothing in the place of what they lack${PDF_NOTE}`,
+    async () => {
+      const pdf = await renderInvoice(mixed)
+      const text = await pdfText(pdf)
+      for (const part of [
+        /^ *2 +Base fee of the contract +19\.00$/m,
+        /^ *5 +Discount of 10 % +-12\.00$/m,
+        /^ *4 +Transit, 95th percentile +40 +100\.00$/m,
+        /class gold/,
+        /setup, tariff t version 1/,
+        /1970-01-01 01:00:00\.001 \+01:00/,
+        /Total +-45\.00 EUR/,
+        /Measured, but not billed/,
+        /host:a, host\.cpu\.used: 1970-01-01 01:00 \+01:00 to/,
+      ])
+        expect(text).toMatch(part)
+      expect(text).not.toMatch(/EUR per *$/m)
+      expect(text).not.toContain('slot 299')
+      expect(pages(pdf)).toBe(2)
+    },
+  )
+
+  it.runIf(PDF_READABLE)(`need no readings${PDF_NOTE}`, async () => {
+    const lines = [other(1, 'Base fee', 1_900n, { itemId: 'base' })]
+    const fees = await pdfText(await renderInvoice({ ...mixed, lines }))
+    expect(fees).not.toMatch(/^(Readings|Coverage)/m)
+    const before = { ...mixed, statements: [], lines: [{ ...line(1), statement: -1 }] }
+    expect(await pdfText(await renderInvoice(before))).toContain(
+      'The readings behind the lines are in the proof.',
+    )
+  })
+})
+
 describe('figures', () => {
   it.runIf(PDF_READABLE)(`stand on one line, however long they are${PDF_NOTE}`, async () => {
     const figures = { quantity: '12345678901234567890.123456789012', unitPrice: '999999999999.123456789012' }
     const amount = money(9_223_372_036_854_775_807n, 'EUR')
     const closing = { atMs: 0n, register: 18_446_744_073_709_551_615n }
     const long = create(ChargeSchema, { ...figures, measurements: [0] })
-    const statements = [statementOf([{ resource: 'host:a', epochs: [{ closing }] }])]
+    const statements = [statement([{ resource: 'host:a', epochs: [{ closing }] }])]
     const shown = await pdfText(
       await renderInvoice({ ...invoice(1), statements, lines: [{ ...line(1), amount, charge: long }] }),
     )
@@ -102,7 +173,10 @@ describe('figures', () => {
 
 describe('words', () => {
   it('say what was not measured, and bound the list', () => {
-    expect(gapNotes(line(2), { statements: [statement], timeZone: 'UTC' })).toEqual([
+    const [all] = measured(invoice(7))
+    expect(gapNotes(all!, 'UTC')[0]).toMatch(/^Lines 1, 2, 3, 4, 5, others, host:a: nothing was measured/)
+    const [one] = measured({ ...invoice(1), lines: [line(2)] })
+    expect(gapNotes(one!, 'UTC')).toEqual([
       'Line 2, host:a: nothing was measured for 1 h; for 1 min 1 s the quantity was measured, but not when in that ' +
         `time it was used (${Array(5).fill('1970-01-01 00:00 +00:00 to 1970-01-01 00:01 +00:00').join('; ')}; 2 more in the proof).`,
     ])

@@ -1,10 +1,12 @@
+import type { Charge } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { toHex } from '@vouch/proto/kernel/bytes.ts'
 import { formatAmount } from '@vouch/proto/kernel/money.ts'
+import { measured } from '../invoice/invoice.ts'
 import type { Invoice, InvoiceLine } from '../invoice/invoice.ts'
 import { formatLocal, formatSpan } from './local-time.ts'
 import { BOLD, EDGES, INK, MUTED, REGULAR, ensure, heading, paragraph, renderPages } from './page.ts'
 import type { Page } from './page.ts'
-import { gapNotes, readingRows } from './readings.ts'
+import { gapNotes, readingRows, unpricedNotes } from './readings.ts'
 import { drawTable } from './table.ts'
 import type { Cell, Column } from './table.ts'
 
@@ -37,11 +39,12 @@ export async function renderInvoice(invoice: Invoice): Promise<Uint8Array> {
     drawTable(
       page,
       LINES,
-      invoice.lines.map((line) => lineRow(line, invoice)),
+      invoice.lines.map((line) => lineRow(invoice, line)),
     )
     drawTotal(page, invoice)
     drawReadings(page, invoice)
     drawCoverage(page, invoice)
+    drawUnpriced(page, invoice)
     drawProof(page, invoice)
   })
 }
@@ -82,20 +85,33 @@ function drawHead(
   page.y = Math.max(...bottoms) + 18
 }
 
-function lineRow({ lineNumber, charge, statement, amount }: InvoiceLine, invoice: Invoice): Cell[] {
+function lineRow(invoice: Invoice, { lineNumber, charge, statement, amount }: InvoiceLine): Cell[] {
   const { description, itemId, resource, pool, kind, quantity, unit, unitPrice, currency } = charge
   const { tariff, tariffVersion, snapshot } = invoice.statements[statement] ?? {}
-  const from = tariff === undefined ? itemId : `${itemId}, tariff ${tariff} version ${tariffVersion}`
-  const corrects = snapshot?.corrects ? `late: belongs to ${snapshot.corrects}` : ''
-  const what = kind === 'usage' || kind === 'fee' ? '' : kind
-  const notes = [pool === '' ? resource : pool, [what, corrects].filter(Boolean).join(', '), from]
+  const notes = [
+    resource,
+    // A pool of one resource has its name.
+    pool === resource ? '' : pool,
+    kind === 'usage' || kind === 'fee' ? '' : kind,
+    ownPeriod(invoice, charge),
+    snapshot?.corrects ? `corrects ${snapshot.corrects}` : '',
+    tariff === undefined ? itemId : `${itemId}, tariff ${tariff} version ${tariffVersion}`,
+  ]
   return [
     { text: `${lineNumber}` },
     { text: description, note: notes.filter((note) => note !== '').join('\n') },
     { text: quantity, note: unit },
-    { text: unitPrice, note: unitPrice === '' ? '' : `${currency}${unit === '' ? '' : ` per ${unit}`}` },
+    unitPrice === ''
+      ? { text: '' }
+      : { text: unitPrice, note: `${currency}${unit === '' ? '' : ` per ${unit}`}` },
     { text: formatAmount(amount), note: currency },
   ]
+}
+
+/** What the line is for, where that is not the period of the invoice. */
+function ownPeriod({ period, timeZone }: Invoice, charge: Charge): string {
+  const [from, to] = [Number(charge.period?.fromMs ?? period.from), Number(charge.period?.toMs ?? period.to)]
+  return from === period.from && to === period.to ? '' : formatSpan({ from, to }, timeZone)
 }
 
 function drawTotal(page: Page, { total }: Invoice): void {
@@ -111,21 +127,39 @@ function drawTotal(page: Page, { total }: Invoice): void {
 }
 
 function drawReadings(page: Page, invoice: Invoice): void {
-  const rows = invoice.lines.flatMap((line) => readingRows(line, invoice))
-  if (rows.length === 0) return
+  const rows = measured(invoice).flatMap((one) => readingRows(one, invoice.timeZone))
+  if (rows.length === 0 && invoice.statements.length > 0) return
   heading(page, 'Readings')
-  paragraph(page, 'Usage is the closing reading less the opening reading of each meter, in its own unit.')
+  // Issued before there were statements.
+  if (rows.length === 0) return paragraph(page, 'The readings behind the lines are in the proof.')
+  paragraph(
+    page,
+    'Usage is the closing reading less the opening reading of each meter, in its own unit. A line may be for a part of it.',
+  )
   drawTable(page, READINGS, rows.slice(0, READINGS_MAX))
   if (rows.length > READINGS_MAX) paragraph(page, `${rows.length - READINGS_MAX} more are in the proof.`)
 }
 
 function drawCoverage(page: Page, invoice: Invoice): void {
+  const behind = measured(invoice)
+  if (behind.length === 0) return
   heading(page, 'Coverage')
-  const notes = [...new Set(invoice.lines.flatMap((line) => gapNotes(line, invoice)))]
-  if (notes.length === 0) paragraph(page, 'Every line was measured without a gap.')
+  const notes = behind.flatMap((one) => gapNotes(one, invoice.timeZone))
+  if (notes.length === 0) paragraph(page, 'All usage on the lines was measured without a gap.')
+  drawNotes(page, notes, 'meters with gaps')
+}
+
+function drawUnpriced(page: Page, { statements, timeZone }: Invoice): void {
+  const notes = statements.flatMap((statement) => unpricedNotes(statement, timeZone))
+  if (notes.length === 0) return
+  heading(page, 'Measured, but not billed')
+  paragraph(page, 'The tariff has no price for this usage.')
+  drawNotes(page, notes, 'meters without a price')
+}
+
+function drawNotes(page: Page, notes: readonly string[], of: string): void {
   for (const note of notes.slice(0, NOTES_MAX)) paragraph(page, note)
-  if (notes.length > NOTES_MAX)
-    paragraph(page, `${notes.length - NOTES_MAX} more meters with gaps are in the proof.`)
+  if (notes.length > NOTES_MAX) paragraph(page, `${notes.length - NOTES_MAX} more ${of} are in the proof.`)
 }
 
 function drawProof(page: Page, { issue }: Invoice): void {

@@ -1,41 +1,41 @@
 import type { Boundary, StreamUsage } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
-import { measurementsOf } from '../invoice/invoice.ts'
-import type { Invoice, InvoiceLine } from '../invoice/invoice.ts'
+import { measurementAt } from '../invoice/invoice.ts'
+import type { Measured, Statement } from '../invoice/invoice.ts'
 import { formatDuration, formatLocal, formatSpan } from './local-time.ts'
 import type { Cell } from './table.ts'
 
-/** Longest list of gaps for one meter; the proof has all. */
-const GAPS_SHOWN = 5
+/** Longest list of spans in one note, and of lines that share a measurement; the proof has all. */
+const LIST_SHOWN = 5
 
-/** One row for each life of each meter behind a line. */
-export function readingRows(
-  { lineNumber, charge, statement }: InvoiceLine,
-  { statements, timeZone }: Pick<Invoice, 'statements' | 'timeZone'>,
-): Cell[][] {
-  return measurementsOf(charge, statements[statement]?.snapshot).flatMap(({ meter, unit, streams }) =>
-    streams.flatMap(({ resource, epochs }) =>
-      epochs.map(({ opening, closing, quantity }) => [
-        { text: `${lineNumber}` },
-        { text: resource, note: meter },
-        boundaryCell(opening, timeZone),
-        boundaryCell(closing, timeZone),
-        { text: `${quantity}`, note: unit },
-      ]),
-    ),
+/** One row for each life of each meter behind the lines. */
+export function readingRows({ measurement, lineNumbers }: Measured, timeZone: string): Cell[][] {
+  const { meter, unit, streams } = measurement
+  return streams.flatMap(({ resource, epochs }) =>
+    epochs.map(({ opening, closing, quantity }) => [
+      { text: listed(lineNumbers.map(String), ', ', '…') },
+      { text: resource, note: meter },
+      boundaryCell(opening, timeZone),
+      boundaryCell(closing, timeZone),
+      { text: `${quantity}`, note: unit },
+    ]),
   )
 }
 
 /** What readings do not cover, in words; nothing where they cover all. */
-export function gapNotes(
-  { lineNumber, charge, statement }: InvoiceLine,
-  { statements, timeZone }: Pick<Invoice, 'statements' | 'timeZone'>,
-): string[] {
-  return measurementsOf(charge, statements[statement]?.snapshot).flatMap(({ streams }) =>
-    streams.flatMap((usage) => gapNote(lineNumber, usage, timeZone)),
-  )
+export function gapNotes({ measurement, lineNumbers }: Measured, timeZone: string): string[] {
+  const lines = `Line${lineNumbers.length > 1 ? 's' : ''} ${listed(lineNumbers.map(String), ', ', 'others')}`
+  return measurement.streams.flatMap((usage) => gapNote(lines, usage, timeZone))
 }
 
-function gapNote(lineNumber: number, { resource, coverage }: StreamUsage, timeZone: string): string[] {
+/** Usage that is on no line, in words. */
+export function unpricedNotes({ snapshot, unpriced }: Statement, timeZone: string): string[] {
+  return unpriced.map(({ measurement, periods }) => {
+    const { resource, meter } = measurementAt(snapshot, measurement)
+    return `${resource}, ${meter}: ${spans(periods, timeZone)}.`
+  })
+}
+
+function gapNote(lines: string, { resource, coverage }: StreamUsage, timeZone: string): string[] {
   if (coverage === undefined || coverage.gaps.length === 0) return []
   const parts = [
     coverage.missingMs > 0n ? `nothing was measured for ${formatDuration(coverage.missingMs)}` : '',
@@ -43,12 +43,22 @@ function gapNote(lineNumber: number, { resource, coverage }: StreamUsage, timeZo
       ? `for ${formatDuration(coverage.spreadMs)} the quantity was measured, but not when in that time it was used`
       : '',
   ].filter((part) => part !== '')
-  const spans = coverage.gaps
-    .slice(0, GAPS_SHOWN)
-    .map(({ fromMs, toMs }) => formatSpan({ from: Number(fromMs), to: Number(toMs) }, timeZone))
-  const more =
-    coverage.gaps.length > GAPS_SHOWN ? `; ${coverage.gaps.length - GAPS_SHOWN} more in the proof` : ''
-  return [`Line ${lineNumber}, ${resource}: ${parts.join('; ')} (${spans.join('; ')}${more}).`]
+  return [`${lines}, ${resource}: ${parts.join('; ')} (${spans(coverage.gaps, timeZone)}).`]
+}
+
+function spans(
+  list: readonly { readonly fromMs: bigint; readonly toMs: bigint }[],
+  timeZone: string,
+): string {
+  const texts = list.map(({ fromMs, toMs }) =>
+    formatSpan({ from: Number(fromMs), to: Number(toMs) }, timeZone),
+  )
+  return listed(texts, '; ', `${texts.length - LIST_SHOWN} more in the proof`)
+}
+
+function listed(texts: readonly string[], separator: string, more: string): string {
+  const shown = texts.slice(0, LIST_SHOWN)
+  return (texts.length > LIST_SHOWN ? [...shown, more] : shown).join(separator)
 }
 
 function boundaryCell(boundary: Boundary | undefined, timeZone: string): Cell {

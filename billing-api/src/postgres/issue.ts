@@ -7,7 +7,7 @@ import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import { SERIES, invoiceNumber, retainUntil } from '../invoice/invoice.ts'
 import type { Invoice, Issue } from '../invoice/invoice.ts'
 import { postInvoice } from '../ledger/entry.ts'
-import type { Chance, Rating } from '../ports.ts'
+import type { Chance, Evidence, Rating } from '../ports.ts'
 import { lockAccount } from './accounts.ts'
 import { findTariff } from './catalogue.ts'
 import { staleness } from './correct.ts'
@@ -30,6 +30,7 @@ export interface IssueContext {
 export type IssuedInvoice = Invoice & { readonly issue: Issue }
 
 const ID_RANDOM_BYTES = 10
+const NOTHING_MEASURED: Evidence = { batches: [], streams: [], keys: [] }
 
 /**
  * Issues a draft: its evidence is pinned, fetched and frozen in a sealed proof, it gets the next number, and its
@@ -49,8 +50,8 @@ export async function issueInvoice(context: IssueContext, id: string): Promise<I
   const digests = digestsOf(draft.statements.map(({ snapshot }) => snapshot))
   // First, so that nothing fetched below can expire. Under the id: there is no number yet, and if this
   // transaction fails, the pin of a draft keeps a little too much and is repeated at the next try.
-  await rating.pin(id, retainUntil(chance.nowMs(), documentRetentionDays), digests)
-  const evidence = await rating.evidence(digests)
+  if (digests.length > 0) await rating.pin(id, retainUntil(chance.nowMs(), documentRetentionDays), digests)
+  const evidence = digests.length > 0 ? await rating.evidence(digests) : NOTHING_MEASURED
   const tariffs = await tariffsOf(sql, draft)
 
   // From here on everybody else who issues waits; the slow part, fetching evidence, is behind us.

@@ -1,5 +1,5 @@
 import { Type } from '@fastify/type-provider-typebox'
-import { Amount, Decimal, Instant, PeriodBody, Slug, Uuid, Version, closed } from './schemas.ts'
+import { Amount, Decimal, Instant, Name, PeriodBody, Slug, Uuid, Version, closed } from './schemas.ts'
 
 const Party = Type.Object({ id: Type.String(), name: Type.String() }, closed)
 
@@ -59,6 +59,7 @@ const InvoiceLine = Type.Object(
       { coveredMs: Milliseconds, spreadMs: Milliseconds, missingMs: Milliseconds },
       { ...closed, description: 'Summed over streams' },
     ),
+    held: Type.Boolean({ description: 'Readings cover less of the time than the rule asks for' }),
     trace: Type.Array(
       Type.Object({ rule: Type.String(), input: Type.String(), output: Type.String() }, closed),
     ),
@@ -114,7 +115,17 @@ export const InvoiceSummary = Type.Object(InvoiceHead, closed)
 
 /** An invoice. */
 export const InvoiceReply = Type.Object(
-  { ...InvoiceHead, lines: Type.Array(InvoiceLine), statements: Type.Array(Statement) },
+  {
+    ...InvoiceHead,
+    lines: Type.Array(InvoiceLine),
+    statements: Type.Array(Statement),
+    release: Type.Optional(
+      Type.Object(
+        { at: Instant, actor: Type.String({ description: 'The API key' }), reason: Type.String() },
+        { ...closed, description: 'Who accepted lines that were held for review' },
+      ),
+    ),
+  },
   closed,
 )
 
@@ -155,6 +166,9 @@ export const ReratingReply = Type.Object(
   },
   closed,
 )
+
+/** Why a draft that is held may be issued. */
+export const ReleaseBody = Type.Object({ reason: Name }, closed)
 
 /** Which months of an account to rate, and under what. */
 export const SimulationBody = Type.Object(

@@ -55,6 +55,7 @@ export function invoiceView(invoice: Invoice): Static<typeof invoiceSchema.Invoi
     ...invoiceSummary(invoice),
     lines: invoice.lines.map((line) => lineView(line, invoice)),
     statements: invoice.statements.map(statementView),
+    ...releaseView(invoice),
   }
 }
 
@@ -92,6 +93,7 @@ function lineView(
       spreadMs: millisecondsOf(coverage?.spreadMs),
       missingMs: millisecondsOf(coverage?.missingMs),
     },
+    held: charge.held,
     trace: charge.trace.map(({ rule, input, output }) => ({ rule, input, output })),
     streams: measurementsOf(charge, snapshot).flatMap(({ streams }) => streams.map(streamView)),
   }
@@ -144,6 +146,12 @@ function sumOf(amounts: readonly string[], currency: CurrencyCode): Money {
     amounts.map((amount) => unwrap(parseAmount(amount, currency))),
     currency,
   )
+}
+
+function releaseView({ release }: Invoice): Pick<Static<typeof invoiceSchema.InvoiceReply>, 'release'> {
+  if (release === undefined) return {}
+  const { atMs, actor, reason } = release
+  return { release: { at: formatInstant(atMs), actor, reason } }
 }
 
 function statementView({

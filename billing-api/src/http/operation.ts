@@ -76,6 +76,8 @@ interface Write<P extends TObject, B extends TObject, R extends TSchema> extends
 export interface WriteContext extends Services {
   readonly sql: Sql
   readonly nowMs: number
+  /** Id of the API key that writes. */
+  readonly actor: string
 }
 
 const NOTHING = Type.Object({}, { additionalProperties: false })
@@ -181,7 +183,11 @@ async function execute<P extends TObject, B extends TObject, R extends TSchema>(
       throwFault('FIELD_UNKNOWN', 'this operation takes no body; send none')
     }
     const input = { params: request.params as Static<P>, body: request.body as Static<B> }
-    const { reply, subject, detail = {} } = await operation.run({ ...services, sql, nowMs }, input)
+    const {
+      reply,
+      subject,
+      detail = {},
+    } = await operation.run({ ...services, sql, nowMs, actor: caller.id }, input)
     const answer = { status: operation.status, response: JSON.stringify(reply) }
     await remember(sql, identity, answer, nowMs)
     await appendAudit(sql, {

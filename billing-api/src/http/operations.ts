@@ -1,6 +1,7 @@
 import type { Operation } from './operation.ts'
 import { accountUsage } from './operations/account-usage.ts'
 import { simulate } from './operations/simulate.ts'
+import { releaseInvoice } from './operations/release-invoice.ts'
 import { exportFocus } from './operations/export-focus.ts'
 import { rerateInvoice } from './operations/rerate-invoice.ts'
 import { createAccount } from './operations/create-account.ts'
@@ -58,6 +59,7 @@ export const OPERATIONS: readonly Operation[] = [
   listItems,
   listJournal,
   listTariffs,
+  releaseInvoice,
   rerateInvoice,
   simulate,
 ]

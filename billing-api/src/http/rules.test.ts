@@ -152,6 +152,34 @@ describe('an invoice by rules', () => {
     ])
   })
 
+  it('is not issued while lines are held, unless somebody releases it and says why', async () => {
+    await openRuled('patchy', 'host:patchy')
+    const id = await draw(fixture, 'patchy', 2)
+    const release = (body: object = { reason: 'the host was off, the customer knows' }, path = id) =>
+      fixture.send('POST', `/v1/invoices/${path}/release`, body)
+    const refused = await fixture.send('POST', `/v1/invoices/${id}/issue`)
+    expect(refused.body).toMatchObject({
+      code: 'USAGE_INCOMPLETE',
+      detail: expect.stringContaining('lines 1'),
+    })
+    expect((await release({ reason: '' })).body['code']).toBe('FIELD_INVALID')
+    const released = await release()
+    expect(released.body).toMatchObject({
+      lines: [{ held: true }, { held: false }],
+      release: { reason: 'the host was off, the customer knows' },
+    })
+    const { body } = await fixture.send('POST', `/v1/invoices/${id}/issue`)
+    expect(body).toMatchObject({
+      status: 'issued',
+      release: { reason: 'the host was off, the customer knows' },
+    })
+    expect((await release()).body['code']).toBe('INVOICE_ISSUED')
+    const again = await draw(fixture, 'patchy', 3)
+    expect((await fixture.send('POST', `/v1/invoices/${again}/issue`)).body['code']).toBe('USAGE_INCOMPLETE')
+    const { body: other } = await fixture.send('GET', '/v1/invoices?account=parked')
+    expect((await release(undefined, other['items']![0]!['id'])).body['code']).toBe('FIELD_INVALID')
+  })
+
   it('has fees where nothing is assigned, and none of two contracts at one time', async () => {
     const period = { from: '2026-01-01T00:00:00Z' }
     await fixture.send('POST', '/v1/accounts', { id: 'bare', name: 'Bare', timeZone: 'UTC' })

@@ -36,6 +36,14 @@ export interface Statement {
   readonly corrects: StatementRef | undefined
 }
 
+/** Somebody's word that a draft held for review is to be issued as it is. */
+export interface Release {
+  readonly atMs: number
+  /** The API key that gave it. */
+  readonly actor: string
+  readonly reason: string
+}
+
 /** What is to be billed; drawn anew at will until issued. */
 export interface Draft {
   readonly seller: Party
@@ -63,6 +71,8 @@ export interface Invoice extends Draft {
   readonly id: string
   readonly createdMs: number
   readonly issue: Issue | undefined
+  /** Where lines of it were held for review, and somebody accepted them. */
+  readonly release: Release | undefined
 }
 
 /** The measurements that a charge prices; none where it is older than snapshots. */

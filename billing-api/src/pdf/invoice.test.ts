@@ -57,6 +57,7 @@ const invoice = (lines: number): Invoice => ({
   id: 'x',
   createdMs: 0,
   issue: { number: 'INV-000001', atMs: 86_400_000, proofSha256: new Uint8Array(32) },
+  release: undefined,
   seller: { id: 's', name: 'Seller' },
   buyer: { id: 'b', name: 'Żółw Ἑλλάς Київ' },
   currency: 'EUR',

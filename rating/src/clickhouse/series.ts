@@ -6,7 +6,7 @@ import type { Stream } from '../usage/stream-usage.ts'
 import { type Reader, type Row, bigintOf, integerOf, textOf } from './reader.ts'
 import { coveredQuery, extremesQuery, nearestQuery } from './series-query.ts'
 
-const STREAMS_PER_QUERY = 500
+const STREAMS_PER_QUERY = 10_000
 /** Around a period, in which the readings next to its ends are looked for first. */
 const AROUND_MS = 3 * 3_600_000
 
@@ -19,26 +19,20 @@ interface Epoch {
   readonly steps: readonly Step[]
 }
 
-/** Growth of streams in the steps between edges, epochs added up, with the minutes covered; streams without any reading are left out. */
+/** Growth of streams in the steps between edges, epochs added up; streams without any reading are left out. */
 export async function readSeries(
   reader: Reader,
   streams: readonly Stream[],
   edges: readonly number[],
 ): Promise<Result<StreamSeries[]>> {
   const found: StreamSeries[] = []
-  for (let i = 0; i < streams.length; i += STREAMS_PER_QUERY) {
-    const part = streams.slice(i, i + STREAMS_PER_QUERY)
+  // In the order of the lattice, so that no two questions read the same rows.
+  const ordered = streams.toSorted((a, b) => (a.streamId < b.streamId ? -1 : 1))
+  for (let i = 0; i < ordered.length; i += STREAMS_PER_QUERY) {
+    const part = ordered.slice(i, i + STREAMS_PER_QUERY)
     const own = part.map(({ streamId }) => streamId)
     const epochs = await readEpochSteps(reader, own, edges)
     if (!epochs.ok) return epochs
-    const covered = await reader.rows(coveredQuery(own, edges))
-    if (!covered.ok) return covered
-    const minutes = new Map(
-      covered.value.map((row) => [
-        `${textOf(row, 'streamId')} ${textOf(row, 'edge')}`,
-        integerOf(row, 'minutes'),
-      ]),
-    )
     const byStream = Map.groupBy(epochs.value, ({ streamId }) => streamId)
     for (const stream of part) {
       const lives = byStream.get(stream.streamId)
@@ -46,14 +40,33 @@ export async function readSeries(
       found.push({
         stream,
         lives: lives.map(({ steps }) => ({ from: steps[0]!.firstMs, to: steps.at(-1)!.lastMs })),
-        steps: sumOf(lives, edges).map((quantity, step) => ({
-          ...quantity,
-          coveredMinutes: minutes.get(`${stream.streamId} ${edges[step]}`) ?? 0,
-        })),
+        steps: sumOf(lives, edges),
       })
     }
   }
   return ok(found)
+}
+
+/** Minutes of the clock in which something was sampled, by stream id, for each step between edges. */
+export async function readCovered(
+  reader: Reader,
+  streams: readonly Stream[],
+  edges: readonly number[],
+): Promise<Result<ReadonlyMap<string, readonly number[]>>> {
+  const minutes = new Map<string, number[]>()
+  const stepOf = new Map(edges.map((ms, step) => [ms, step]))
+  const ordered = streams.map(({ streamId }) => streamId).toSorted()
+  for (let i = 0; i < ordered.length; i += STREAMS_PER_QUERY) {
+    const rows = await reader.rows(coveredQuery(ordered.slice(i, i + STREAMS_PER_QUERY), edges))
+    if (!rows.ok) return rows
+    for (const row of rows.value) {
+      const id = textOf(row, 'streamId')
+      const own = minutes.get(id) ?? edges.slice(1).map(() => 0)
+      own[stepOf.get(integerOf(row, 'edge'))!] = integerOf(row, 'minutes')
+      minutes.set(id, own)
+    }
+  }
+  return ok(minutes)
 }
 
 /** The growth of all epochs in each step, and whether any of them was measured in it. */
@@ -86,10 +99,12 @@ async function readEpochSteps(
   }))
   const last = edges.length - 1
   const open = epochs.filter(({ steps }) => steps[0]!.step >= 0)
-  const before = await nearest(reader, open, 'before', edges[0]! - AROUND_MS)
-  if (!before.ok) return before
   const going = epochs.filter(({ steps }) => steps.at(-1)!.step < last)
-  const after = await nearest(reader, going, 'after', edges[last]! + AROUND_MS)
+  const [before, after] = await Promise.all([
+    nearest(reader, open, 'before', edges[0]! - AROUND_MS),
+    nearest(reader, going, 'after', edges[last]! + AROUND_MS),
+  ])
+  if (!before.ok) return before
   if (!after.ok) return after
   return ok(
     epochs

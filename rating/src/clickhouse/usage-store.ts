@@ -8,7 +8,7 @@ import { type Expiry, readExpiry } from './expiry.ts'
 import { type EpochRow, boundaryTimes, epochKey, epochRecord, readEpochs, readingKeys } from './epochs.ts'
 import { type Reader, bigintOf, integerOf, textOf } from './reader.ts'
 import { readReadings } from './readings-at.ts'
-import { readSeries } from './series.ts'
+import { readCovered, readSeries } from './series.ts'
 import { readSlots } from './slot-readings.ts'
 import { holesQuery, streamsQuery } from './usage-query.ts'
 
@@ -33,6 +33,7 @@ export function createUsageStore(reader: Reader): UsageStore {
       return ok(records)
     },
     series: (streams, edges) => readSeries(reader, streams, edges),
+    covered: (streams, edges) => readCovered(reader, streams, edges),
     slots: (records, stretch, slotMs) => readSlots(reader, records, stretch, slotMs),
   }
 }

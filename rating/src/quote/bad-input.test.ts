@@ -29,6 +29,11 @@ describe('every fault of a document is named, with its place', () => {
     ['no JSON', '{', [' BODY_MALFORMED']],
     ['a number that is no text', '{"currency":1.5}', [' BODY_MALFORMED']],
     ['nothing', {}, ['/currency FIELD_MISSING', '/period FIELD_MISSING', '/rules FIELD_MISSING']],
+    [
+      'a bound of coverage, which a quote does not know',
+      document([{ ...use(per('1')), reviewBelow: '0.9' }]),
+      ['/rules/0/reviewBelow TARIFF_INVALID'],
+    ],
     ['no rules', document([]), ['/rules FIELD_INVALID']],
     ['an unknown member', document([use(per('1'))], { curency: 'EUR' }), ['/curency FIELD_UNKNOWN']],
     ['an unknown kind', document([{ kind: 'usages', id: 'x' }]), ['/rules/0/kind FIELD_INVALID']],

@@ -32,6 +32,13 @@ const sold = {
   item: optional(Type.String({ ...Id, description: 'an item, in the place of meters, unit and rounding' })),
   select: optional(Select),
   unit: optional(Unit),
+  reviewBelow: optional(
+    Type.String({
+      pattern: '^(0(\\.[0-9]{1,12})?|1(\\.0{1,12})?)$',
+      description:
+        'a share of the time from 0 to 1: lines of metered usage that readings cover less of are held for review',
+    }),
+  ),
 }
 const Increment = Type.Object({ size: Positive, minimum: optional(Unsigned), at: optional(At) }, closed)
 const QuantityRounding = Type.Object(

@@ -137,6 +137,7 @@ function readUsage(rule: Of<'usage'>, pointer: string, reader: Reader): Omit<Usa
     unit: rule.unit ?? '1',
     per: rule.per ?? 'contract',
     grain: rule.grain,
+    reviewBelow: reader.maybe(rule.reviewBelow),
     quantity: readQuantity(rule, reader),
     price: readPrice(rule.price, `${pointer}/price`, reader),
     late: rule.late ?? 'this-period',
@@ -185,6 +186,7 @@ function readPercentile(
     kind: 'percentile',
     select: readSelect(rule),
     per: rule.per ?? 'contract',
+    reviewBelow: reader.maybe(rule.reviewBelow),
     percentile: {
       percent,
       directions: rule.directions ?? 'higher',

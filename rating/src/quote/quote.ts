@@ -35,6 +35,10 @@ export function quote(text: string): Result<JsonValue> {
   const terms = readTerms(document, reader)
   const rules = readRules(document, terms, reader)
   const facts = readFacts(document, terms, rules, reader)
+  document.rules.forEach((rule, index) => {
+    if ('reviewBelow' in rule)
+      reader.refuse(`/rules/${index}/reviewBelow`, 'a quote does not know what readings cover; a tariff does')
+  })
   if (reader.faults.length > 0) return invalid(reader.faults)
   const evaluated = evaluate(terms, rules, facts)
   return evaluated.ok ? ok(answer(document, terms, evaluated.value)) : evaluated

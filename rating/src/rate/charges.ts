@@ -7,10 +7,11 @@ import {
 } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { formatAmount, majorAmount } from '@vouch/proto/kernel/money.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
+import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import type { Evaluation } from '../rule/evaluate.ts'
 import { quantityText } from '../rule/quantity.ts'
 import type { Line } from '../rule/types.ts'
-import { exactText } from '../tariff/trace.ts'
+import { type TraceStep, exactText } from '../tariff/trace.ts'
 import { lineId } from './line-id.ts'
 import { periodInit } from './message.ts'
 import type { SnapshotFacts } from './snapshot.ts'
@@ -57,12 +58,14 @@ function chargeOf(
   snapshot: Snapshot,
 ): Charge {
   const sources = line.sources ?? []
-  const isRanked = rules.some(({ id, kind }) => id === line.rule && kind === 'percentile')
+  const isRanked = ruleOf(line, rules)?.kind === 'percentile'
   const places = new Set(sources.map((index) => (isRanked ? seriesFrom : usageFrom)[index]!))
   const measurements = [...places].toSorted((a, b) => a - b)
   const measured = measurements.map((index) => snapshot.measurements[index]!)
   const parts = isRanked ? [] : sources.map((index) => facts.usage[index]!.period)
   const period = hull(parts) ?? clipped(line.period, place.inForce)
+  const coverage = coverageOf(measured)
+  const review = reviewOf(coverage, ruleOf(line, rules)?.reviewBelow)
   return create(ChargeSchema, {
     lineId: lineId(line, period),
     itemId: itemOf.get(line.rule) ?? line.rule,
@@ -74,15 +77,38 @@ function chargeOf(
     unitPrice: line.unitPrice === undefined ? '' : exactText(line.unitPrice),
     amount: formatAmount(line.amount),
     currency: line.amount.currency,
-    trace: line.trace.map((step) => ({ ...step })),
+    trace: [...line.trace, ...review.trace].map((step) => ({ ...step })),
     ruleId: line.rule,
     kind: line.kind,
     pool: line.pool,
     description: line.name,
     exact: exactText(line.exact),
     measurements,
-    coverage: coverageOf(measured),
+    coverage,
+    held: review.isHeld,
   })
+}
+
+/** The rule that a line prices usage by. */
+function ruleOf(line: Line, rules: PricedTariff['rules']) {
+  const rule = rules.find(({ id }) => id === line.rule)
+  return rule?.kind === 'usage' || rule?.kind === 'percentile' ? rule : undefined
+}
+
+/** Whether readings cover less of the time than a rule asks for; what is not measured at all has no coverage to look at. */
+function reviewOf(
+  { coveredMs, spreadMs, missingMs }: { coveredMs: bigint; spreadMs: bigint; missingMs: bigint },
+  least: Rational | undefined,
+): { readonly isHeld: boolean; readonly trace: readonly TraceStep[] } {
+  const whole = coveredMs + spreadMs + missingMs
+  if (least === undefined || whole === 0n) return { isHeld: false, trace: [] }
+  const isHeld = coveredMs * least.d < least.n * whole
+  const step = {
+    rule: `review below ${exactText(least)} covered`,
+    input: `${coveredMs} of ${whole} ms`,
+    output: isHeld ? 'held' : 'not held',
+  }
+  return { isHeld, trace: [step] }
 }
 
 /** What all measurements have in common; empty where they differ. */

@@ -22,6 +22,14 @@ export interface UsageStore {
    * Faults: STORE_UNAVAILABLE.
    */
   series(streams: readonly Stream[], edges: readonly number[]): Promise<Result<StreamSeries[]>>
+  /**
+   * Minutes of the clock in which something was sampled, by stream id, in each step between edges; nothing for streams
+   * without any. Faults: STORE_UNAVAILABLE.
+   */
+  covered(
+    streams: readonly Stream[],
+    edges: readonly number[],
+  ): Promise<Result<ReadonlyMap<string, readonly number[]>>>
   /** What slots of a stretch follow from, of streams with their records over that very stretch. Faults: as of `records`. */
   slots(records: readonly StreamRecord[], stretch: Interval, slotMs: number): Promise<Result<SlotReadings>>
 }
@@ -36,8 +44,6 @@ export interface StreamSeries {
     readonly quantity: bigint
     /** Whether any epoch has readings on both sides of a part of it. */
     readonly isMeasured: boolean
-    /** Minutes of the clock in which something was sampled. */
-    readonly coveredMinutes: number
   }[]
 }
 

@@ -227,6 +227,35 @@ test('the same request gives the same bytes', async () => {
   expect(bytes()).toEqual(bytes())
 })
 
+test.each([
+  ['0.96', true],
+  ['0.95', false],
+])(
+  'readings that cover 95 % of the time, of which %s must be covered: held %s',
+  async (reviewBelow, held) => {
+    // 69 of 1,380 minutes were not sampled.
+    const patchy = port(
+      'p',
+      () => 1_000_000,
+      (minute) => minute > 100 && minute < 170,
+    )
+    const tariff = tariffOf([usage({ reviewBelow })])
+    const snapshot = await measured(tariff, [patchy])
+    const [charge] = unwrap(rateSnapshot(tariff, snapshot)).charges
+    expect(charge?.held).toBe(held)
+    expect(charge?.trace.at(-1)).toMatchObject({
+      rule: `review below ${reviewBelow} covered`,
+      input: '78660000 of 82800000 ms',
+    })
+    const proof = await proofOf(snapshot, DAY, createMemoryStore([patchy]).archive, tariff)
+    expect(verifyProof(proofText(proof))).toMatchObject({ ok: true })
+    proof.invoice!.lines[0]!.charge!.held = !held
+    expect(verifyProof(proofText(proof))).toMatchObject({
+      fault: { pointer: 'invoice.lines[0].charge.held' },
+    })
+  },
+)
+
 test('usage that was not cut for the prices is refused, not split evenly', async () => {
   const hourly = tariffOf([usage({ grain: 'hour' })])
   const snapshot = await measured(tariffOf([usage({})]), [steady])

@@ -101,8 +101,9 @@ async function rowsOf(
   store: UsageStore,
 ): Promise<Result<SeriesRow[]>> {
   const edges = [...parts.map(({ from }) => from), parts.at(-1)!.to]
-  const series = await store.series(streams, edges)
+  const [series, covered] = await Promise.all([store.series(streams, edges), store.covered(streams, edges)])
   if (!series.ok) return series
+  if (!covered.ok) return covered
   const rows: SeriesRow[] = []
   const groups = Map.groupBy(series.value, ({ stream }) => `${stream.resource} ${stream.meter}`)
   for (const group of groups.values()) {
@@ -110,10 +111,11 @@ async function rowsOf(
     const sound = checkGroup(group)
     if (!sound.ok) return sound
     for (const [step, period] of parts.entries()) {
-      const own = group.map(({ steps }) => steps[step]!).filter(({ isMeasured }) => isMeasured)
+      const own = group.filter(({ steps }) => steps[step]!.isMeasured)
       if (own.length === 0) continue
-      const quantity = own.reduce((sum, each) => sum + each.quantity, 0n)
-      const coveredMinutes = own.reduce((sum, each) => sum + each.coveredMinutes, 0)
+      const quantity = own.reduce((sum, { steps }) => sum + steps[step]!.quantity, 0n)
+      const minutes = own.map(({ stream }) => covered.value.get(stream.streamId)?.[step] ?? 0)
+      const coveredMinutes = minutes.reduce((sum, each) => sum + each, 0)
       rows.push({ resource, meter, unit, period, quantity, coveredMinutes })
     }
   }

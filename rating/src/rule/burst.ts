@@ -25,6 +25,8 @@ export interface BurstRule {
   readonly select: Selector
   readonly per: 'contract' | 'resource'
   readonly percentile: PercentileRule
+  /** Share of the time that readings must cover, or its lines are held for review; undefined = any will do. */
+  readonly reviewBelow: Rational | undefined
   /** Of what is billed. */
   readonly unit: UnitId
   /** So much is paid for already, in the unit after `quantity`. */

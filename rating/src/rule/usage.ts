@@ -39,6 +39,8 @@ export interface UsageRule {
   readonly quantity: QuantityRule
   readonly price: PriceChoice
   readonly late: LateUsage
+  /** Share of the time that readings must cover, or its lines are held for review; undefined = any will do. */
+  readonly reviewBelow: Rational | undefined
   /** When it is in force; undefined = always. */
   readonly effective: Period | undefined
   /** Cuts entries at every local hour or day. */

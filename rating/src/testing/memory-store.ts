@@ -51,6 +51,18 @@ export function createMemoryStore(sent: readonly Sent[]): { store: UsageStore; a
         ok(asked.flatMap((stream) => recordOf(stream, byStream.get(stream.streamId) ?? [], period, cuts))),
       series: async (asked, edges) =>
         ok(asked.flatMap((stream) => seriesOf(stream, byStream.get(stream.streamId) ?? [], edges))),
+      covered: async (asked, edges) =>
+        ok(
+          new Map(
+            asked.map(({ streamId }) => {
+              const own = byStream.get(streamId) ?? []
+              const minutes = edges
+                .slice(1)
+                .map((to, step) => coveredMinutes(own, { from: edges[step]!, to }))
+              return [streamId, minutes]
+            }),
+          ),
+        ),
       slots: async (records, stretch) =>
         ok(slotReadings(records, (streamId) => byStream.get(streamId) ?? [], stretch)),
     },
@@ -104,7 +116,7 @@ function seriesOf(stream: Stream, rows: readonly Row[], edges: readonly number[]
     const [record] = recordOf(stream, rows, period, [])
     const usage = record === undefined ? undefined : streamUsage(record, period)
     const isMeasured = (usage?.epochs.length ?? 0) > 0
-    return { quantity: usage?.quantity ?? 0n, isMeasured, coveredMinutes: coveredMinutes(rows, period) }
+    return { quantity: usage?.quantity ?? 0n, isMeasured }
   })
   return [{ stream, lives: inside.map((times) => ({ from: times[0]!, to: times.at(-1)! })), steps }]
 }

@@ -47,6 +47,8 @@ function checkCharge(path: string, shown: Charge, computed: Charge): void {
   same(`${path}.period.fromMs`, present(`${path}.period`, shown.period).fromMs, computed.period!.fromMs)
   same(`${path}.period.toMs`, shown.period!.toMs, computed.period!.toMs)
   same(`${path}.measurements`, shown.measurements.join(' '), computed.measurements.join(' '))
+  if (shown.held !== computed.held)
+    mismatch(`${path}.held`, `says ${shown.held}, but ${computed.held} follows from the evidence`)
   const coverage = present(`${path}.coverage`, shown.coverage)
   for (const name of ['coveredMs', 'spreadMs', 'missingMs'] as const)
     same(`${path}.coverage.${name}`, coverage[name], computed.coverage![name])

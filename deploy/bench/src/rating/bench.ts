@@ -1,0 +1,208 @@
+import { rational } from '@vouch/proto/kernel/rational.ts'
+import type { UnitId } from '@vouch/proto/kernel/unit.ts'
+import { unwrap } from '@vouch/proto/kernel/fault.ts'
+import { createReader } from '@vouch/rating/clickhouse/reader.ts'
+import type { Reader } from '@vouch/rating/clickhouse/reader.ts'
+import { createUsageStore } from '@vouch/rating/clickhouse/usage-store.ts'
+import type { StreamSeries, UsageStore } from '@vouch/rating/rate/ports.ts'
+import { parseTariff } from '@vouch/rating/rate/tariff.ts'
+import type { PricedTariff } from '@vouch/rating/rate/tariff.ts'
+import { evaluate } from '@vouch/rating/rule/evaluate.ts'
+import type { Facts } from '@vouch/rating/rule/types.ts'
+import { TariffSchema } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
+import { create } from '@bufbuild/protobuf'
+import { defineBench, integer } from '../bench.ts'
+import type { Progress } from '../bench.ts'
+import type { BenchResult } from '../result.ts'
+import { METERS, RESOURCES, SINCE_MS, makeLattice } from './store.ts'
+import type { LatticeStore } from './store.ts'
+
+/** What to measure. */
+export interface RatingOptions {
+  readonly accounts: number
+  readonly hours: number
+  readonly questions: number
+}
+
+const HOUR_MS = 3_600_000
+const YEAR_HOURS = 8760
+/** What a line may take beside twice the engine's time. */
+const LINE_US = 20
+
+/** From the lattice to rated lines. */
+export const ratingBench = defineBench(
+  {
+    accounts: {
+      describe: 'accounts, of ten resources with ten meters each',
+      parse: integer({ min: 1, max: 1000 }),
+      fallback: 1000,
+    },
+    hours: {
+      describe: 'hours of usage of each',
+      parse: integer({ min: 1, max: 8760 }),
+      fallback: 720,
+    },
+    questions: {
+      describe: 'questions for a year of one account by month, in a store of as many streams',
+      parse: integer({ min: 1, max: 1000 }),
+      fallback: 40,
+    },
+  },
+  {
+    name: 'rating',
+    help: `Usage of all streams from the hourly lattice, rated line by line under a tariff of graduated tiers, a line for each resource
+and meter; beside the engine's bare GROUP BY over the same rows. Evidence is not fetched.
+ratio = (twice the engine's time + 20 microseconds a line) ÷ ours: 1 is the target, more is better.`,
+    run: async (values, progress) => ({ result: await benchRating(values, progress), failure: undefined }),
+  },
+)
+
+/** Measures. Throws a FaultError. */
+export async function benchRating(
+  { accounts, hours, questions }: RatingOptions,
+  progress: Progress,
+): Promise<BenchResult> {
+  progress(
+    `${(accounts * RESOURCES * METERS.length * hours).toLocaleString('en')} hours of usage are made up`,
+  )
+  const lattice = await makeLattice({ accounts, hours })
+  const reader = createReader(() => lattice.connect(), lattice.database, 2)
+  try {
+    const store = createUsageStore(reader)
+    progress('the engine groups them')
+    const groupMs = await timed(async () => groupAll(reader, hours))
+    progress('they are rated')
+    const rated = await rateAll(store, accounts, hours)
+    progress('questions of one account over a year')
+    const answers = await ask(lattice, store, questions)
+    const allowedMs = 2 * groupMs + (LINE_US * rated.lines) / 1000
+    return {
+      name: 'rating',
+      ratio: Math.round((1000 * allowedMs) / rated.wallMs) / 1000,
+      figures: {
+        streams: accounts * RESOURCES * METERS.length,
+        rows: accounts * RESOURCES * METERS.length * hours,
+        ...rated,
+        ...answers,
+      },
+      reference: { wallMs: groupMs },
+    }
+  } finally {
+    await reader.close()
+    await lattice.close()
+  }
+}
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const startedMs = performance.now()
+  await work()
+  return Math.round(performance.now() - startedMs)
+}
+
+async function groupAll(reader: Reader, hours: number): Promise<void> {
+  const sql =
+    'SELECT count() AS n FROM (SELECT stream, epoch, min(first_register) AS low, max(last_register) AS high ' +
+    `FROM {database:Identifier}.usage_hours WHERE hour >= toDateTime(${SINCE_MS / 1000}, 'UTC') ` +
+    `AND hour < toDateTime(${SINCE_MS / 1000 + hours * 3600}, 'UTC') GROUP BY stream, epoch)`
+  unwrap(await reader.rows({ sql, params: {} }))
+}
+
+async function rateAll(store: UsageStore, accounts: number, hours: number) {
+  const tariff = graduatedTariff(hours)
+  const startedMs = performance.now()
+  const resources = Array.from({ length: accounts * RESOURCES }, (_, index) => `host:${index}`)
+  const streams = unwrap(await store.streams(resources, []))
+  const series = unwrap(await store.series(streams, [SINCE_MS, SINCE_MS + hours * HOUR_MS]))
+  const readMs = performance.now() - startedMs
+  const byAccount = Map.groupBy(series, ({ stream }) => accountOf(stream.resource))
+  let lines = 0
+  for (const own of byAccount.values())
+    lines += unwrap(evaluate(tariff.terms, tariff.rules, factsOf(own, tariff))).lines.length
+  const wallMs = performance.now() - startedMs
+  return {
+    lines,
+    wallMs: Math.round(wallMs),
+    readMs: Math.round(readMs),
+    chargesPerSecond: Math.round((lines * 1000) / (wallMs - readMs)),
+  }
+}
+
+function accountOf(resource: string): number {
+  return Math.floor(Number(resource.split(':')[1]) / RESOURCES)
+}
+
+function graduatedTariff(hours: number): PricedTariff {
+  const tiers = [
+    { upTo: '10', unitPrice: '0.10' },
+    { upTo: '1000', unitPrice: '0.05', flat: '1' },
+    { unitPrice: '0.01' },
+  ]
+  const rules = METERS.map(([meter, , unit]) => ({
+    id: meter,
+    kind: 'usage',
+    per: 'resource',
+    select: { meters: [meter] },
+    unit,
+    rounding: { mode: 'half-up', scale: 6 },
+    price: { model: 'graduated', tiers },
+  }))
+  const tariff = create(TariffSchema, {
+    tariffId: 'bench',
+    version: 1,
+    currency: 'EUR',
+    amountRounding: 'half-up',
+    rules,
+  })
+  const period = { from: SINCE_MS, to: SINCE_MS + hours * HOUR_MS }
+  return unwrap(parseTariff(tariff, { period, inForce: period, zone: 'Europe/Berlin' }))
+}
+
+function factsOf(series: readonly StreamSeries[], { terms }: PricedTariff): Facts {
+  return {
+    usage: series.map(({ stream, steps }, index) => ({
+      index,
+      meter: stream.meter,
+      resource: stream.resource,
+      dimensions: {},
+      unit: stream.unit as UnitId,
+      period: terms.period,
+      quantity: rational(steps[0]!.quantity),
+      chosenBy: undefined,
+      items: [],
+    })),
+    changes: [],
+    series: [],
+    billed: [],
+    availability: [],
+    used: new Map(),
+  }
+}
+
+/** A year of one account by month, asked again and again. */
+async function ask(lattice: LatticeStore, store: UsageStore, questions: number) {
+  const client = await lattice.connect()
+  // The streams of the first account for a year: what is there of them already merges away.
+  await client.command({
+    query: `INSERT INTO ${lattice.database}.usage_hours
+        (stream, epoch, hour, first_time, last_time, first_register, last_register, minutes)
+      SELECT stream, 1, toDateTime(${SINCE_MS / 1000} + h * 3600, 'UTC'), fromUnixTimestamp64Milli(toInt64(${SINCE_MS} + h * 3600000), 'UTC'),
+        fromUnixTimestamp64Milli(toInt64(${SINCE_MS} + h * 3600000 + 3540000), 'UTC'), toUInt64(h * 3600000), toUInt64(h * 3600000 + 3540000), 1
+      FROM (SELECT stream FROM ${lattice.database}.streams WHERE toUInt64(splitByChar(':', resource)[2]) < ${RESOURCES}) AS s
+      CROSS JOIN (SELECT number AS h FROM numbers(${YEAR_HOURS})) AS n`,
+  })
+  await client.close()
+  const resources = Array.from({ length: RESOURCES }, (_, index) => `host:${index}`)
+  const edges = Array.from({ length: 13 }, (_, month) => Date.UTC(2026, month, 1))
+  const times: number[] = []
+  for (let question = 0; question < questions; question += 1) {
+    times.push(
+      await timed(async () => {
+        const streams = unwrap(await store.streams(resources, []))
+        return unwrap(await store.series(streams, edges))
+      }),
+    )
+  }
+  const sorted = times.toSorted((a, b) => a - b)
+  const at = (share: number): number => sorted[Math.ceil(share * sorted.length) - 1]!
+  return { yearOfAccountP50Ms: at(0.5), yearOfAccountP95Ms: at(0.95) }
+}

@@ -2,6 +2,7 @@ import type { Operation } from './operation.ts'
 import { accountUsage } from './operations/account-usage.ts'
 import { simulate } from './operations/simulate.ts'
 import { releaseInvoice } from './operations/release-invoice.ts'
+import { noteAvailability } from './operations/note-availability.ts'
 import { exportFocus } from './operations/export-focus.ts'
 import { rerateInvoice } from './operations/rerate-invoice.ts'
 import { createAccount } from './operations/create-account.ts'
@@ -59,6 +60,7 @@ export const OPERATIONS: readonly Operation[] = [
   listItems,
   listJournal,
   listTariffs,
+  noteAvailability,
   releaseInvoice,
   rerateInvoice,
   simulate,

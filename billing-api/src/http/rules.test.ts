@@ -180,6 +180,36 @@ describe('an invoice by rules', () => {
     expect((await release(undefined, other['items']![0]!['id'])).body['code']).toBe('FIELD_INVALID')
   })
 
+  it('hands what is noted of availability to rating, summed over the period, and no more than it', async () => {
+    await openRuled('served')
+    const note = (from: string, to: string, available: string) =>
+      fixture.send('POST', '/v1/availability', {
+        account: 'served',
+        service: 'api',
+        period: { from, to },
+        expected: '1440',
+        available,
+      })
+    expect((await note('2026-02-01T00:00:00Z', '2026-02-02T00:00:00Z', '1440')).status).toBe(201)
+    expect((await note('2026-02-02T00:00:00Z', '2026-02-03T00:00:00Z', '1000.5')).status).toBe(201)
+    expect((await note('2026-02-28T22:00:00Z', '2026-03-01T22:00:00Z', '1')).status).toBe(201)
+    expect((await note('2026-02-02T12:00:00Z', '2026-02-03T12:00:00Z', '1')).body['code']).toBe(
+      'ALREADY_EXISTS',
+    )
+    expect((await note('2026-03-02T00:00:00Z', '2026-03-03T00:00:00Z', '1441')).body).toMatchObject({
+      code: 'OUT_OF_RANGE',
+      pointer: '/available',
+    })
+    const id = await draw(fixture, 'served', 2)
+    expect(fixture.rating.rated.at(-1)?.availability).toMatchObject([
+      { service: 'api', expected: '2880', available: '2440.5' },
+    ])
+    await fixture.send('POST', `/v1/invoices/${id}/issue`)
+    expect((await note('2026-02-10T00:00:00Z', '2026-02-11T00:00:00Z', '1')).body['code']).toBe(
+      'INVOICE_ISSUED',
+    )
+  })
+
   it('has fees where nothing is assigned, and none of two contracts at one time', async () => {
     const period = { from: '2026-01-01T00:00:00Z' }
     await fixture.send('POST', '/v1/accounts', { id: 'bare', name: 'Bare', timeZone: 'UTC' })

@@ -209,6 +209,23 @@ export const AssignmentBody = Type.Object(
 /** An assignment. */
 export const AssignmentReply = Type.Object({ id: Uuid, ...AssignmentBody.properties }, closed)
 
+const Quantity = Type.String({
+  pattern: '^(0|[1-9][0-9]{0,17})(\\.[0-9]{1,12})?$',
+  description: 'Minutes, or requests; a decimal not below zero',
+})
+
+/** How available a service was. */
+export const AvailabilityBody = Type.Object(
+  {
+    account: Slug,
+    service: Name,
+    period: PeriodBody,
+    expected: Type.String({ ...Quantity, pattern: '^(?!0(\\.0+)?$)(0|[1-9][0-9]{0,17})(\\.[0-9]{1,12})?$' }),
+    available: Quantity,
+  },
+  closed,
+)
+
 /** When something ends. */
 export const EndBody = Type.Object({ to: Instant }, closed)
 

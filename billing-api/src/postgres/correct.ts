@@ -45,7 +45,9 @@ export async function corrections(
     const now = await measureAgain({ sql, rating }, account.id, statement, tariff)
     if (now === undefined || measuresAlike(now, statement.latest)) continue
     const used = await grants.used(tariff.currency, statement.ref)
-    const snapshot = correction({ ...now, used }, statement.number, await billedLines(sql, statement.ref))
+    const { availability } = statement.snapshot
+    const measured = { ...now, availability, used }
+    const snapshot = correction(measured, statement.number, await billedLines(sql, statement.ref))
     const { charges, unpriced } = await rating.rate(tariff, snapshot)
     if (!isWorthwhile(charges, tariff, contract.closing.lateMinimum)) continue
     grants.count(charges)

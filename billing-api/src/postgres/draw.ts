@@ -11,6 +11,7 @@ import type { Invoice, Party } from '../invoice/invoice.ts'
 import type { Chance, Rating } from '../ports.ts'
 import { lockAccount } from './accounts.ts'
 import { findTariff } from './catalogue.ts'
+import { availabilityIn } from './availability.ts'
 import { corrections } from './correct.ts'
 import { openGrantBooks } from './grants.ts'
 import type { GrantBooks } from './grants.ts'
@@ -121,7 +122,8 @@ export async function rateAccount(
     const tariff = await findTariff(sql, { id: contract.tariff, version: contract.tariffVersion })
     if (tariff === undefined) throw new Error(`contract ${contract.id} names a tariff that is gone`)
     const measured = await rating.measure(tariff, { period, inForce: part, timeZone }, assigned)
-    const snapshot = { ...measured, used: await grants.used(tariff.currency) }
+    const availability = await availabilityIn(sql, account, part)
+    const snapshot = { ...measured, availability, used: await grants.used(tariff.currency) }
     const { charges, unpriced } = await rating.rate(tariff, snapshot)
     grants.count(charges)
     rated.push({ tariff, statement: { snapshot, unpriced, corrects: undefined }, charges })

@@ -9,6 +9,7 @@ const CONSTRAINTS: Readonly<Record<string, Failure>> = {
     'ASSIGNMENT_OVERLAP',
     'the resource, one above it or one below it is assigned for part of the period; end that assignment first',
   ),
+  availability_overlap: fail('ALREADY_EXISTS', 'the availability of a part of the period is there already'),
   invoice_overlap: fail(
     'ALREADY_EXISTS',
     'another invoice of this account covers part of the period; discard it if it is a draft',

@@ -17,6 +17,7 @@ import type {
   MeasureRequest,
   PinEvidenceRequest,
 } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
+import type { Snapshot } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { fail } from '@vouch/proto/kernel/fault.ts'
 import type { Fault } from '@vouch/proto/kernel/fault.ts'
 import { addService, faultToStatus } from '@vouch/proto/wire/grpc.ts'
@@ -33,6 +34,8 @@ export interface FakeRating {
   gate: Promise<void> | undefined
   /** Requests to Measure so far. */
   readonly requests: MeasureRequest[]
+  /** Snapshots that Rate was asked for so far. */
+  readonly rated: Snapshot[]
   /** Pins so far. */
   readonly pins: PinEvidenceRequest[]
   /** When set, pins fail with it. */
@@ -50,6 +53,7 @@ export interface FakeRating {
 export async function startFakeRating(): Promise<FakeRating> {
   const agent = new TestAgent()
   const requests: MeasureRequest[] = []
+  const snapshots: Snapshot[] = []
   const pins: PinEvidenceRequest[] = []
   const server = new Server()
   const fake = {
@@ -76,6 +80,7 @@ export async function startFakeRating(): Promise<FakeRating> {
       )
     },
     rate: ({ request }, callback) => {
+      snapshots.push(request.snapshot!)
       void guarded(() => create(RateResponseSchema, rated(request)), callback as never)
     },
     getSeries: ({ request }, callback) => {
@@ -105,6 +110,7 @@ export async function startFakeRating(): Promise<FakeRating> {
   return Object.assign(fake, {
     address: `127.0.0.1:${port}`,
     requests,
+    rated: snapshots,
     pins,
     arriveLate: (resource: string, units: bigint) => void agent.late.set(resource, units),
     forget: () => void (agent.archived = false),

@@ -75,7 +75,11 @@ async function rerated(
     usage === 'frozen'
       ? measured.used
       : await openGrantBooks(database, account).used(tariff.currency, statement.ref)
-  const snapshot = correction({ ...measured, used }, statement.number, billed)
+  const snapshot = correction(
+    { ...measured, availability: statement.snapshot.availability, used },
+    statement.number,
+    billed,
+  )
   const { charges } = await rating.rate(tariff, snapshot)
   return { tariff, snapshot, billed, charges }
 }

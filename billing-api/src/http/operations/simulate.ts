@@ -13,6 +13,7 @@ import type { Account } from '../../contract/contract.ts'
 import { rankCourses } from '../../invoice/simulation.ts'
 import type { Course } from '../../invoice/simulation.ts'
 import { findAccount } from '../../postgres/accounts.ts'
+import { availabilityIn } from '../../postgres/availability.ts'
 import { findTariff } from '../../postgres/catalogue.ts'
 import { assignmentsIn, contractsIn } from '../../postgres/contracts.ts'
 import { rateAccount } from '../../postgres/draw.ts'
@@ -116,7 +117,11 @@ async function courseUnder(
     const assigned = assignedIn(period, await assignmentsIn(sql, account.id, period))
     const stretch = { period, inForce: period, timeZone: account.timeZone }
     const measured = await rating.measure(tariff, stretch, assigned)
-    const { charges } = await rating.rate(tariff, { ...measured, used: await grants.used(tariff.currency) })
+    const { charges } = await rating.rate(tariff, {
+      ...measured,
+      availability: await availabilityIn(sql, account.id, period),
+      used: await grants.used(tariff.currency),
+    })
     grants.count(charges)
     totals.push(totalOf(charges, currency))
   }

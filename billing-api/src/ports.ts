@@ -28,6 +28,11 @@ export interface Evidence {
 export interface Rating {
   /** Usage of a resource and everything below it; an empty meter means all. */
   usage(resource: string, meter: string, period: Period): Promise<readonly MeterUsage[]>
+  /**
+   * Resources that measured anything in a period, ascending by UTF-16 code unit: at most `limit`, those after
+   * `after`; from the first where it is undefined.
+   */
+  resources(period: Period, after: string | undefined, limit: number): Promise<readonly string[]>
   /** Charges of the assigned resources under a tariff. */
   rate(tariff: Tariff, period: Period, assigned: readonly AssignedResource[]): Promise<readonly Charge[]>
   /** What the digests name. Faults: EVIDENCE_MISSING, OUT_OF_RANGE where it is larger than configured. */

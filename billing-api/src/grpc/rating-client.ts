@@ -15,6 +15,7 @@ import type { Period } from '@vouch/proto/kernel/period.ts'
 import { faultOfError, makeClient } from '@vouch/proto/wire/grpc.ts'
 import type { Client } from '@vouch/proto/wire/grpc.ts'
 import type { Evidence, Rating } from '../ports.ts'
+import { listResources } from './list-resources.ts'
 
 /** Bounds of the calls. */
 export interface RatingClientOptions {
@@ -48,6 +49,7 @@ export function openRating(options: RatingClientOptions): Rating & { close(): vo
       const request = create(RateRequestSchema, { tariff, period: periodInit(period), assignments })
       return (await translated(client.rate(request, deadline()))).charges
     },
+    resources: () => translated(listResources()),
     evidence: (digests) => translated(collectEvidence(client, digests, options.evidenceBytesMax, deadline())),
     pin: async (document, retainUntilMs, digests) => {
       const request = create(PinEvidenceRequestSchema, {

@@ -3,7 +3,7 @@ import { ONE } from '@vouch/proto/kernel/rational.ts'
 import { attributesAt, changesOf } from './attributes.ts'
 import type { AttributeHistory, SeenAttribute } from './attributes.ts'
 import { cutAt, merged } from './stretches.ts'
-import { ruleSetAt, unmet } from './rule-set.ts'
+import { matches, ruleSetAt, unmet } from './rule-set.ts'
 import type { Rule, RuleSet, Share, Unmet } from './rule-set.ts'
 
 /** What attribution follows from. */
@@ -78,7 +78,7 @@ function decide(world: World, resource: string, atMs: number): Decision {
   const nobody = { by: 'nobody' as const, ruleSet: set?.version, rule: undefined, why: [], shares: [] }
   if (set === undefined) return nobody
   const seen = attributesAt(world.attributes, resource, atMs)
-  const rule = set.rules.find(({ when }) => unmet(when, resource, seen) === undefined)
+  const rule = set.rules.find(({ when }) => matches(when, resource, seen))
   if (rule !== undefined) {
     return { by: 'rule', ruleSet: set.version, rule: rule.id, why: asked(rule, seen), shares: rule.to }
   }

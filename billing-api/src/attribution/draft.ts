@@ -47,6 +47,8 @@ export interface RuleSetContext {
   readonly version: number
   /** The accounts that exist, of those named; undefined = all do. */
   readonly accounts?: ReadonlySet<string>
+  /** Whether another set is in force from the same instant. */
+  readonly taken?: boolean
   /** Where the request stands in the input, as a JSON pointer; empty = it is the input. */
   readonly base?: string
 }
@@ -55,16 +57,18 @@ export interface RuleSetContext {
 const PERCENT = { maxScale: 12, maxDigits: 15 }
 const HUNDRED = rational(100n)
 
+const TAKEN = fail('ALREADY_EXISTS', 'another rule set is in force from this instant; choose a later one')
+
 /**
- * The rule set as a version. Faults, all at once: INSTANT_INVALID, FIELD_INVALID, DECIMAL_INVALID, OUT_OF_RANGE,
+ * The rule set as a version. Faults, all at once: INSTANT_INVALID, ALREADY_EXISTS, FIELD_INVALID, DECIMAL_INVALID, OUT_OF_RANGE,
  * NOT_FOUND for an account, ATTRIBUTION_INVALID where percentages do not sum to 100, something is there twice, or
  * a rule can never match because one before it takes everything that it would.
  */
 export function draftRuleSet(
   request: RuleSetRequest,
-  { version, accounts, base = '' }: RuleSetContext,
+  { version, accounts, taken = false, base = '' }: RuleSetContext,
 ): Result<RuleSet> {
-  const effectiveFrom = at(`${base}/effectiveFrom`, parseInstant(request.effectiveFrom))
+  const effectiveFrom = at(`${base}/effectiveFrom`, taken ? TAKEN : parseInstant(request.effectiveFrom))
   const rules = request.rules.map((rule, index) => ruleOf(rule, `${base}/rules/${index}`))
   const checks = collect<unknown>([
     effectiveFrom,
@@ -83,6 +87,12 @@ export function draftRuleSet(
     rules: values.value.toSorted(before),
     fallback: request.default === undefined ? undefined : bucketOf(request.default),
   })
+}
+
+/** Every account that a request names, each once. */
+export function accountsNamed({ rules, default: bucket }: RuleSetRequest): string[] {
+  const named = rules.flatMap(({ to }) => to.map(({ account }) => account))
+  return [...new Set(bucket === undefined ? named : [...named, bucket.account])]
 }
 
 /** The request that a rule set comes from, in its one spelling: rules in their order, percentages as short as can be. */

@@ -88,11 +88,13 @@ describe('preview', () => {
             ['gamma', 333n],
           ])
           const length = BigInt(line.period.to - line.period.from)
-          for (const { to, amount } of moves.filter((move) => move.to !== undefined)) {
-            const exact = line.amount.minor * BigInt(overlapMs) * thousandths.get(to!)!
+          for (const { from, to, amount } of moves.filter((move) => move.to !== undefined)) {
+            const other = from === line.account ? to! : from
+            const moved = from === line.account ? amount.minor : -amount.minor
+            const exact = line.amount.minor * BigInt(overlapMs) * thousandths.get(other)!
             const whole = length * 1000n
-            expect(line.resource).not.toBe('host:b')
-            const off = amount.minor * whole - exact
+            expect(amount.minor > 0n && line.resource !== 'host:b').toBe(true)
+            const off = moved * whole - exact
             expect(off <= whole && off >= -whole).toBe(true)
           }
         }
@@ -118,6 +120,28 @@ describe('preview', () => {
       'host:a acme → nobody 1.00',
       'host:a acme → beta 3.34',
       'host:a acme → gamma 3.33',
+    ])
+  })
+
+  it('moves nothing where all is split as the rules say already, and what is too much goes back', () => {
+    const period = { from: 10, to: 110 }
+    const split = (acme: bigint, beta: bigint, gamma: bigint) =>
+      [
+        ['acme', acme],
+        ['beta', beta],
+        ['gamma', gamma],
+      ].map(([account, minor]) =>
+        line({ account: account as string, period, amount: money(minor as bigint, 'EUR') }),
+      )
+    expect(shown(split(333_000n, 334_000n, 333_000n))).toEqual([])
+    expect(shown(split(-333_000n, -334_000n, -333_000n))).toEqual([])
+    expect(shown(split(1_000_000n, 0n, 0n))).toEqual([
+      'host:a acme → beta 3340.00',
+      'host:a acme → gamma 3330.00',
+    ])
+    expect(shown(split(-1_000_000n, 0n, 0n))).toEqual([
+      'host:a beta → acme 3340.00',
+      'host:a gamma → acme 3330.00',
     ])
   })
 

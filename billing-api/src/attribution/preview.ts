@@ -39,7 +39,10 @@ export interface Balance {
 
 /** What rules would do to lines. */
 export interface Preview {
-  /** By resource, from, to (nobody first) and currency. Amounts of lines below zero move with their sign. */
+  /**
+   * By resource, from, to (nobody first) and currency. Between two accounts it is what remains of both directions, so
+   * above zero; what nobody would bear has the sign of its lines.
+   */
   readonly moves: readonly Move[]
   /** By account and currency. */
   readonly balances: readonly Balance[]
@@ -57,14 +60,13 @@ export function preview(
   kept: Holdings,
 ): Preview {
   const sums = new Map<string, Move>()
-  for (const move of lines.flatMap((line) => movesOf(world, period, line, kept))) {
-    const key = JSON.stringify([move.resource, move.from, move.to ?? '', move.amount.currency])
-    const sum = sums.get(key)
-    sums.set(key, sum === undefined ? move : { ...sum, amount: addMoney(sum.amount, move.amount) })
+  for (const move of lines.flatMap((line) => movesOf(world, period, line, kept)).map(upward)) {
+    const sum = sums.get(keyOf(move))
+    sums.set(keyOf(move), sum === undefined ? move : { ...sum, amount: addMoney(sum.amount, move.amount) })
   }
-  const moves = [...sums].toSorted(byKey).map(([, move]) => move)
-  const moved = moves.filter(({ amount }) => amount.minor !== 0n)
-  return { moves: moved, balances: balancesOf(moved) }
+  const moved = [...sums.values()].filter(({ amount }) => amount.minor !== 0n).map(positive)
+  const moves = moved.toSorted((a, b) => compareText(keyOf(a), keyOf(b)))
+  return { moves, balances: balancesOf(moves) }
 }
 
 function movesOf(world: World, period: Period, line: ResourceLine, kept: Holdings): Move[] {
@@ -123,7 +125,29 @@ function balancesOf(moves: readonly Move[]): Balance[] {
   })
 }
 
+/** From the account that is first by name to the other one, so that both directions add up. */
+function upward(move: Move): Move {
+  return move.to !== undefined && move.from > move.to ? reversed(move, move.to) : move
+}
+
+function positive(move: Move): Move {
+  return move.to !== undefined && move.amount.minor < 0n ? reversed(move, move.to) : move
+}
+
+function reversed({ resource, from, amount }: Move, to: string): Move {
+  return { resource, from: to, to: from, amount: negateMoney(amount) }
+}
+
+function keyOf({ resource, from, to = '', amount }: Move): string {
+  return JSON.stringify([resource, from, to, amount.currency])
+}
+
 function byKey([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  return compareText(a, b)
+}
+
+function compareText(a: string, b: string): number {
+  if (a === b) return 0
   return a < b ? -1 : 1
 }
 

@@ -68,6 +68,16 @@ export interface Unmet {
   readonly met: string | undefined
 }
 
+/** Whether a resource with these attributes meets a condition. */
+export function matches(
+  { resource: place, attributes }: Condition,
+  resource: string,
+  seen: ReadonlyMap<string, SeenAttribute>,
+): boolean {
+  if (place !== undefined && !isFor(place, resource)) return false
+  return attributes.every((condition) => hasOneOf(condition, seen))
+}
+
 /** The first condition that a resource does not meet: the resource's own name first, then attributes by name. */
 export function unmet(
   { resource: place, attributes }: Condition,
@@ -77,10 +87,7 @@ export function unmet(
   if (place !== undefined && !isFor(place, resource)) {
     return { attribute: undefined, wanted: [formatResourceCondition(place)], met: resource }
   }
-  const failed = attributes.find(({ name, values }) => {
-    const value = seen.get(name)?.value
-    return value === undefined || !values.includes(value)
-  })
+  const failed = attributes.find((condition) => !hasOneOf(condition, seen))
   if (failed === undefined) return undefined
   return { attribute: failed.name, wanted: failed.values, met: seen.get(failed.name)?.value }
 }
@@ -120,6 +127,11 @@ export function reads({ rules }: RuleSet, resource: string, names: readonly stri
         isFor(when.resource, resource) ||
         isSameOrDescendant(when.resource.path, resource)),
   )
+}
+
+function hasOneOf({ name, values }: AttributeCondition, seen: ReadonlyMap<string, SeenAttribute>): boolean {
+  const value = seen.get(name)?.value
+  return value !== undefined && values.includes(value)
 }
 
 function isFor({ path, below }: ResourceCondition, resource: string): boolean {

@@ -19,6 +19,8 @@ export interface AssignedResource {
   readonly dimensions: Readonly<Record<string, string>>
   /** The account's share of the usage, decimal text; absent = all. */
   readonly share?: string
+  /** Only the resource itself, nothing below it; absent = everything below it too. */
+  readonly itself?: boolean
 }
 
 /** The stretch of a document that a tariff is applied to. */
@@ -48,6 +50,11 @@ export interface Evidence {
 export interface Rating {
   /** Usage of a resource and everything below it; an empty meter means all. */
   usage(resource: string, meter: string, period: Period): Promise<readonly MeterUsage[]>
+  /**
+   * Resources that measured anything in a period, ascending by UTF-16 code unit: at most `limit`, those after
+   * `after`; from the first where it is undefined.
+   */
+  resources(period: Period, after: string | undefined, limit: number): Promise<readonly string[]>
   /** Usage of the assigned resources by step of the zone's calendar; no meters means all. */
   series(
     period: Period,

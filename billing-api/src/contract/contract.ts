@@ -55,11 +55,10 @@ export interface Assignment {
   readonly dimensions: Readonly<Record<string, string>>
 }
 
-/** The part of a period that one contract governs, with the resources assigned in it. */
+/** The part of a period that one contract governs. */
 export interface Stretch {
   readonly contract: Contract
   readonly period: Period
-  readonly assigned: readonly AssignedResource[]
 }
 
 /** A period that has an end: where none is set, the last instant that can be kept. */
@@ -67,19 +66,12 @@ export function closed({ from, to }: OpenPeriod): Period {
   return { from, to: to ?? INSTANT_MAX_MS }
 }
 
-/**
- * Cuts a period by contract, in order of time, and each part's assignments to that part, in order of
- * resource. Parts of different contracts never overlap, so no instant is rated twice.
- */
-export function cutByContract(
-  period: Period,
-  contracts: readonly Contract[],
-  assignments: readonly Assignment[],
-): Stretch[] {
+/** Cuts a period by contract, in order of time. Parts of different contracts never overlap, so no instant is rated twice. */
+export function cutByContract(period: Period, contracts: readonly Contract[]): Stretch[] {
   return contracts
     .flatMap((contract) => {
       const part = intersect(closed(contract.period), period)
-      return part === undefined ? [] : [{ contract, period: part, assigned: assignedIn(part, assignments) }]
+      return part === undefined ? [] : [{ contract, period: part }]
     })
     .toSorted((a, b) => a.period.from - b.period.from)
 }

@@ -6,6 +6,7 @@ import {
   GetEvidenceResponseSchema,
   GetSeriesRequestSchema,
   GetUsageRequestSchema,
+  ListResourcesRequestSchema,
   Grain,
   MeasureRequestSchema,
   PinEvidenceRequestSchema,
@@ -77,6 +78,14 @@ export function openRating(options: RatingClientOptions): Rating & { close(): vo
     },
     rate: async (tariff, snapshot) =>
       translated(client.rate(create(RateRequestSchema, { tariff, snapshot }), deadline())),
+    resources: async (period, after, limit) => {
+      const request = create(ListResourcesRequestSchema, {
+        period: periodInit(period),
+        after: after ?? '',
+        limit,
+      })
+      return (await translated(client.listResources(request, deadline()))).resources
+    },
     evidence: (digests) => translated(collectEvidence(client, digests, options.evidenceBytesMax, deadline())),
     pin: async (document, retainUntilMs, digests) => {
       const request = create(PinEvidenceRequestSchema, {

@@ -60,7 +60,7 @@ interface Written<R> {
 
 /** An operation that changes something: at most once for each Idempotency-Key, and never unlogged. */
 interface Write<P extends TObject, B extends TObject, R extends TSchema> extends Description<P> {
-  readonly method?: 'POST' | 'DELETE'
+  readonly method?: 'POST' | 'PUT' | 'DELETE'
   readonly status: 200 | 201
   /** Verb and noun for the audit log. */
   readonly action: string

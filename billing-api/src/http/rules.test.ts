@@ -210,6 +210,33 @@ describe('an invoice by rules', () => {
     )
   })
 
+  it('is for what attribution rules give, by the share that they say, beside what is assigned', async () => {
+    await openRuled('sharer')
+    await openRuled('partner')
+    fixture.rating.resources = ['host:shared', 'host:sharer']
+    const { status } = await fixture.send('POST', '/v1/attribution-rule-sets', {
+      effectiveFrom: '2026-01-01T00:00:00Z',
+      rules: [
+        {
+          id: 'split',
+          priority: 1,
+          when: { resource: 'host:shared' },
+          to: [
+            { account: 'sharer', percent: '33.34' },
+            { account: 'partner', percent: '66.66' },
+          ],
+        },
+      ],
+    })
+    expect(status).toBe(201)
+    await draw(fixture, 'sharer', 2)
+    expect(fixture.rating.requests.at(-1)?.assignments).toMatchObject([
+      { resource: 'host:sharer', share: '', itself: false },
+      { resource: 'host:shared', share: '0.3334' },
+    ])
+    fixture.rating.resources = []
+  })
+
   it('has fees where nothing is assigned, and none of two contracts at one time', async () => {
     const period = { from: '2026-01-01T00:00:00Z' }
     await fixture.send('POST', '/v1/accounts', { id: 'bare', name: 'Bare', timeZone: 'UTC' })

@@ -20,6 +20,8 @@ export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema }) => 
 function faultsOf(schema: TSchema, error: TLocalizedValidationError): Fault[] {
   const { instancePath: place } = error
   if (error.keyword === 'additionalProperties') {
+    // Members of any name, one of which has a value at fault: that is reported as well.
+    if (typeof memberAt(schema, place.split('/').slice(1)).additionalProperties === 'object') return []
     return error.params.additionalProperties.map((name) => unknownField(schema, place, name))
   }
   if (error.keyword === 'required') {
@@ -56,6 +58,7 @@ interface ObjectOrArray {
   readonly description?: string
   readonly properties?: Readonly<Record<string, ObjectOrArray>>
   readonly items?: ObjectOrArray
+  readonly additionalProperties?: boolean | object
 }
 
 function memberAt(schema: ObjectOrArray, path: readonly string[]): ObjectOrArray {

@@ -2,14 +2,14 @@ import { FaultError } from '@vouch/proto/kernel/fault.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import type { Snapshot } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
-import { assignedIn } from '../contract/contract.ts'
 import type { Account, Contract } from '../contract/contract.ts'
 import type { Rated } from '../invoice/draft.ts'
 import type { Draft } from '../invoice/invoice.ts'
 import { billedAlike, correction, isWorthwhile, measuresAlike, usedAlike } from '../invoice/late.ts'
 import type { Rating } from '../ports.ts'
+import { assignedOver } from './assigned.ts'
 import { findTariff } from './catalogue.ts'
-import { assignmentsIn, contractsIn } from './contracts.ts'
+import { contractsIn } from './contracts.ts'
 import type { Sql } from './database.ts'
 import { openGrantBooks } from './grants.ts'
 import type { GrantBooks } from './grants.ts'
@@ -88,7 +88,7 @@ export async function measureAgain(
 ): Promise<Snapshot | undefined> {
   const inForce = periodOf(snapshot.inForce)
   const stretch = { period: periodOf(snapshot.period), inForce, timeZone: snapshot.timeZone }
-  const assigned = assignedIn(inForce, await assignmentsIn(sql, account, inForce))
+  const assigned = await assignedOver(sql, rating, account, inForce)
   try {
     return await rating.measure(tariff, stretch, assigned)
   } catch (error) {

@@ -11,11 +11,12 @@ import type { Invoice, Party } from '../invoice/invoice.ts'
 import type { Chance, Rating } from '../ports.ts'
 import { lockAccount } from './accounts.ts'
 import { findTariff } from './catalogue.ts'
+import { assignedOver } from './assigned.ts'
 import { availabilityIn } from './availability.ts'
 import { corrections } from './correct.ts'
 import { openGrantBooks } from './grants.ts'
 import type { GrantBooks } from './grants.ts'
-import { accountsUnderContract, assignmentsIn, contractsIn } from './contracts.ts'
+import { accountsUnderContract, contractsIn } from './contracts.ts'
 import { savepoint } from './database.ts'
 import type { Sql } from './database.ts'
 import { insertDraft, invoiceTouching } from './invoices.ts'
@@ -116,11 +117,11 @@ export async function rateAccount(
   period: Period,
   { contracts, grants }: { readonly contracts: readonly Contract[]; readonly grants: GrantBooks },
 ): Promise<Rated[]> {
-  const assignments = await assignmentsIn(sql, account, period)
   const rated: Rated[] = []
-  for (const { contract, period: part, assigned } of cutByContract(period, contracts, assignments)) {
+  for (const { contract, period: part } of cutByContract(period, contracts)) {
     const tariff = await findTariff(sql, { id: contract.tariff, version: contract.tariffVersion })
     if (tariff === undefined) throw new Error(`contract ${contract.id} names a tariff that is gone`)
+    const assigned = await assignedOver(sql, rating, account, part)
     const measured = await rating.measure(tariff, { period, inForce: part, timeZone }, assigned)
     const availability = await availabilityIn(sql, account, part)
     const snapshot = { ...measured, availability, used: await grants.used(tariff.currency) }

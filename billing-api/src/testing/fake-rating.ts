@@ -5,6 +5,7 @@ import {
   CheckTariffResponseSchema,
   GetSeriesResponseSchema,
   GetUsageResponseSchema,
+  ListResourcesResponseSchema,
   MeasureResponseSchema,
   PinEvidenceResponseSchema,
   RateResponseSchema,
@@ -14,6 +15,7 @@ import type {
   CheckTariffRequest,
   GetEvidenceRequest,
   GetEvidenceResponse,
+  ListResourcesRequest,
   MeasureRequest,
   PinEvidenceRequest,
 } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
@@ -30,6 +32,8 @@ export interface FakeRating {
   readonly address: string
   /** When set, every call fails with it. */
   fault: Fault | undefined
+  /** What measured, whatever the period. */
+  resources: string[]
   /** When set, each call waits for it first. */
   gate: Promise<void> | undefined
   /** Requests to Measure so far. */
@@ -60,6 +64,7 @@ export async function startFakeRating(): Promise<FakeRating> {
     fault: undefined as Fault | undefined,
     pinFault: undefined as Fault | undefined,
     gate: undefined as Promise<void> | undefined,
+    resources: [] as string[],
   }
   const guarded = async <T>(answer: () => T, callback: (error: unknown, value?: T) => void) => {
     await fake.gate
@@ -89,6 +94,7 @@ export async function startFakeRating(): Promise<FakeRating> {
         callback as never,
       )
     },
+    listResources: ({ request }, callback) => callback(null, resourcesAfter(fake.resources, request)),
     getUsage: ({ request }, callback) => {
       const { resource, meter, period } = request
       const usage = agent.measure(resource, meter, period!)
@@ -96,13 +102,11 @@ export async function startFakeRating(): Promise<FakeRating> {
       void guarded(() => create(GetUsageResponseSchema, { meters }), callback as never)
     },
     pinEvidence: ({ request }, callback) => {
-      const { batchDigests, retainUntilMs } = request
-      const gone = agent.evidence(batchDigests) === undefined || retainUntilMs <= 0n
+      const gone = agent.evidence(request.batchDigests) === undefined || request.retainUntilMs <= 0n
       const fault = fake.pinFault ?? (gone ? fail('EVIDENCE_MISSING', 'a batch is gone').fault : undefined)
-      if (fault === undefined) pins.push(request)
-      if (fault === undefined)
-        callback(null, create(PinEvidenceResponseSchema, { batches: batchDigests.length }))
-      else callback(faultToStatus(fault))
+      if (fault !== undefined) return callback(faultToStatus(fault))
+      pins.push(request)
+      callback(null, create(PinEvidenceResponseSchema, { batches: request.batchDigests.length }))
     },
     getEvidence: (call) => sendEvidence(agent, call),
   })
@@ -130,6 +134,11 @@ function sendEvidence(
   }
   for (const answer of answers) call.write(answer)
   call.end()
+}
+
+function resourcesAfter(resources: readonly string[], { after, limit }: ListResourcesRequest) {
+  const rest = resources.toSorted().filter((name) => name > after)
+  return create(ListResourcesResponseSchema, { resources: rest.slice(0, limit) })
 }
 
 async function listen(server: Server): Promise<number> {

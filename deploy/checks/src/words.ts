@@ -34,7 +34,7 @@ export const testsAllRun: Rule = (files) =>
     .flatMap((file) => matchingLines(file, SILENCED, 'a test that does not run, or keeps others from it'))
 
 const EXACT =
-  /^(proto\/src\/kernel\/(rational|rounding|decimal|money|allocation)|rating\/src\/(tariff|usage|rate|rule|quote|evidence|verify)\/|billing-api\/src\/(catalogue|contract|invoice|invoicing|ledger|proof|receivable|tax)\/)/
+  /^(proto\/src\/kernel\/(rational|rounding|decimal|money|allocation)|rating\/src\/(tariff|usage|rate|rule|quote|evidence|verify)\/|billing-api\/src\/(catalogue|contract|invoice|attribution|focus|invoicing|ledger|proof|receivable|tax)\/)/
 const FLOATING =
   /\bparseFloat\(|\bNumber\((?![^)]*[mM]s\))|\.toFixed\(|\bMath\.(round|floor|ceil|trunc|fround)\(/
 

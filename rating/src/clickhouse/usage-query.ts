@@ -46,6 +46,16 @@ export function streamsQuery(roots: readonly string[], meters: readonly string[]
   return { sql, params: { roots: [...roots], ...(meters.length === 0 ? {} : { meters: [...meters] }) } }
 }
 
+/** Resources after a name with a reading in an hour that the period touches, ascending. */
+export function resourcesQuery({ from, to }: Interval, after: string, limit: number): Query {
+  const sql =
+    'SELECT DISTINCT resource FROM {database:Identifier}.streams_v1 WHERE resource > {after:String} AND stream IN (' +
+    'SELECT stream FROM {database:Identifier}.usage_parts_v1 WHERE first_time <= last_time ' +
+    `AND hour >= toDateTime(${hourStart(from) / 1000}, 'UTC') AND hour < toDateTime(${hourStart(to - 1) / 1000 + 3600}, 'UTC')) ` +
+    `ORDER BY resource LIMIT ${limit}`
+  return { sql, params: { after } }
+}
+
 /**
  * Where each epoch begins and ends, and the times of its readings around both ends of the period;
  * 0 = none. Hours come from the lattice, the two that hold the ends from the readings too: the lattice

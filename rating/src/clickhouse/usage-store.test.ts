@@ -177,6 +177,23 @@ test.each([
   )
 })
 
+test('resources that measured are listed page by page, as the slow way has them', async () => {
+  const store = createUsageStore(reader)
+  await fc.assert(
+    fc.asyncProperty(periods, fc.integer({ min: 1, max: 4 }), async (ends, limit) => {
+      const period = periodOf(ends)
+      const all = unwrap(await memory.store.resources(period, '', 100))
+      const pages: string[] = []
+      for (let page: string[] = ['']; page.length > 0;) {
+        page = unwrap(await store.resources(period, page.at(-1)!, limit))
+        pages.push(...page)
+      }
+      expect(pages).toEqual(all)
+    }),
+    { numRuns: 20 },
+  )
+})
+
 describe('a resource', () => {
   test.each([
     ['itself', ['host:one/disk:a'], 1],

@@ -10,7 +10,7 @@ import { type Reader, bigintOf, integerOf, textOf } from './reader.ts'
 import { readReadings } from './readings-at.ts'
 import { readCovered, readSeries } from './series.ts'
 import { readSlots } from './slot-readings.ts'
-import { holesQuery, streamsQuery } from './usage-query.ts'
+import { holesQuery, resourcesQuery, streamsQuery } from './usage-query.ts'
 
 const STREAMS_MAX = 100_000
 const STREAMS_PER_QUERY = 500
@@ -20,6 +20,10 @@ const HOLES_MAX = 100_000
 export function createUsageStore(reader: Reader): UsageStore {
   return {
     streams: async (resources, meters) => readStreams(reader, resources, meters),
+    resources: async (period, after, limit) => {
+      const rows = await reader.rows(resourcesQuery(period, after, limit))
+      return rows.ok ? ok(rows.value.map((row) => textOf(row, 'resource'))) : rows
+    },
     records: async (streams, period, cuts = []) => {
       const expiry = await readExpiry(reader)
       if (!expiry.ok) return expiry

@@ -21,7 +21,14 @@ const REASON = new Error('column register is not text')
 const fails = async (): Promise<never> => {
   throw REASON
 }
-const store: UsageStore = { streams: fails, records: fails, slots: fails, series: fails, covered: fails }
+const store: UsageStore = {
+  streams: fails,
+  resources: fails,
+  records: fails,
+  slots: fails,
+  series: fails,
+  covered: fails,
+}
 const archive: Archive = {
   newest: fails,
   find: fails,

@@ -110,7 +110,7 @@ function ownersOf(streams: readonly Stream[], assignments: readonly Assignment[]
     for (const assignment of selfAndAncestors(stream.resource).flatMap(
       (resource) => byResource.get(resource) ?? [],
     ))
-      owned.get(assignment)!.push(stream)
+      if (!assignment.itself || assignment.resource === stream.resource) owned.get(assignment)!.push(stream)
   }
   return owned
 }

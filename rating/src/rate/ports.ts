@@ -8,6 +8,8 @@ import type { Stream, StreamRecord } from '../usage/stream-usage.ts'
 export interface UsageStore {
   /** Streams at or below the resources, of the meters (none = all). Faults: STORE_UNAVAILABLE, OUT_OF_RANGE. */
   streams(resources: readonly string[], meters: readonly string[]): Promise<Result<Stream[]>>
+  /** Resources after a name that measured in the hours of a period, ascending, at most `limit`. Faults: STORE_UNAVAILABLE. */
+  resources(period: Interval, after: string, limit: number): Promise<Result<string[]>>
   /**
    * What the streams measured in the period, with the readings around the cuts, instants inside of it in ascending order; streams
    * without any reading before its end are left out. Faults: STORE_UNAVAILABLE, OUT_OF_RANGE, EVIDENCE_MISSING.

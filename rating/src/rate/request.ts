@@ -14,6 +14,8 @@ export interface Assignment {
   readonly dimensions: Readonly<Record<string, string>>
   /** The payer's share of the usage, decimal text. */
   readonly share: string
+  /** Only the resource itself, nothing below it. */
+  readonly itself: boolean
 }
 
 const ASSIGNMENTS_MAX = 10_000
@@ -57,7 +59,11 @@ function parseAssignment(message: AssignmentMessage, pointer: string): Result<As
   const share = shareOf(message.share)
   if (!share.ok) return fail(share.fault.code, share.fault.message, { pointer: `${pointer}/share` })
   const dimensions = Object.entries(message.dimensions).toSorted(([a], [b]) => (a < b ? -1 : 1))
-  const own = { dimensions: Object.fromEntries(dimensions), share: message.share || '1' }
+  const own = {
+    dimensions: Object.fromEntries(dimensions),
+    share: message.share || '1',
+    itself: message.itself,
+  }
   return ok({ resource: resource.value, period: stretch.value, ...own })
 }
 
@@ -71,7 +77,10 @@ function overlapping(assignments: readonly Assignment[]): Result<never> | undefi
   const byResource = Map.groupBy(assignments, ({ resource }) => resource)
   for (const assignment of assignments) {
     const others = selfAndAncestors(assignment.resource).flatMap((resource) => byResource.get(resource) ?? [])
-    const other = others.find((one) => one !== assignment && overlaps(one.period, assignment.period))
+    const reaches = (one: Assignment): boolean => !one.itself || one.resource === assignment.resource
+    const other = others.find(
+      (one) => one !== assignment && reaches(one) && overlaps(one.period, assignment.period),
+    )
     if (other === undefined) continue
     const at = formatInstant(Math.max(other.period.from, assignment.period.from))
     return fail(

@@ -43,11 +43,11 @@ export async function usageSeries(
   request: GetSeriesRequest,
   store: UsageStore,
 ): Promise<Result<GetSeriesResponse>> {
-  const whole = parsePeriodMessage(request.period, '/period')
-  if (!whole.ok) return whole
+  const span = parsePeriodMessage(request.period, '/period')
+  if (!span.ok) return span
   const zone = parseZone(request.timeZone)
   if (!zone.ok) return fail(zone.fault.code, zone.fault.message, { pointer: '/timeZone' })
-  const assignments = parseAssignments(request.assignments, whole.value)
+  const assignments = parseAssignments(request.assignments, span.value)
   if (!assignments.ok) return assignments
   const resources = [...new Set(assignments.value.map(({ resource }) => resource))]
   if (resources.length === 0) return ok(create(GetSeriesResponseSchema))
@@ -58,12 +58,12 @@ export async function usageSeries(
     assignments.value,
     ({ period: { from, to } }) => `${from} ${to}`,
   ).values()) {
-    const { period } = group[0]!
-    const parts = partsOf(period, request.grain, zone.value)
+    const parts = partsOf(group[0]!.period, request.grain, zone.value)
     if (!parts.ok) return parts
-    const assigned = new Set(group.map(({ resource }) => resource))
-    const own = streams.value.filter(({ resource }) =>
-      selfAndAncestors(resource).some((r) => assigned.has(r)),
+    const whole = new Set(group.filter(({ itself }) => !itself).map(({ resource }) => resource))
+    const alone = new Set(group.filter(({ itself }) => itself).map(({ resource }) => resource))
+    const own = streams.value.filter(
+      ({ resource }) => alone.has(resource) || selfAndAncestors(resource).some((r) => whole.has(r)),
     )
     const found = await rowsOf(own, parts.value, store)
     if (!found.ok) return found

@@ -3,6 +3,9 @@ import {
   type GetUsageRequest,
   type GetUsageResponse,
   GetUsageResponseSchema,
+  type ListResourcesRequest,
+  type ListResourcesResponse,
+  ListResourcesResponseSchema,
 } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
 import { type Result, fail, ok } from '@vouch/proto/kernel/fault.ts'
 import { parseResourceId } from '@vouch/proto/kernel/id.ts'
@@ -45,6 +48,21 @@ export function meteredUsage(records: readonly StreamRecord[], period: Interval)
     return fail('UNIT_MISMATCH', `streams of ${usages[0]!.stream.meter} count in ${[...units].join(' and ')}`)
   }
   return ok({ unit, quantity: usages.reduce((sum, usage) => sum + usage.quantity, 0n), usages })
+}
+
+const RESOURCES_MAX = 10_000
+
+/** Resources that measured in a period, page by page. Faults: those of the period, OUT_OF_RANGE, STORE_UNAVAILABLE. */
+export async function listResources(
+  { period: message, after, limit }: ListResourcesRequest,
+  store: UsageStore,
+): Promise<Result<ListResourcesResponse>> {
+  const period = parsePeriodMessage(message, '/period')
+  if (!period.ok) return period
+  if (limit < 1 || limit > RESOURCES_MAX)
+    return fail('OUT_OF_RANGE', `a page has 1 to ${RESOURCES_MAX} resources`, { pointer: '/limit' })
+  const resources = await store.resources(period.value, after, limit)
+  return resources.ok ? ok(create(ListResourcesResponseSchema, { resources: resources.value })) : resources
 }
 
 /** Usage of a resource and everything below it, by meter in ascending order. */

@@ -47,6 +47,21 @@ export function createMemoryStore(sent: readonly Sent[]): { store: UsageStore; a
             .filter(({ resource }) => selfAndAncestors(resource).some((r) => resources.includes(r)))
             .filter(({ meter }) => meters.length === 0 || meters.includes(meter)),
         ),
+      resources: async ({ from, to }, after, limit) => {
+        const hour = 3_600_000
+        const since = from - (from % hour)
+        const isIn = ({ streamId }: Stream): boolean =>
+          (byStream.get(streamId) ?? []).some(
+            ({ timeMs }) => timeMs >= since && timeMs - (timeMs % hour) < to,
+          )
+        const names = new Set(streams.filter(isIn).map(({ resource }) => resource))
+        return ok(
+          [...names]
+            .toSorted()
+            .filter((name) => name > after)
+            .slice(0, limit),
+        )
+      },
       records: async (asked, period, cuts = []) =>
         ok(asked.flatMap((stream) => recordOf(stream, byStream.get(stream.streamId) ?? [], period, cuts))),
       series: async (asked, edges) =>

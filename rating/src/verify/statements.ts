@@ -4,7 +4,6 @@ import type { Measurement } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { toHex } from '@vouch/proto/kernel/bytes.ts'
 import type { Fault } from '@vouch/proto/kernel/fault.ts'
 import { parseTariff } from '../rate/tariff.ts'
-import { selfAndAncestors } from '../usage/resource.ts'
 import { mismatch, present, uniqueIndex } from './mismatch.ts'
 import type { Archive } from './readings.ts'
 import { checkSlots } from './slots.ts'
@@ -110,17 +109,18 @@ function checkNoOverlap(path: string, { streams }: Measurement): void {
   }
 }
 
-/** No use is measured twice: the same meter of a resource and of one below it at the same time. */
+/** No use is measured twice: the same meter of the same metered resource at the same time. */
 function checkSingleMeasuring(path: string, measurements: readonly Measurement[]): void {
-  const all = measurements.map((measurement, i) => ({ i, ...measurement }))
-  const known = Map.groupBy(all, ({ meter, resource }) => `${meter} ${resource}`)
-  for (const { i, meter, resource, period } of all) {
-    const above = selfAndAncestors(resource).flatMap((each) => known.get(`${meter} ${each}`) ?? [])
-    const twin = above.find(
-      (other) => other.i !== i && other.period!.fromMs < period!.toMs && period!.fromMs < other.period!.toMs,
-    )
-    if (twin === undefined) continue
-    const [first, second] = [Math.min(i, twin.i), Math.max(i, twin.i)]
-    mismatch(`${path}.measurements[${second}]`, `measures what measurements[${first}] measures`)
+  const all = measurements.flatMap(({ meter, period, streams }, i) =>
+    [...new Set(streams.map(({ resource }) => resource))].map((resource) => ({ i, meter, resource, period })),
+  )
+  for (const group of Map.groupBy(all, ({ meter, resource }) => `${meter} ${resource}`).values()) {
+    const ordered = group.toSorted((a, b) => (a.period!.fromMs < b.period!.fromMs ? -1 : 1))
+    for (const [position, one] of ordered.entries()) {
+      const before = ordered[position - 1]
+      if (before === undefined || before.period!.toMs <= one.period!.fromMs) continue
+      const [first, second] = [Math.min(before.i, one.i), Math.max(before.i, one.i)]
+      mismatch(`${path}.measurements[${second}]`, `measures what measurements[${first}] measures`)
+    }
   }
 }

@@ -1,9 +1,8 @@
 import { Type } from '@fastify/type-provider-typebox'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { formatInstant, parsePeriod } from '@vouch/proto/kernel/period.ts'
-import { assignedIn } from '../../contract/contract.ts'
 import { findAccount } from '../../postgres/accounts.ts'
-import { assignmentsIn } from '../../postgres/contracts.ts'
+import { assignedOver } from '../../postgres/assigned.ts'
 import type { Table } from '../../ports.ts'
 import { download } from '../download.ts'
 import { found } from '../operation.ts'
@@ -44,7 +43,7 @@ export const accountUsage = download({
   run: async ({ database, rating }, { params: { account: id }, query }) => {
     const account = found(await findAccount(database, id), `account ${id}`)
     const period = unwrap(parsePeriod(query.from, query.to))
-    const assigned = assignedIn(period, await assignmentsIn(database, id, period)).filter(
+    const assigned = (await assignedOver(database, rating, id, period)).filter(
       ({ resource }) => query.resource === undefined || resource === query.resource,
     )
     const meters = query.meter === undefined ? [] : [query.meter]

@@ -5,6 +5,7 @@ import type { Assignment } from '../../contract/contract.ts'
 import { insertAssignment } from '../../postgres/contracts.ts'
 import { write } from '../operation.ts'
 import { AssignmentBody, AssignmentReply } from '../schemas.ts'
+import { holdRuled } from '../uninvoiced-accounts.ts'
 import { holdUninvoiced } from '../uninvoiced.ts'
 import { assignmentView, openPeriodOf } from '../views.ts'
 
@@ -22,6 +23,7 @@ export const createAssignment = write({
     const period = unwrap(at('/period', openPeriodOf(body.period)))
     const resource = unwrap(at('/resource', parseResourceId(body.resource)))
     await holdUninvoiced(sql, body.account, period)
+    await holdRuled(sql, period, '/period')
     const id = uuidV7(nowMs, chance.random(10))
     const { account, dimensions = {} } = body
     const assignment: Assignment = { id, account, resource, period, dimensions }

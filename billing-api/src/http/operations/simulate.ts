@@ -8,14 +8,14 @@ import type { Money } from '@vouch/proto/kernel/money.ts'
 import { monthOf } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import { at } from '../../catalogue/item.ts'
-import { assignedIn } from '../../contract/contract.ts'
 import type { Account } from '../../contract/contract.ts'
 import { rankCourses } from '../../invoice/simulation.ts'
 import type { Course } from '../../invoice/simulation.ts'
 import { findAccount } from '../../postgres/accounts.ts'
+import { assignedOver } from '../../postgres/assigned.ts'
 import { availabilityIn } from '../../postgres/availability.ts'
 import { findTariff } from '../../postgres/catalogue.ts'
-import { assignmentsIn, contractsIn } from '../../postgres/contracts.ts'
+import { contractsIn } from '../../postgres/contracts.ts'
 import { rateAccount } from '../../postgres/draw.ts'
 import { openGrantBooks } from '../../postgres/grants.ts'
 import { found, write } from '../operation.ts'
@@ -114,7 +114,7 @@ async function courseUnder(
   const totals: Money[] = []
   const grants = openGrantBooks(sql, account.id, periods[0]!.from)
   for (const period of periods) {
-    const assigned = assignedIn(period, await assignmentsIn(sql, account.id, period))
+    const assigned = await assignedOver(sql, rating, account.id, period)
     const stretch = { period, inForce: period, timeZone: account.timeZone }
     const measured = await rating.measure(tariff, stretch, assigned)
     const { charges } = await rating.rate(tariff, {

@@ -141,6 +141,12 @@ export const BILLING_FAULTS = {
     meaning: 'The resource is assigned to an account for part of this period.',
     remedy: 'End the other assignment first, or choose a period beside it.',
   },
+  ATTRIBUTION_INVALID: {
+    http: 422,
+    grpc: GRPC.INVALID_ARGUMENT,
+    meaning: 'The attribution rules contradict themselves or cannot be applied.',
+    remedy: 'Correct the member that the pointer names and send the rule set again.',
+  },
   INVOICE_ISSUED: {
     http: 409,
     grpc: GRPC.FAILED_PRECONDITION,

@@ -18,7 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file vouch/rating/v1/rating.proto.
  */
 export const file_vouch_rating_v1_rating: GenFile = /*@__PURE__*/
-  fileDesc("Chx2b3VjaC9yYXRpbmcvdjEvcmF0aW5nLnByb3RvEg92b3VjaC5yYXRpbmcudjEiWwoPR2V0VXNhZ2VSZXF1ZXN0EhAKCHJlc291cmNlGAEgASgJEg0KBW1ldGVyGAIgASgJEicKBnBlcmlvZBgDIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QiagoKTWV0ZXJVc2FnZRINCgVtZXRlchgBIAEoCRIMCgR1bml0GAIgASgJEhAKCHF1YW50aXR5GAMgASgJEi0KB3N0cmVhbXMYBCADKAsyHC52b3VjaC5yYXRpbmcudjEuU3RyZWFtVXNhZ2UiPwoQR2V0VXNhZ2VSZXNwb25zZRIrCgZtZXRlcnMYASADKAsyGy52b3VjaC5yYXRpbmcudjEuTWV0ZXJVc2FnZSK3AQoQR2V0U2VyaWVzUmVxdWVzdBInCgZwZXJpb2QYASABKAsyFy52b3VjaC5yYXRpbmcudjEuUGVyaW9kEhEKCXRpbWVfem9uZRgCIAEoCRIlCgVncmFpbhgDIAEoDjIWLnZvdWNoLnJhdGluZy52MS5HcmFpbhIwCgthc3NpZ25tZW50cxgEIAMoCzIbLnZvdWNoLnJhdGluZy52MS5Bc3NpZ25tZW50Eg4KBm1ldGVycxgFIAMoCSKOAQoJU2VyaWVzUm93EhAKCHJlc291cmNlGAEgASgJEg0KBW1ldGVyGAIgASgJEgwKBHVuaXQYAyABKAkSJwoGcGVyaW9kGAQgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBIQCghxdWFudGl0eRgFIAEoCRIXCg9jb3ZlcmVkX21pbnV0ZXMYBiABKA0iPQoRR2V0U2VyaWVzUmVzcG9uc2USKAoEcm93cxgBIAMoCzIaLnZvdWNoLnJhdGluZy52MS5TZXJpZXNSb3ciPQoSQ2hlY2tUYXJpZmZSZXF1ZXN0EicKBnRhcmlmZhgBIAEoCzIXLnZvdWNoLnJhdGluZy52MS5UYXJpZmYiFQoTQ2hlY2tUYXJpZmZSZXNwb25zZSLKAQoKQXNzaWdubWVudBIQCghyZXNvdXJjZRgBIAEoCRInCgZwZXJpb2QYAiABKAsyFy52b3VjaC5yYXRpbmcudjEuUGVyaW9kEj8KCmRpbWVuc2lvbnMYAyADKAsyKy52b3VjaC5yYXRpbmcudjEuQXNzaWdubWVudC5EaW1lbnNpb25zRW50cnkSDQoFc2hhcmUYBCABKAkaMQoPRGltZW5zaW9uc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi0gEKDk1lYXN1cmVSZXF1ZXN0EicKBnBlcmlvZBgBIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSKQoIaW5fZm9yY2UYAiABKAsyFy52b3VjaC5yYXRpbmcudjEuUGVyaW9kEhEKCXRpbWVfem9uZRgDIAEoCRInCgZ0YXJpZmYYBCABKAsyFy52b3VjaC5yYXRpbmcudjEuVGFyaWZmEjAKC2Fzc2lnbm1lbnRzGAUgAygLMhsudm91Y2gucmF0aW5nLnYxLkFzc2lnbm1lbnQiPgoPTWVhc3VyZVJlc3BvbnNlEisKCHNuYXBzaG90GAEgASgLMhkudm91Y2gucmF0aW5nLnYxLlNuYXBzaG90IoQBCgtSYXRlUmVxdWVzdBInCgZ0YXJpZmYYAiABKAsyFy52b3VjaC5yYXRpbmcudjEuVGFyaWZmEisKCHNuYXBzaG90GAQgASgLMhkudm91Y2gucmF0aW5nLnYxLlNuYXBzaG90SgQIARACSgQIAxAEUgZwZXJpb2RSC2Fzc2lnbm1lbnRzImUKDFJhdGVSZXNwb25zZRIoCgdjaGFyZ2VzGAEgAygLMhcudm91Y2gucmF0aW5nLnYxLkNoYXJnZRIrCgh1bnByaWNlZBgCIAMoCzIZLnZvdWNoLnJhdGluZy52MS5VbnByaWNlZCIrChJHZXRFdmlkZW5jZVJlcXVlc3QSFQoNYmF0Y2hfZGlnZXN0cxgBIAMoDCKrAQoTR2V0RXZpZGVuY2VSZXNwb25zZRItCgViYXRjaBgBIAEoCzIcLnZvdWNoLmluZ2VzdC52MS5TaWduZWRCYXRjaEgAEjMKBnN0cmVhbRgCIAEoCzIhLnZvdWNoLmluZ2VzdC52MS5TdHJlYW1EZWZpbml0aW9uSAASKAoDa2V5GAMgASgLMhkudm91Y2guaW5nZXN0LnYxLkFnZW50S2V5SABCBgoEa2luZCJWChJQaW5FdmlkZW5jZVJlcXVlc3QSEAoIZG9jdW1lbnQYASABKAkSFwoPcmV0YWluX3VudGlsX21zGAIgASgDEhUKDWJhdGNoX2RpZ2VzdHMYAyADKAwiNQoTUGluRXZpZGVuY2VSZXNwb25zZRIPCgdiYXRjaGVzGAEgASgNEg0KBWxpbmtzGAIgASgNKl4KBUdyYWluEhUKEUdSQUlOX1VOU1BFQ0lGSUVEEAASDgoKR1JBSU5fSE9VUhABEg0KCUdSQUlOX0RBWRACEg8KC0dSQUlOX01PTlRIEAMSDgoKR1JBSU5fWUVBUhAEMtcECg1SYXRpbmdTZXJ2aWNlEk8KCEdldFVzYWdlEiAudm91Y2gucmF0aW5nLnYxLkdldFVzYWdlUmVxdWVzdBohLnZvdWNoLnJhdGluZy52MS5HZXRVc2FnZVJlc3BvbnNlElIKCUdldFNlcmllcxIhLnZvdWNoLnJhdGluZy52MS5HZXRTZXJpZXNSZXF1ZXN0GiIudm91Y2gucmF0aW5nLnYxLkdldFNlcmllc1Jlc3BvbnNlElgKC0NoZWNrVGFyaWZmEiMudm91Y2gucmF0aW5nLnYxLkNoZWNrVGFyaWZmUmVxdWVzdBokLnZvdWNoLnJhdGluZy52MS5DaGVja1RhcmlmZlJlc3BvbnNlEkwKB01lYXN1cmUSHy52b3VjaC5yYXRpbmcudjEuTWVhc3VyZVJlcXVlc3QaIC52b3VjaC5yYXRpbmcudjEuTWVhc3VyZVJlc3BvbnNlEkMKBFJhdGUSHC52b3VjaC5yYXRpbmcudjEuUmF0ZVJlcXVlc3QaHS52b3VjaC5yYXRpbmcudjEuUmF0ZVJlc3BvbnNlEloKC0dldEV2aWRlbmNlEiMudm91Y2gucmF0aW5nLnYxLkdldEV2aWRlbmNlUmVxdWVzdBokLnZvdWNoLnJhdGluZy52MS5HZXRFdmlkZW5jZVJlc3BvbnNlMAESWAoLUGluRXZpZGVuY2USIy52b3VjaC5yYXRpbmcudjEuUGluRXZpZGVuY2VSZXF1ZXN0GiQudm91Y2gucmF0aW5nLnYxLlBpbkV2aWRlbmNlUmVzcG9uc2ViBnByb3RvMw", [file_vouch_ingest_v1_batch, file_vouch_rating_v1_tariff, file_vouch_rating_v1_usage]);
+  fileDesc("Chx2b3VjaC9yYXRpbmcvdjEvcmF0aW5nLnByb3RvEg92b3VjaC5yYXRpbmcudjEiWwoPR2V0VXNhZ2VSZXF1ZXN0EhAKCHJlc291cmNlGAEgASgJEg0KBW1ldGVyGAIgASgJEicKBnBlcmlvZBgDIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QiagoKTWV0ZXJVc2FnZRINCgVtZXRlchgBIAEoCRIMCgR1bml0GAIgASgJEhAKCHF1YW50aXR5GAMgASgJEi0KB3N0cmVhbXMYBCADKAsyHC52b3VjaC5yYXRpbmcudjEuU3RyZWFtVXNhZ2UiPwoQR2V0VXNhZ2VSZXNwb25zZRIrCgZtZXRlcnMYASADKAsyGy52b3VjaC5yYXRpbmcudjEuTWV0ZXJVc2FnZSK3AQoQR2V0U2VyaWVzUmVxdWVzdBInCgZwZXJpb2QYASABKAsyFy52b3VjaC5yYXRpbmcudjEuUGVyaW9kEhEKCXRpbWVfem9uZRgCIAEoCRIlCgVncmFpbhgDIAEoDjIWLnZvdWNoLnJhdGluZy52MS5HcmFpbhIwCgthc3NpZ25tZW50cxgEIAMoCzIbLnZvdWNoLnJhdGluZy52MS5Bc3NpZ25tZW50Eg4KBm1ldGVycxgFIAMoCSKOAQoJU2VyaWVzUm93EhAKCHJlc291cmNlGAEgASgJEg0KBW1ldGVyGAIgASgJEgwKBHVuaXQYAyABKAkSJwoGcGVyaW9kGAQgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBIQCghxdWFudGl0eRgFIAEoCRIXCg9jb3ZlcmVkX21pbnV0ZXMYBiABKA0iPQoRR2V0U2VyaWVzUmVzcG9uc2USKAoEcm93cxgBIAMoCzIaLnZvdWNoLnJhdGluZy52MS5TZXJpZXNSb3ciXQoUTGlzdFJlc291cmNlc1JlcXVlc3QSJwoGcGVyaW9kGAEgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBINCgVhZnRlchgCIAEoCRINCgVsaW1pdBgDIAEoDSIqChVMaXN0UmVzb3VyY2VzUmVzcG9uc2USEQoJcmVzb3VyY2VzGAEgAygJIj0KEkNoZWNrVGFyaWZmUmVxdWVzdBInCgZ0YXJpZmYYASABKAsyFy52b3VjaC5yYXRpbmcudjEuVGFyaWZmIhUKE0NoZWNrVGFyaWZmUmVzcG9uc2Ui2gEKCkFzc2lnbm1lbnQSEAoIcmVzb3VyY2UYASABKAkSJwoGcGVyaW9kGAIgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBI/CgpkaW1lbnNpb25zGAMgAygLMisudm91Y2gucmF0aW5nLnYxLkFzc2lnbm1lbnQuRGltZW5zaW9uc0VudHJ5Eg0KBXNoYXJlGAQgASgJEg4KBml0c2VsZhgFIAEoCBoxCg9EaW1lbnNpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLSAQoOTWVhc3VyZVJlcXVlc3QSJwoGcGVyaW9kGAEgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBIpCghpbl9mb3JjZRgCIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSEQoJdGltZV96b25lGAMgASgJEicKBnRhcmlmZhgEIAEoCzIXLnZvdWNoLnJhdGluZy52MS5UYXJpZmYSMAoLYXNzaWdubWVudHMYBSADKAsyGy52b3VjaC5yYXRpbmcudjEuQXNzaWdubWVudCI+Cg9NZWFzdXJlUmVzcG9uc2USKwoIc25hcHNob3QYASABKAsyGS52b3VjaC5yYXRpbmcudjEuU25hcHNob3QihAEKC1JhdGVSZXF1ZXN0EicKBnRhcmlmZhgCIAEoCzIXLnZvdWNoLnJhdGluZy52MS5UYXJpZmYSKwoIc25hcHNob3QYBCABKAsyGS52b3VjaC5yYXRpbmcudjEuU25hcHNob3RKBAgBEAJKBAgDEARSBnBlcmlvZFILYXNzaWdubWVudHMiZQoMUmF0ZVJlc3BvbnNlEigKB2NoYXJnZXMYASADKAsyFy52b3VjaC5yYXRpbmcudjEuQ2hhcmdlEisKCHVucHJpY2VkGAIgAygLMhkudm91Y2gucmF0aW5nLnYxLlVucHJpY2VkIisKEkdldEV2aWRlbmNlUmVxdWVzdBIVCg1iYXRjaF9kaWdlc3RzGAEgAygMIqsBChNHZXRFdmlkZW5jZVJlc3BvbnNlEi0KBWJhdGNoGAEgASgLMhwudm91Y2guaW5nZXN0LnYxLlNpZ25lZEJhdGNoSAASMwoGc3RyZWFtGAIgASgLMiEudm91Y2guaW5nZXN0LnYxLlN0cmVhbURlZmluaXRpb25IABIoCgNrZXkYAyABKAsyGS52b3VjaC5pbmdlc3QudjEuQWdlbnRLZXlIAEIGCgRraW5kIlYKElBpbkV2aWRlbmNlUmVxdWVzdBIQCghkb2N1bWVudBgBIAEoCRIXCg9yZXRhaW5fdW50aWxfbXMYAiABKAMSFQoNYmF0Y2hfZGlnZXN0cxgDIAMoDCI1ChNQaW5FdmlkZW5jZVJlc3BvbnNlEg8KB2JhdGNoZXMYASABKA0SDQoFbGlua3MYAiABKA0qXgoFR3JhaW4SFQoRR1JBSU5fVU5TUEVDSUZJRUQQABIOCgpHUkFJTl9IT1VSEAESDQoJR1JBSU5fREFZEAISDwoLR1JBSU5fTU9OVEgQAxIOCgpHUkFJTl9ZRUFSEAQytwUKDVJhdGluZ1NlcnZpY2USTwoIR2V0VXNhZ2USIC52b3VjaC5yYXRpbmcudjEuR2V0VXNhZ2VSZXF1ZXN0GiEudm91Y2gucmF0aW5nLnYxLkdldFVzYWdlUmVzcG9uc2USUgoJR2V0U2VyaWVzEiEudm91Y2gucmF0aW5nLnYxLkdldFNlcmllc1JlcXVlc3QaIi52b3VjaC5yYXRpbmcudjEuR2V0U2VyaWVzUmVzcG9uc2USXgoNTGlzdFJlc291cmNlcxIlLnZvdWNoLnJhdGluZy52MS5MaXN0UmVzb3VyY2VzUmVxdWVzdBomLnZvdWNoLnJhdGluZy52MS5MaXN0UmVzb3VyY2VzUmVzcG9uc2USWAoLQ2hlY2tUYXJpZmYSIy52b3VjaC5yYXRpbmcudjEuQ2hlY2tUYXJpZmZSZXF1ZXN0GiQudm91Y2gucmF0aW5nLnYxLkNoZWNrVGFyaWZmUmVzcG9uc2USTAoHTWVhc3VyZRIfLnZvdWNoLnJhdGluZy52MS5NZWFzdXJlUmVxdWVzdBogLnZvdWNoLnJhdGluZy52MS5NZWFzdXJlUmVzcG9uc2USQwoEUmF0ZRIcLnZvdWNoLnJhdGluZy52MS5SYXRlUmVxdWVzdBodLnZvdWNoLnJhdGluZy52MS5SYXRlUmVzcG9uc2USWgoLR2V0RXZpZGVuY2USIy52b3VjaC5yYXRpbmcudjEuR2V0RXZpZGVuY2VSZXF1ZXN0GiQudm91Y2gucmF0aW5nLnYxLkdldEV2aWRlbmNlUmVzcG9uc2UwARJYCgtQaW5FdmlkZW5jZRIjLnZvdWNoLnJhdGluZy52MS5QaW5FdmlkZW5jZVJlcXVlc3QaJC52b3VjaC5yYXRpbmcudjEuUGluRXZpZGVuY2VSZXNwb25zZWIGcHJvdG8z", [file_vouch_ingest_v1_batch, file_vouch_rating_v1_tariff, file_vouch_rating_v1_usage]);
 
 /**
  * What to look at.
@@ -245,6 +245,62 @@ export const GetSeriesResponseSchema: GenMessage<GetSeriesResponse> = /*@__PURE_
   messageDesc(file_vouch_rating_v1_rating, 5);
 
 /**
+ * Which resources to list.
+ *
+ * @generated from message vouch.rating.v1.ListResourcesRequest
+ */
+export type ListResourcesRequest = Message<"vouch.rating.v1.ListResourcesRequest"> & {
+  /**
+   * Period.
+   *
+   * @generated from field: vouch.rating.v1.Period period = 1;
+   */
+  period?: Period | undefined;
+
+  /**
+   * Those after this one; empty = from the first.
+   *
+   * @generated from field: string after = 2;
+   */
+  after: string;
+
+  /**
+   * At most so many, from 1 to 10,000.
+   *
+   * @generated from field: uint32 limit = 3;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message vouch.rating.v1.ListResourcesRequest.
+ * Use `create(ListResourcesRequestSchema)` to create a new message.
+ */
+export const ListResourcesRequestSchema: GenMessage<ListResourcesRequest> = /*@__PURE__*/
+  messageDesc(file_vouch_rating_v1_rating, 6);
+
+/**
+ * Ascending, each once.
+ *
+ * @generated from message vouch.rating.v1.ListResourcesResponse
+ */
+export type ListResourcesResponse = Message<"vouch.rating.v1.ListResourcesResponse"> & {
+  /**
+   * Resources with a reading in one of the hours that the period touches.
+   *
+   * @generated from field: repeated string resources = 1;
+   */
+  resources: string[];
+};
+
+/**
+ * Describes the message vouch.rating.v1.ListResourcesResponse.
+ * Use `create(ListResourcesResponseSchema)` to create a new message.
+ */
+export const ListResourcesResponseSchema: GenMessage<ListResourcesResponse> = /*@__PURE__*/
+  messageDesc(file_vouch_rating_v1_rating, 7);
+
+/**
  * The tariff to look at.
  *
  * @generated from message vouch.rating.v1.CheckTariffRequest
@@ -263,7 +319,7 @@ export type CheckTariffRequest = Message<"vouch.rating.v1.CheckTariffRequest"> &
  * Use `create(CheckTariffRequestSchema)` to create a new message.
  */
 export const CheckTariffRequestSchema: GenMessage<CheckTariffRequest> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 6);
+  messageDesc(file_vouch_rating_v1_rating, 8);
 
 /**
  * The tariff is sound.
@@ -278,7 +334,7 @@ export type CheckTariffResponse = Message<"vouch.rating.v1.CheckTariffResponse">
  * Use `create(CheckTariffResponseSchema)` to create a new message.
  */
 export const CheckTariffResponseSchema: GenMessage<CheckTariffResponse> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 7);
+  messageDesc(file_vouch_rating_v1_rating, 9);
 
 /**
  * A resource and the stretch of time in which it belongs to the payer.
@@ -313,6 +369,13 @@ export type Assignment = Message<"vouch.rating.v1.Assignment"> & {
    * @generated from field: string share = 4;
    */
   share: string;
+
+  /**
+   * Only what the resource itself measured, nothing below it.
+   *
+   * @generated from field: bool itself = 5;
+   */
+  itself: boolean;
 };
 
 /**
@@ -320,7 +383,7 @@ export type Assignment = Message<"vouch.rating.v1.Assignment"> & {
  * Use `create(AssignmentSchema)` to create a new message.
  */
 export const AssignmentSchema: GenMessage<Assignment> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 8);
+  messageDesc(file_vouch_rating_v1_rating, 10);
 
 /**
  * What to measure.
@@ -369,7 +432,7 @@ export type MeasureRequest = Message<"vouch.rating.v1.MeasureRequest"> & {
  * Use `create(MeasureRequestSchema)` to create a new message.
  */
 export const MeasureRequestSchema: GenMessage<MeasureRequest> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 9);
+  messageDesc(file_vouch_rating_v1_rating, 11);
 
 /**
  * What was measured. A resource and meter without any stream gives no measurement.
@@ -390,7 +453,7 @@ export type MeasureResponse = Message<"vouch.rating.v1.MeasureResponse"> & {
  * Use `create(MeasureResponseSchema)` to create a new message.
  */
 export const MeasureResponseSchema: GenMessage<MeasureResponse> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 10);
+  messageDesc(file_vouch_rating_v1_rating, 12);
 
 /**
  * What to rate.
@@ -418,7 +481,7 @@ export type RateRequest = Message<"vouch.rating.v1.RateRequest"> & {
  * Use `create(RateRequestSchema)` to create a new message.
  */
 export const RateRequestSchema: GenMessage<RateRequest> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 11);
+  messageDesc(file_vouch_rating_v1_rating, 13);
 
 /**
  * Charges in the order of the tariff's rules.
@@ -446,7 +509,7 @@ export type RateResponse = Message<"vouch.rating.v1.RateResponse"> & {
  * Use `create(RateResponseSchema)` to create a new message.
  */
 export const RateResponseSchema: GenMessage<RateResponse> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 12);
+  messageDesc(file_vouch_rating_v1_rating, 14);
 
 /**
  * Which batches, and the stretch of each agent's chain between them.
@@ -467,7 +530,7 @@ export type GetEvidenceRequest = Message<"vouch.rating.v1.GetEvidenceRequest"> &
  * Use `create(GetEvidenceRequestSchema)` to create a new message.
  */
 export const GetEvidenceRequestSchema: GenMessage<GetEvidenceRequest> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 13);
+  messageDesc(file_vouch_rating_v1_rating, 15);
 
 /**
  * One item of evidence: batches in full, then the headers that link them, then streams, then keys.
@@ -510,7 +573,7 @@ export type GetEvidenceResponse = Message<"vouch.rating.v1.GetEvidenceResponse">
  * Use `create(GetEvidenceResponseSchema)` to create a new message.
  */
 export const GetEvidenceResponseSchema: GenMessage<GetEvidenceResponse> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 14);
+  messageDesc(file_vouch_rating_v1_rating, 16);
 
 /**
  * What to keep, and for how long.
@@ -545,7 +608,7 @@ export type PinEvidenceRequest = Message<"vouch.rating.v1.PinEvidenceRequest"> &
  * Use `create(PinEvidenceRequestSchema)` to create a new message.
  */
 export const PinEvidenceRequestSchema: GenMessage<PinEvidenceRequest> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 15);
+  messageDesc(file_vouch_rating_v1_rating, 17);
 
 /**
  * What is kept.
@@ -573,7 +636,7 @@ export type PinEvidenceResponse = Message<"vouch.rating.v1.PinEvidenceResponse">
  * Use `create(PinEvidenceResponseSchema)` to create a new message.
  */
 export const PinEvidenceResponseSchema: GenMessage<PinEvidenceResponse> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 16);
+  messageDesc(file_vouch_rating_v1_rating, 18);
 
 /**
  * Steps of the calendar.
@@ -655,6 +718,16 @@ export const RatingService: GenService<{
     methodKind: "unary";
     input: typeof GetSeriesRequestSchema;
     output: typeof GetSeriesResponseSchema;
+  },
+  /**
+   * Resources that measured anything in a period.
+   *
+   * @generated from rpc vouch.rating.v1.RatingService.ListResources
+   */
+  listResources: {
+    methodKind: "unary";
+    input: typeof ListResourcesRequestSchema;
+    output: typeof ListResourcesResponseSchema;
   },
   /**
    * Whether a tariff can be published. Faults: TARIFF_INVALID with every single one, each with its pointer.

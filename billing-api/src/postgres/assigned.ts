@@ -1,0 +1,33 @@
+import { formatExact } from '@vouch/proto/kernel/decimal.ts'
+import type { Period } from '@vouch/proto/kernel/period.ts'
+import { assignedIn } from '../contract/contract.ts'
+import type { AssignedResource, Rating } from '../ports.ts'
+import { attributedAssignments } from './attributed.ts'
+import { assignmentsIn } from './contracts.ts'
+import type { Sql } from './database.ts'
+import { ruleSetsIn } from './rule-sets.ts'
+
+/**
+ * What an account pays for in a period: what is assigned to it, and what the rules give it of the rest. Faults: OUT_OF_RANGE, and what
+ * rating answers where there are rules.
+ */
+export async function assignedOver(
+  sql: Sql,
+  rating: Pick<Rating, 'resources'>,
+  account: string,
+  period: Period,
+): Promise<AssignedResource[]> {
+  const assigned = assignedIn(period, await assignmentsIn(sql, account, period))
+  if ((await ruleSetsIn(sql, period)).length === 0) return assigned
+  const given = await attributedAssignments(sql, rating, account, period)
+  return [
+    ...assigned,
+    ...given.map(({ resource, period: stretch, share, below }) => ({
+      resource,
+      period: stretch,
+      dimensions: {},
+      share: formatExact(share) ?? '1',
+      itself: !below,
+    })),
+  ]
+}

@@ -44,6 +44,7 @@ function focusRow({ charge, amount, statement, lineNumber }: InvoiceLine, invoic
   const corrects = snapshot?.corrects ?? ''
   const category = CATEGORIES[charge.kind] ?? 'Adjustment'
   const measured = measurementsOf(charge, snapshot)
+  const { fromMs, toMs } = charge.period ?? { fromMs: 0n, toMs: 0n }
   const isPriced = (category === 'Usage' || category === 'Purchase') && corrects === ''
   const pricing = isPriced ? pricingOf(charge) : undefined
   const cost = pricing?.cost ?? decimal(exactOf(charge))
@@ -61,8 +62,8 @@ function focusRow({ charge, amount, statement, lineNumber }: InvoiceLine, invoic
     ChargeClass: corrects === '' ? null : 'Correction',
     ChargeDescription: charge.description,
     ChargeFrequency: frequencyOf(category, charge.kind),
-    ChargePeriodEnd: formatInstant(Number(charge.period?.toMs ?? 0n)),
-    ChargePeriodStart: formatInstant(Number(charge.period?.fromMs ?? 0n)),
+    ChargePeriodEnd: formatInstant(Number(toMs)),
+    ChargePeriodStart: formatInstant(Number(fromMs)),
     ConsumedQuantity: isUsage ? charge.quantity : null,
     ConsumedUnit: isUsage ? unitLabel(charge.unit) : null,
     ContractedCost: cost,

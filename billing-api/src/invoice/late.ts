@@ -10,9 +10,9 @@ import { compare } from '@vouch/proto/kernel/rational.ts'
 
 /** A charge as later documents see that it was billed. */
 export function billedLine(charge: Charge): BilledLine {
-  const { lineId, itemId, ruleId, pool, description, quantity, unit, amount, resource, meter, period } =
+  const { kind, lineId, itemId, ruleId, pool, description, quantity, unit, amount, resource, meter, period } =
     charge
-  const texts = { lineId, itemId, ruleId, pool, description, quantity, unit, amount, resource, meter }
+  const texts = { kind, lineId, itemId, ruleId, pool, description, quantity, unit, amount, resource, meter }
   return create(BilledLineSchema, { ...texts, ...(period === undefined ? {} : { period }) })
 }
 

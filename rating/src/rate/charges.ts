@@ -15,10 +15,7 @@ import { type TraceStep, exactText } from '../tariff/trace.ts'
 import { lineId } from './line-id.ts'
 import { periodInit } from './message.ts'
 import type { SnapshotFacts } from './snapshot.ts'
-import type { PricedTariff } from './tariff.ts'
-
-/** Rule and item of the line that makes lines sum to a total which alone is rounded. */
-const ROUNDING = 'rounding'
+import { type PricedTariff, ROUNDING } from './tariff.ts'
 
 /** The lines of an evaluation as charges, and where the total alone is rounded, a line for the rest. */
 export function chargesOf(
@@ -28,7 +25,7 @@ export function chargesOf(
   snapshot: Snapshot,
 ): Charge[] {
   const charges = lines.map((line) => chargeOf(line, tariff, read, snapshot))
-  if (roundingDifference.minor === 0n) return charges
+  if (roundingDifference.minor === 0n) return numbered(charges)
   const { period } = tariff.terms
   const rest: Line = {
     rule: ROUNDING,
@@ -48,7 +45,18 @@ export function chargesOf(
       },
     ],
   }
-  return [...charges, chargeOf({ ...rest, period }, tariff, read, snapshot)]
+  return numbered([...charges, chargeOf({ ...rest, period }, tariff, read, snapshot)])
+}
+
+/** No two lines have one id: what repeats is counted, in the order of lines. */
+function numbered(charges: Charge[]): Charge[] {
+  const times = new Map<string, number>()
+  for (const charge of charges) {
+    const count = (times.get(charge.lineId) ?? 0) + 1
+    times.set(charge.lineId, count)
+    if (count > 1) charge.lineId += ` #${count}`
+  }
+  return charges
 }
 
 function chargeOf(

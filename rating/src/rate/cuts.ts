@@ -19,7 +19,7 @@ export interface MeterPlan {
 /** Slots of percentiles: five minutes, as everybody who bills them has it. */
 export const SLOT_MS = 300_000
 /** Each is two readings in the evidence of every stream. */
-const CUTS_MAX = 2000
+export const CUTS_MAX = 2000
 
 /** How each meter that a tariff prices is to be measured, by name. Faults: those of windows, OUT_OF_RANGE. */
 export function meterPlans({ rules, terms }: PricedTariff, stretch: Period): Result<MeterPlan[]> {

@@ -4,6 +4,7 @@ import {
   type Charge,
   type Snapshot,
   SnapshotSchema,
+  UsedGrantSchema,
 } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { describe, expect, test } from 'vitest'
@@ -23,8 +24,9 @@ function billedInit({
   amount,
   resource,
   meter,
+  kind,
 }: Charge) {
-  return { lineId, itemId, ruleId, pool, description, quantity, unit, amount, resource, meter }
+  return { kind, lineId, itemId, ruleId, pool, description, quantity, unit, amount, resource, meter }
 }
 
 describe('what became known after it was billed', () => {
@@ -70,5 +72,49 @@ describe('what became known after it was billed', () => {
       ['least minimum 2026-03-28T23:00:00Z', 'minimum', '', '119.00'],
       ['traffic switch:a 2026-03-28T23:00:00Z', 'late-usage', '-1380', '-119.00'],
     ])
+  })
+
+  test('is a credit given back where a credit is due no more', async () => {
+    const credited = tariffOf([
+      usage({ per: 'resource', price: { model: 'per-unit', unitPrice: '0.10' } }),
+      { kind: 'credit', id: 'wallet', grants: [{ id: 'promo', amount: '20' }] },
+    ])
+    const now = await measured(credited, [steady])
+    now.billed = unwrap(rateSnapshot(credited, now)).charges.map((charge) =>
+      create(BilledLineSchema, billedInit(charge)),
+    )
+    now.corrects = 'INV-000001'
+    now.measurements = []
+    expect(linesOf(credited, now).map(([, kind, , amount]) => [kind, amount])).toEqual([
+      ['late-usage', '-138.00'],
+      ['credit', '20.00'],
+    ])
+  })
+
+  test('names the document that billed it', async () => {
+    const now = await measured(tariff, [steady])
+    now.billed = billedOf(now)
+    const rated = rateSnapshot(tariff, now)
+    expect(rated.ok ? undefined : rated.fault).toMatchObject({ code: 'FIELD_INVALID', pointer: '/corrects' })
+  })
+
+  test.each([
+    ['less than nothing', [{ grant: 'promo', amount: '-1' }], 'OUT_OF_RANGE', '/used/0/amount'],
+    [
+      'one grant twice',
+      [
+        { grant: 'promo', amount: '1' },
+        { grant: 'promo', amount: '2' },
+      ],
+      'FIELD_INVALID',
+      '/used/1/grant',
+    ],
+  ])('is refused where %s is used of grants', async (_, used, code, pointer) => {
+    const now = await measured(tariff, [steady])
+    const rated = rateSnapshot(
+      tariff,
+      create(SnapshotSchema, { ...now, used: used.map((each) => create(UsedGrantSchema, each)) }),
+    )
+    expect(rated.ok ? undefined : rated.fault).toMatchObject({ code, pointer })
   })
 })

@@ -73,7 +73,7 @@ function due(charge: Charge, before: Earlier | undefined, currency: CurrencyCode
   if (charge.quantity !== '') message.quantity = quantityText(subtract(quantity.value, billed.quantity))
   message.amount = formatAmount(rest)
   message.exact = exactText(majorAmount(rest))
-  if (charge.kind === 'usage') message.kind = 'late-usage'
+  message.kind = lateKind(charge.kind)
   message.trace.push(
     create(TraceStepSchema, {
       rule: 'less what was billed before',
@@ -87,7 +87,7 @@ function due(charge: Charge, before: Earlier | undefined, currency: CurrencyCode
 /** The reverse of a line that is due no more. */
 function reversed({ line, quantity, amount }: Earlier, currency: CurrencyCode): Charge {
   const rest = subtractMoney(money(0n, currency), amount)
-  const { lineId, itemId, ruleId, pool, description, period, unit, resource, meter } = line
+  const { lineId, itemId, ruleId, pool, description, period, unit, resource, meter, kind } = line
   return create(ChargeSchema, {
     lineId,
     itemId,
@@ -99,7 +99,7 @@ function reversed({ line, quantity, amount }: Earlier, currency: CurrencyCode): 
     resource,
     meter,
     currency,
-    kind: 'late-usage',
+    kind: lateKind(kind),
     quantity: line.quantity === '' ? '' : quantityText(subtract(ZERO, quantity)),
     amount: formatAmount(rest),
     exact: exactText(majorAmount(rest)),
@@ -112,6 +112,11 @@ function reversed({ line, quantity, amount }: Earlier, currency: CurrencyCode): 
     ],
     coverage: {},
   })
+}
+
+/** Usage that is corrected is late; all else stays what it is, so that a credit given back is one. */
+function lateKind(kind: string): string {
+  return kind === 'usage' ? 'late-usage' : kind
 }
 
 function quantityOf(text: string): Result<Rational> {

@@ -66,6 +66,10 @@ export function rateSnapshot(tariff: Tariff, snapshot: Snapshot): Result<Rated> 
   const { terms, rules } = priced.value
   const whole = checkCuts(priced.value, read.value, snapshot)
   if (!whole.ok) return whole
+  if (snapshot.corrects === '' && snapshot.billed.length > 0)
+    return fail('FIELD_INVALID', 'lines were billed, so name the document that billed them first', {
+      pointer: '/corrects',
+    })
   const used = usedGrants(snapshot, terms.currency)
   if (!used.ok) return used
   const evaluated = evaluate(terms, rules, { ...read.value.facts, used: used.value })
@@ -79,12 +83,15 @@ export function rateSnapshot(tariff: Tariff, snapshot: Snapshot): Result<Rated> 
 
 function usedGrants({ used }: Snapshot, currency: CurrencyCode): Result<ReadonlyMap<string, Money>> {
   const amounts = collect(
-    used.map(({ grant, amount }, index) => {
+    used.map(({ grant, amount }, index): Result<readonly [string, Money]> => {
+      const pointer = `/used/${index}`
       const parsed = parseAmount(amount, currency)
-      const pointer = `/used/${index}/amount`
-      return parsed.ok
-        ? ok([grant, parsed.value] as const)
-        : fail(parsed.fault.code, parsed.fault.message, { pointer })
+      if (!parsed.ok) return fail(parsed.fault.code, parsed.fault.message, { pointer: `${pointer}/amount` })
+      if (parsed.value.minor < 0n)
+        return fail('OUT_OF_RANGE', `less than nothing is used of ${grant}`, { pointer: `${pointer}/amount` })
+      if (used.findIndex((other) => other.grant === grant) < index)
+        return fail('FIELD_INVALID', `${grant} is named twice`, { pointer: `${pointer}/grant` })
+      return ok([grant, parsed.value])
     }),
   )
   return amounts.ok ? ok(new Map(amounts.value)) : amounts
@@ -97,13 +104,9 @@ function checkCuts(tariff: PricedTariff, { place }: SnapshotFacts, { measurement
   const byMeter = new Map(plans.value.map((plan) => [plan.meter, plan]))
   for (const [index, { meter, period, cutsMs, slotMs }] of measurements.entries()) {
     const plan = byMeter.get(meter)
-    const inside = plan?.cuts.map(BigInt).filter((ms) => period!.fromMs < ms && ms < period!.toMs) ?? []
-    const have = new Set(cutsMs)
-    if (
-      inside.every((ms) => have.has(ms)) &&
-      (plan === undefined || plan.slotMs === 0 || plan.slotMs === slotMs)
-    )
-      continue
+    const inside = plan?.cuts.map(BigInt).filter((ms) => period!.fromMs < ms && ms < period!.toMs)
+    // One cut too many is an entry more, which is rounded by itself.
+    if (plan?.slotMs === slotMs && inside?.join(' ') === cutsMs.join(' ')) continue
     return fail(
       'USAGE_INCOMPLETE',
       `${meter} was measured for other prices; measure it again under this tariff`,

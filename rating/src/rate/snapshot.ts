@@ -7,6 +7,7 @@ import { type Rational, ZERO, multiply, rational } from '@vouch/proto/kernel/rat
 import { type UnitId, parseUnit, rateOf } from '@vouch/proto/kernel/unit.ts'
 import type { Dimensions, Facts, Series, Usage } from '../rule/types.ts'
 import { slotStarts } from '../usage/slots.ts'
+import { CUTS_MAX, SLOT_MS } from './cuts.ts'
 import { parsePeriodMessage } from './request.ts'
 import { shareOf } from './share.ts'
 import type { Place } from './tariff.ts'
@@ -103,12 +104,18 @@ function frameOf(measurement: Measurement, index: number, { inForce }: Place): R
   if (!unit.ok) return fail(unit.fault.code, unit.fault.message, { pointer: `${pointer}/unit` })
   const share = shareOf(measurement.share)
   if (!share.ok) return fail(share.fault.code, share.fault.message, { pointer: `${pointer}/share` })
+  if (measurement.cutsMs.length > CUTS_MAX)
+    return fail('OUT_OF_RANGE', `a measurement has at most ${CUTS_MAX} cuts`, {
+      pointer: `${pointer}/cutsMs`,
+    })
   const cuts = measurement.cutsMs.map(Number)
   const isAscending = cuts.every((ms, i) => ms > (cuts[i - 1] ?? period.value.from) && ms < period.value.to)
   if (!isAscending)
     return fail('FIELD_INVALID', 'cuts lie inside the period, in ascending order', {
       pointer: `${pointer}/cutsMs`,
     })
+  if (measurement.slotMs !== 0 && measurement.slotMs !== SLOT_MS)
+    return fail('FIELD_INVALID', `slots have ${SLOT_MS} ms`, { pointer: `${pointer}/slotMs` })
   const { dimensions } = measurement
   return ok({ index, period: period.value, cuts, unit: unit.value, share: share.value, dimensions })
 }

@@ -55,6 +55,11 @@ describe('a tariff with several faults names them all', () => {
       ],
     ],
     ['item twice', (t) => void t.items.push(t.items[0]!), [['/items/2/itemId', 'TARIFF_INVALID']]],
+    [
+      'the name of the rounding line',
+      (t) => void (rule(t)['id'] = 'rounding'),
+      [['/rules/0/id', 'TARIFF_INVALID']],
+    ],
     ['rule twice', (t) => void t.rules.push(t.rules[0]!), [['/rules/2/id', 'TARIFF_INVALID']]],
     ['nothing priced', (t) => void ((t.rules = []), (t.items = [])), [['/rules', 'FIELD_INVALID']]],
     [

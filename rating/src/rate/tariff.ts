@@ -30,6 +30,8 @@ export interface PricedTariff {
   readonly itemOf: ReadonlyMap<string, string>
 }
 
+/** Rule and item of the line that makes lines sum to a total which alone is rounded; no rule has this id. */
+export const ROUNDING = 'rounding'
 /** A fault travels in a header, which is small. */
 const CAUSES_MAX = 20
 const SOME_PLACE: Place = { period: { from: 0, to: 1 }, inForce: { from: 0, to: 1 }, zone: 'UTC' }
@@ -114,6 +116,8 @@ function ownPointer(pointer: string): string {
 
 /** What registers and their snapshots cannot answer has no place in a tariff. */
 function checkMeasurable(rule: QuoteRule, pointer: string, reader: Reader): void {
+  if (rule.id === ROUNDING)
+    reader.refuse(`${pointer}/id`, 'it names the line for the rest of a rounded total')
   if (rule.kind === 'usage' && rule.level !== undefined)
     reader.refuse(`${pointer}/level`, 'levels are metered as integrals over time; price those')
   if (rule.kind === 'usage' && rule.late !== undefined)

@@ -4,6 +4,7 @@ import { equalBytes, toHex } from '@vouch/proto/kernel/bytes.ts'
 import { streamId } from '@vouch/proto/seal/stream.ts'
 import { type Columns, STREAM_ID_BYTES, decodeBody } from '@vouch/proto/wire/body.ts'
 import type { Reading } from '../usage/boundary.ts'
+import type { Sample } from '../usage/coverage.ts'
 import type { CheckedBatch, CheckedBatches } from './batches.ts'
 import { instantOf, mismatch, present, same, uniqueIndex } from './mismatch.ts'
 
@@ -64,7 +65,7 @@ export function checkReading(
   stream: string,
   epoch: bigint,
   archive: Archive,
-): Reading {
+): Reading & Sample {
   const shown = present(path, message)
   const signed = archive.get(toHex(shown.batchDigest))
   if (signed === undefined)
@@ -91,6 +92,7 @@ export function checkReading(
     batchDigest: shown.batchDigest,
     row: shown.row,
     timeMs: instantOf(`${path}.timeMs`, time),
+    spanMs: columns.spanMs[shown.row]!,
     register,
   }
 }

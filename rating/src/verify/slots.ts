@@ -54,8 +54,15 @@ function readingsOf(archive: Archive): ReadonlyMap<string, ReadonlyMap<bigint, r
       found.set(stream, epochs.set(epoch, dials))
     }
   }
-  for (const epochs of found.values())
-    for (const dials of epochs.values())
+  for (const [stream, epochs] of found) {
+    for (const [epoch, dials] of epochs) {
       dials.sort((a, b) => a.timeMs - b.timeMs || (a.register < b.register ? -1 : 1))
+      if (dials.some(({ register }, i) => register < (dials[i - 1]?.register ?? register)))
+        mismatch(
+          'batches',
+          `the register of epoch ${epoch} of stream ${stream} decreases from batch to batch`,
+        )
+    }
+  }
   return found
 }

@@ -10,8 +10,8 @@ import { isSameOrDescendant } from '@vouch/proto/kernel/id.ts'
 import { streamId } from '@vouch/proto/seal/stream.ts'
 import { coverageInit } from '../rate/message.ts'
 import { registerAt } from '../usage/boundary.ts'
-import { coverage } from '../usage/coverage.ts'
-import type { Interval } from '../usage/interval.ts'
+import { type Measured, coverage, holesOf } from '../usage/coverage.ts'
+import { type Interval, clip, subtract, union } from '../usage/interval.ts'
 import { checkNotContradicted } from './contradiction.ts'
 import { instantOf, mismatch, present, same } from './mismatch.ts'
 import { type Archive, checkReading } from './readings.ts'
@@ -29,7 +29,7 @@ export function checkStreamUsage(
   const asked = periodOf('measurement.period', measurement.period)
   same(`${path}.period.fromMs`, period.from, asked.from)
   same(`${path}.period.toMs`, period.to, asked.to)
-  const parts: Interval[] = []
+  const parts: Measured[] = []
   let [quantity, last] = [0n, -1n]
   for (const [i, epoch] of usage.epochs.entries()) {
     const own = `${path}.epochs[${i}]`
@@ -74,7 +74,8 @@ function checkEpoch(
   period: Interval,
   cutsMs: readonly bigint[],
   archive: Archive,
-): Interval {
+): Measured {
+  const holes: Interval[] = []
   const boundary = (
     name: string,
     message: Boundary | undefined,
@@ -97,6 +98,7 @@ function checkEpoch(
       mismatch(`${own}.after.register`, 'is below the reading before')
     if (at !== edgeMs && before.timeMs !== at)
       mismatch(`${own}.atMs`, 'is neither the end of the period nor a reading')
+    if (after !== undefined) holes.push(...holesOf([before, after]))
     const register = registerAt(at, before, after)
     same(`${own}.register`, shown.register, register)
     return { at, register }
@@ -114,15 +116,22 @@ function checkEpoch(
   }
   same(`${path}.quantity`, epoch.quantity, closing.register - opening.register)
   if (epoch.quantity < 0n) mismatch(`${path}.quantity`, 'is negative')
-  return { from: opening.at, to: closing.at }
+  return { part: { from: opening.at, to: closing.at }, holes }
 }
 
 /** Recomputes coverage from the epochs and the spread gaps; what is outside of all epochs is missing. */
-function checkCoverage(path: string, usage: StreamUsage, period: Interval, parts: readonly Interval[]): void {
+function checkCoverage(
+  path: string,
+  usage: StreamUsage,
+  period: Interval,
+  measured: readonly Measured[],
+): void {
   const shown = present(path, usage.coverage)
+  const parts = measured.map(({ part }) => part)
   const spread = shown.gaps
     .filter(({ fromMs, toMs }) => parts.some(({ from, to }) => fromMs >= BigInt(from) && toMs <= BigInt(to)))
     .map(({ fromMs, toMs }) => ({ from: Number(fromMs), to: Number(toMs) }))
+  checkHolesListed(path, measured, spread)
   const computed = coverageInit(
     coverage(
       period,
@@ -141,4 +150,14 @@ function checkCoverage(path: string, usage: StreamUsage, period: Interval, parts
   same(`${path}.coveredMs`, shown.coveredMs, computed.coveredMs)
   same(`${path}.spreadMs`, shown.spreadMs, computed.spreadMs)
   same(`${path}.missingMs`, shown.missingMs, computed.missingMs)
+}
+
+/** Between the readings around an end or a cut lies what their signed spans leave open; where epochs overlap, another one may cover it. */
+function checkHolesListed(path: string, measured: readonly Measured[], spread: readonly Interval[]): void {
+  const parts = measured.map(({ part }) => part)
+  if (union(parts).length !== parts.length) return
+  const open = measured.flatMap(({ part, holes }) => holes.map((hole) => clip(hole, part)))
+  const [first] = subtract(union(open), union(spread))
+  if (first === undefined) return
+  mismatch(`${path}.gaps`, `lists no gap from ${first.from} to ${first.to}, which the readings leave open`)
 }

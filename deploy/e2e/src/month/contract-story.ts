@@ -127,7 +127,7 @@ export const CORRECTION = {
     ['memory night', 'late-usage', '108', '0.54'],
     ['memory otherwise', 'late-usage', '224', '2.24'],
     ['partner', 'discount', undefined, '-0.48'],
-    ['least', 'late-usage', undefined, '-1.46'],
+    ['least', 'minimum', undefined, '-1.46'],
   ],
 }
 

@@ -51,8 +51,8 @@ const PRICE = { maxScale: 12, maxDigits: 24 }
 export function wantedItems({ prices, rules, items = [] }: TariffRequest): WantedItem[] {
   const pinned = new Map(items.map(({ item, version }) => [item, version]))
   const all = [
-    ...(prices ?? []).map(({ item: id, itemVersion: version }, i) => {
-      return { id, version, pointer: `/prices/${i}/item` }
+    ...(prices ?? []).map(({ item: id, itemVersion }, i) => {
+      return { id, version: itemVersion ?? pinned.get(id), pointer: `/prices/${i}/item` }
     }),
     ...(rules ?? []).flatMap(({ item: id }, i) => {
       // What is no plain text names nothing, and a store need not understand it.
@@ -87,11 +87,7 @@ export function draftTariff(
         ? fail('NOT_FOUND', `there is no item ${id} of this version`, { pointer })
         : ok(undefined),
     ),
-    ...(request.items ?? []).map(({ item }, i) =>
-      wanted.some(({ id }) => id === item)
-        ? ok(undefined)
-        : fail('TARIFF_INVALID', `no rule names the item ${item}`, { pointer: `/items/${i}/item` }),
-    ),
+    ...pinChecks(request, wanted),
   ])
   if (!checks.ok) return checks
   return ok(
@@ -105,6 +101,19 @@ export function draftTariff(
       items: items.filter((item) => item !== undefined),
     }),
   )
+}
+
+/** Items that are listed have a price, and one version. */
+function pinChecks({ items = [] }: TariffRequest, wanted: readonly WantedItem[]): Result<unknown>[] {
+  return items.map(({ item, version }, i) => {
+    const pointer = `/items/${i}`
+    const use = wanted.find(({ id }) => id === item)
+    if (use === undefined)
+      return fail('TARIFF_INVALID', `no rule names the item ${item}`, { pointer: `${pointer}/item` })
+    return items.findIndex((other) => other.item === item) < i || use.version !== version
+      ? fail('TARIFF_INVALID', `${item} has two versions here`, { pointer: `${pointer}/version` })
+      : ok(undefined)
+  })
 }
 
 /** The rule that a price is short for. */

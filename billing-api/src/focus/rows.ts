@@ -3,7 +3,7 @@ import { formatDecimal, formatExact, parseDecimal } from '@vouch/proto/kernel/de
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { formatAmount } from '@vouch/proto/kernel/money.ts'
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
-import { multiply, rational } from '@vouch/proto/kernel/rational.ts'
+import { multiply, negate, rational, sign } from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import { ROUNDINGS } from '@vouch/proto/kernel/rounding.ts'
 import { UNITS, parseUnit } from '@vouch/proto/kernel/unit.ts'
@@ -47,7 +47,8 @@ function focusRow({ charge, amount, statement, lineNumber }: InvoiceLine, invoic
   const { fromMs, toMs } = charge.period ?? { fromMs: 0n, toMs: 0n }
   const isPriced = (category === 'Usage' || category === 'Purchase') && corrects === ''
   const pricing = isPriced ? pricingOf(charge) : undefined
-  const cost = pricing?.cost ?? decimal(exactOf(charge))
+  // What has no unit price costs what it is billed at.
+  const cost = pricing?.cost ?? formatAmount(amount)
   const region = common(measured.map(({ dimensions }) => dimensions['region']))
   const isUsage = category === 'Usage' && charge.quantity !== ''
   return {
@@ -83,7 +84,7 @@ function focusRow({ charge, amount, statement, lineNumber }: InvoiceLine, invoic
     ResourceId: charge.resource === '' ? null : charge.resource,
     ResourceName: charge.resource === '' ? null : charge.resource,
     ResourceType: resourceType(charge.resource),
-    ...serviceOf(measured),
+    ...serviceOf(measured.length > 0 ? measured.map(({ meter }) => meter) : [charge.meter]),
     SkuId: isPriced ? charge.itemId : null,
     SkuMeter: isPriced && charge.meter !== '' ? charge.meter : null,
     SkuPriceId: isPriced ? `${tariff}/${tariffVersion}/${charge.ruleId}` : null,
@@ -97,27 +98,35 @@ function focusRow({ charge, amount, statement, lineNumber }: InvoiceLine, invoic
 }
 
 /**
- * Quantity × unit price = cost, exactly. Where no price holds for every unit, as with tiers, what is priced is the line as one; what was
- * consumed stands beside it.
+ * Quantity × unit price = cost, exactly, in decimals of twelve places. Where no price holds for every unit, as with tiers, or the product has
+ * more places, what is priced is the line as one, or as one less where it is a reduction: no price is negative. What was consumed stands beside it.
  */
 function pricingOf(charge: Charge) {
   const { quantity, unit, unitPrice } = charge
-  if (unitPrice === '' || quantity === '') {
-    const cost = decimal(exactOf(charge))
-    return { quantity: '1', unit: UNITS['1'].label, unitPrice: cost, cost }
+  if (unitPrice !== '' && quantity !== '') {
+    const product = multiply(unwrap(parseDecimal(quantity)), unwrap(parseDecimal(unitPrice)))
+    const cost = formatExact(product)
+    if (cost !== undefined && isShort(cost)) return { quantity, unit: unitLabel(unit), unitPrice, cost }
   }
-  const product = multiply(unwrap(parseDecimal(quantity)), unwrap(parseDecimal(unitPrice)))
-  return { quantity, unit: unitLabel(unit), unitPrice, cost: formatExact(product) ?? decimal(product) }
+  const cost = exactOf(charge)
+  const isReduction = sign(cost) < 0
+  const one = { quantity: isReduction ? '-1' : '1', unit: UNITS['1'].label }
+  return { ...one, unitPrice: decimal(isReduction ? negate(cost) : cost), cost: decimal(cost) }
 }
 
-/** The amount before it was rounded. */
-function exactOf({ exact }: Charge): Rational {
-  const [n = '0', d] = exact.split('/')
+/** The amount before it was rounded; lines that do not say it were rounded by themselves. */
+function exactOf({ exact, amount }: Charge): Rational {
+  const [n = '0', d] = (exact === '' ? amount : exact).split('/')
   return d === undefined ? unwrap(parseDecimal(n)) : rational(BigInt(n), BigInt(d))
 }
 
 function decimal(value: Rational): string {
-  return formatExact(value) ?? formatDecimal(value, SCALE, ROUNDINGS['half-even'])
+  const exact = formatExact(value)
+  return exact !== undefined && isShort(exact) ? exact : formatDecimal(value, SCALE, ROUNDINGS['half-even'])
+}
+
+function isShort(text: string): boolean {
+  return (text.split('.')[1] ?? '').length <= SCALE
 }
 
 function frequencyOf(category: string, kind: string): string {
@@ -136,8 +145,8 @@ function resourceType(resource: string): string | null {
   return name === undefined ? null : type
 }
 
-function serviceOf(measured: readonly Measurement[]): Pick<FocusRow, 'ServiceCategory' | 'ServiceName'> {
-  const found = measured.map(({ meter }) => SERVICES.find(([prefix]) => meter.startsWith(prefix)))
+function serviceOf(meters: readonly string[]): Pick<FocusRow, 'ServiceCategory' | 'ServiceName'> {
+  const found = meters.map((meter) => SERVICES.find(([prefix]) => meter.startsWith(prefix)))
   const [first] = found
   const isOne = first !== undefined && found.every((each) => each === first)
   return isOne

@@ -222,6 +222,17 @@ describe('bad input', () => {
     expect(body['detail']).toContain('did you mean id?')
   })
 
+  it('takes dimensions of its form alone', async () => {
+    const assignment = { account: 'nul', resource: 'host:nul', period: { from: '2026-01-01T00:00:00Z' } }
+    const dimensions = { Class: 5, region: { x: 1 }, zone: 'a\u202eb' }
+    const { body } = await fixture.send('POST', '/v1/assignments', { ...assignment, dimensions })
+    expect(list(body['errors']).map((error) => `${error['code']!} ${error['pointer']!}`)).toEqual([
+      'FIELD_UNKNOWN /dimensions/Class',
+      'FIELD_INVALID /dimensions/region',
+      'FIELD_INVALID /dimensions/zone',
+    ])
+  })
+
   it('says in words what a field takes', async () => {
     const { body } = await fixture.send('POST', '/v1/accounts', { ...account, id: 'ACME' })
     expect(body['detail']).toMatch(/^id takes: Lower-case letters, digits/)

@@ -31,6 +31,7 @@ describe('the FOCUS dataset', () => {
     const rows = await json(YEAR)
     expect(rows).toHaveLength(6)
     expect(focusViolations(rows)).toEqual([])
+    expect(rows.map((row) => row['ServiceCategory'])).not.toContain('Other')
     expect(Object.keys(rows[0]!)).toEqual(Object.keys(FOCUS_COLUMNS))
   })
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { fail } from '@vouch/proto/kernel/fault.ts'
 import { draw, publishTariff, startFixture } from '../testing/billing-fixture.ts'
 import type { Fixture } from '../testing/billing-fixture.ts'
 
@@ -6,6 +7,7 @@ let fixture: Fixture
 beforeAll(async () => {
   fixture = await startFixture()
   await publishTariff(fixture)
+  await publishTariff(fixture, 'dollars', 'USD')
 })
 afterAll(() => fixture.close())
 
@@ -78,7 +80,6 @@ describe('usage that arrives after its invoice', () => {
 
   it.each([
     ['of a contract that rejects it', 'rejecting', { lateUsage: 'reject' }],
-    ['after its days', 'old', { lateDays: 30 }],
     ['below the minimum', 'small', { lateMinimum: '44.45' }],
   ])('%s is in no invoice, but in the re-rating of its own', async (_, account, closing) => {
     const february = await billed(account, closing)
@@ -89,6 +90,63 @@ describe('usage that arrives after its invoice', () => {
       difference: { amount: '44.44', currency: 'EUR' },
       statements: [
         { lines: [{ item: 'compute.cpu', difference: { amount: '12.04' } }, { item: 'network.out' }] },
+      ],
+    })
+  })
+
+  it.each([
+    [0, 3, 4],
+    // March was invoiced as well, so April corrects it.
+    [30, 4, 4],
+    [31, 4, 6],
+  ])(
+    'is taken by periods that begin within %i days: month %i has %i lines',
+    async (lateDays, month, count) => {
+      const account = `days-${lateDays}`
+      await billed(account, { lateDays })
+      if (month > 3) await issue(await draw(fixture, account, 3))
+      fixture.rating.arriveLate(`host:${account}`, 3_600_000n)
+      expect(await kindsOf(await draw(fixture, account, month))).toHaveLength(count)
+    },
+  )
+
+  it('of a contract that has ended comes with a run for all, which says nothing of it otherwise', async () => {
+    await billed('ended')
+    const { body } = await fixture.send('GET', '/v1/contracts?limit=200')
+    const contract = (body['items'] as unknown as { id: string; account: string }[]).find(
+      ({ account }) => account === 'ended',
+    )
+    const march = { from: '2026-03-01T00:00:00Z', to: '2026-04-01T00:00:00Z' }
+    const ended = await fixture.send('POST', `/v1/contracts/${contract!.id}/end`, { to: march.from })
+    expect(ended.status).toBe(200)
+    const run = async () => (await fixture.send('POST', '/v1/invoice-runs', { period: march })).body
+    expect(JSON.stringify(await run())).not.toContain('"ended"')
+    fixture.rating.arriveLate('host:ended', 3_600_000n)
+    const own = ((await run())['invoices'] as unknown as { buyer: { id: string }; total: object }[]).filter(
+      ({ buyer }) => buyer.id === 'ended',
+    )
+    expect(own).toMatchObject([{ total: { amount: '44.44' } }])
+  })
+
+  it('that cannot be measured again keeps no invoice from being drawn, and is reported', async () => {
+    await billed('expired')
+    fixture.rating.measureFault = (request) =>
+      request.inForce!.fromMs < BigInt(Date.UTC(2026, 2, 1))
+        ? fail('EVIDENCE_MISSING', 'expired').fault
+        : undefined
+    const { body } = await fixture.send('POST', '/v1/invoice-runs', {
+      account: 'expired',
+      month: { year: 2026, month: 3 },
+    })
+    fixture.rating.measureFault = undefined
+    expect(body).toMatchObject({
+      invoices: [{ buyer: { id: 'expired' } }],
+      skipped: [
+        {
+          account: 'expired',
+          code: 'EVIDENCE_MISSING',
+          message: expect.stringMatching(/^late usage of INV-\d+: /),
+        },
       ],
     })
   })
@@ -138,6 +196,8 @@ describe('re-rating', () => {
       (id: string) => `${id}/rerating?tariff=double&usage=frozen`,
       'FIELD_INVALID',
     ],
+    ['a tariff in another currency', (id: string) => `${id}/rerating?tariff=dollars`, 'CURRENCY_MISMATCH'],
+    ['a version of no tariff', (id: string) => `${id}/rerating?version=99`, 'FIELD_INVALID'],
     ['usage of another kind', (id: string) => `${id}/rerating?usage=guessed`, 'FIELD_INVALID'],
   ])('of %s is refused', async (_, path, code) => {
     const { body: listing } = await fixture.send('GET', '/v1/invoices?account=priced')

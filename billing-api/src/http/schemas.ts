@@ -18,13 +18,14 @@ export const Uuid = Type.String({
   description: 'UUID as the service gave it, in lower case',
 })
 
-/** A name as people write it: one line, and nothing in it that hides or turns around the rest. */
-export const Name = Type.String({
+const LINE_OF_TEXT = {
   minLength: 1,
-  maxLength: 200,
   pattern: '^[^\\s\\p{Cc}\\p{Bidi_Control}][^\\p{Cc}\\p{Zl}\\p{Zp}\\p{Bidi_Control}]*$',
   description: 'One line of text, without control characters and marks that turn its direction',
-})
+}
+
+/** A name as people write it: one line, and nothing in it that hides or turns around the rest. */
+export const Name = Type.String({ ...LINE_OF_TEXT, maxLength: 200 })
 
 /** An instant, RFC 3339. */
 export const Instant = Type.String({ format: 'date-time', description: 'RFC 3339, at most milliseconds' })
@@ -155,10 +156,11 @@ const Closing = Type.Object(
     lateDays: Type.Integer({
       minimum: 0,
       maximum: 3660,
-      description: 'After the period; what is later is rejected',
+      description:
+        'Invoices whose periods begin so many days after the period, or earlier, take its late usage: the next one always does',
     }),
     lateMinimum: Type.String({
-      pattern: '^[0-9]{1,18}(\\.[0-9]{1,12})?$',
+      pattern: '^(0|[1-9][0-9]{0,17})(\\.[0-9]{1,12})?$',
       description: 'Corrections of less, in the tariff currency and of either sign, wait until they are more',
     }),
   },
@@ -191,8 +193,12 @@ export const ContractReply = Type.Object(
 /** What prices may depend on. */
 const Dimensions = Type.Record(
   Type.String({ pattern: '^[a-z][a-zA-Z0-9_.-]{0,63}$' }),
-  Type.String({ minLength: 1, maxLength: 100 }),
-  { maxProperties: 20, description: 'What prices may depend on, such as class or region' },
+  Type.String({ ...LINE_OF_TEXT, maxLength: 100 }),
+  {
+    maxProperties: 20,
+    additionalProperties: false,
+    description: 'What prices may depend on, such as class or region: names begin with a small letter',
+  },
 )
 
 /** An assignment as asked for. */

@@ -22,6 +22,8 @@ function faultsOf(schema: TSchema, error: TLocalizedValidationError): Fault[] {
   if (error.keyword === 'additionalProperties') {
     // Members of any name, one of which has a value at fault: that is reported as well.
     if (typeof memberAt(schema, place.split('/').slice(1)).additionalProperties === 'object') return []
+    if (memberAt(schema, place.split('/').slice(1)).patternProperties !== undefined)
+      return error.params.additionalProperties.map((name) => unfitName(schema, place, name))
     return error.params.additionalProperties.map((name) => unknownField(schema, place, name))
   }
   if (error.keyword === 'required') {
@@ -54,16 +56,24 @@ function unknownField(schema: TSchema, place: string, name: string): Fault {
   return fail('FIELD_UNKNOWN', `${name} is not a field here; ${hint}`, { pointer }).fault
 }
 
+function unfitName(schema: TSchema, place: string, name: string): Fault {
+  const { description = 'names of another form' } = memberAt(schema, place.split('/').slice(1))
+  const pointer = `${place}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
+  return fail('FIELD_UNKNOWN', `${name} is no name here, which takes: ${description}`, { pointer }).fault
+}
+
 interface ObjectOrArray {
   readonly description?: string
   readonly properties?: Readonly<Record<string, ObjectOrArray>>
   readonly items?: ObjectOrArray
+  /** Members of one form. */
+  readonly patternProperties?: Readonly<Record<string, ObjectOrArray>>
   readonly additionalProperties?: boolean | object
 }
 
 function memberAt(schema: ObjectOrArray, path: readonly string[]): ObjectOrArray {
   const [head, ...rest] = path
   if (head === undefined) return schema
-  const member = schema.items ?? schema.properties?.[head]
+  const member = schema.items ?? schema.properties?.[head] ?? Object.values(schema.patternProperties ?? {})[0]
   return member === undefined ? {} : memberAt(member, rest)
 }

@@ -119,14 +119,32 @@ export async function assignmentsIn(sql: Sql, account: string, period: Period): 
   return rows.map(assignmentOf)
 }
 
-/** Accounts with a contract that touches the period, by id, at most `limit`. */
-export async function accountsUnderContract(sql: Sql, period: Period, limit: number): Promise<string[]> {
-  const rows = await sql.rows<{ account_id: string }>(
-    `SELECT DISTINCT account_id FROM billing.contracts WHERE period && tstzrange($1, $2)
-     ORDER BY account_id LIMIT $3`,
+/**
+ * Accounts to draw invoices for over a period, by id, at most `limit`: those with a contract that touches it, and those whose
+ * contract has ended but may still take late usage of invoices that reach up to a year beyond its end.
+ */
+export async function accountsToDraw(
+  sql: Sql,
+  period: Period,
+  limit: number,
+): Promise<{ readonly id: string; readonly isUnderContract: boolean }[]> {
+  const rows = await sql.rows<{ account_id: string; under: boolean }>(
+    `SELECT account_id, bool_or(period && tstzrange($1, $2)) AS under FROM billing.contracts
+     WHERE period && tstzrange($1, $2) OR (late_usage = 'next-invoice' AND upper(period) <= $1
+       AND upper(period) + make_interval(years => 1, days => late_days) >= $1)
+     GROUP BY account_id ORDER BY account_id LIMIT $3`,
     [...ends(period), limit],
   )
-  return rows.map(({ account_id: id }) => id)
+  return rows.map(({ account_id: id, under: isUnderContract }) => ({ id, isUnderContract }))
+}
+
+/** The longest that a contract of an account takes late usage, days. */
+export async function lateDaysMax(sql: Sql, account: string): Promise<number> {
+  const [row] = await sql.rows<{ days: number | null }>(
+    `SELECT max(late_days) AS days FROM billing.contracts WHERE account_id = $1 AND late_usage = 'next-invoice'`,
+    [account],
+  )
+  return row?.days ?? 0
 }
 
 /** Contracts by id, which is the order of their making. */

@@ -1,4 +1,3 @@
-import { FaultError } from '@vouch/proto/kernel/fault.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import type { Snapshot } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
@@ -7,9 +6,11 @@ import type { Rated } from '../invoice/draft.ts'
 import type { Draft } from '../invoice/invoice.ts'
 import { billedAlike, correction, isWorthwhile, measuresAlike, usedAlike } from '../invoice/late.ts'
 import type { Rating } from '../ports.ts'
+import { skippedOf } from '../invoice/skipped.ts'
+import type { Skipped } from '../invoice/skipped.ts'
 import { assignedOver } from './assigned.ts'
 import { findTariff } from './catalogue.ts'
-import { contractsIn } from './contracts.ts'
+import { contractsIn, lateDaysMax } from './contracts.ts'
 import type { Sql } from './database.ts'
 import { openGrantBooks } from './grants.ts'
 import type { GrantBooks } from './grants.ts'
@@ -23,8 +24,13 @@ interface CorrectContext {
 }
 
 const DAY_MS = 86_400_000
-/** The longest that a contract can take late usage. */
-const LATE_DAYS_MAX = 3660
+
+/** What an invoice says of earlier ones, and what it cannot say. */
+export interface Corrections {
+  readonly rated: readonly Rated[]
+  /** Stretches that cannot be measured or rated again; they keep no invoice from being drawn. */
+  readonly skipped: readonly Skipped[]
+}
 
 /**
  * What became known of earlier invoices of the account since they were drawn: each of their stretches measured and rated again under its own
@@ -35,25 +41,44 @@ export async function corrections(
   account: Account,
   period: Period,
   grants: GrantBooks,
-): Promise<Rated[]> {
-  const found = await issuedStatements(sql, account.id, period.from - LATE_DAYS_MAX * DAY_MS, period.from)
+): Promise<Corrections> {
+  const days = await lateDaysMax(sql, account.id)
+  const sinceMs = Math.max(0, period.from - days * DAY_MS)
+  const found = await issuedStatements(sql, account.id, sinceMs, period.from)
   const rated: Rated[] = []
+  const skipped: Skipped[] = []
   for (const statement of found) {
     const contract = await contractOf(sql, account.id, statement)
     if (contract === undefined || !takesLate(contract, statement.snapshot, period)) continue
-    const tariff = await tariffOf(sql, statement)
-    const now = await measureAgain({ sql, rating }, account.id, statement, tariff)
-    if (now === undefined || measuresAlike(now, statement.latest)) continue
-    const used = await grants.used(tariff.currency, statement.ref)
-    const { availability } = statement.snapshot
-    const measured = { ...now, availability, used }
-    const snapshot = correction(measured, statement.number, await billedLines(sql, statement.ref))
-    const { charges, unpriced } = await rating.rate(tariff, snapshot)
-    if (!isWorthwhile(charges, tariff, contract.closing.lateMinimum)) continue
-    grants.count(charges)
-    rated.push({ tariff, statement: { snapshot, unpriced, corrects: statement.ref }, charges })
+    try {
+      const corrected = await correct({ sql, rating }, account, statement, { contract, grants })
+      if (corrected !== undefined) rated.push(corrected)
+    } catch (error) {
+      const { account: id, code, message } = skippedOf(account.id, error)
+      skipped.push({ account: id, code, message: `late usage of ${statement.number}: ${message}` })
+    }
   }
-  return rated
+  return { rated, skipped }
+}
+
+/** A statement measured and rated again, less what was billed; undefined where that is nothing, or too little. */
+async function correct(
+  { sql, rating }: CorrectContext,
+  account: Account,
+  statement: IssuedStatement,
+  { contract, grants }: { readonly contract: Contract; readonly grants: GrantBooks },
+): Promise<Rated | undefined> {
+  const tariff = await tariffOf(sql, statement)
+  const now = await measureAgain({ sql, rating }, account.id, statement, tariff)
+  if (measuresAlike(now, statement.latest)) return undefined
+  const used = await grants.used(tariff.currency, statement.ref)
+  const { availability } = statement.snapshot
+  const measured = { ...now, availability, used }
+  const snapshot = correction(measured, statement.number, await billedLines(sql, statement.ref))
+  const { charges, unpriced } = await rating.rate(tariff, snapshot)
+  if (!isWorthwhile(charges, tariff, contract.closing.lateMinimum)) return undefined
+  grants.count(charges)
+  return { tariff, statement: { snapshot, unpriced, corrects: statement.ref }, charges }
 }
 
 /** What of a draft another invoice has billed or used up since it was drawn, in words; undefined where all is as it was. */
@@ -79,22 +104,17 @@ export async function tariffOf(
   return tariff
 }
 
-/** What is measured now of a stretch that was billed; undefined where its readings have expired. */
+/** What is measured now of a stretch that was billed. Fault: EVIDENCE_MISSING where its readings have expired. */
 export async function measureAgain(
   { sql, rating }: CorrectContext,
   account: string,
   { snapshot }: IssuedStatement,
   tariff: Tariff,
-): Promise<Snapshot | undefined> {
+): Promise<Snapshot> {
   const inForce = periodOf(snapshot.inForce)
   const stretch = { period: periodOf(snapshot.period), inForce, timeZone: snapshot.timeZone }
   const assigned = await assignedOver(sql, rating, account, inForce)
-  try {
-    return await rating.measure(tariff, stretch, assigned)
-  } catch (error) {
-    if (error instanceof FaultError && error.fault.code === 'EVIDENCE_MISSING') return undefined
-    throw error
-  }
+  return rating.measure(tariff, stretch, assigned)
 }
 
 async function contractOf(
@@ -106,9 +126,10 @@ async function contractOf(
   return contracts.find((contract) => contract.tariff === tariff && contract.tariffVersion === tariffVersion)
 }
 
+/** An invoice whose period begins so many days after the other one's; the very next always does. */
 function takesLate({ closing }: Contract, snapshot: Snapshot, period: Period): boolean {
   const { lateUsage, lateDays } = closing
-  return lateUsage === 'next-invoice' && period.to <= periodOf(snapshot.period).to + lateDays * DAY_MS
+  return lateUsage === 'next-invoice' && period.from <= periodOf(snapshot.period).to + lateDays * DAY_MS
 }
 
 function periodOf(message: { readonly fromMs: bigint; readonly toMs: bigint } | undefined): Period {

@@ -1,5 +1,4 @@
-import { FaultError, throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
-import type { FaultCode } from '@vouch/proto/kernel/fault.ts'
+import { throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
 import { uuidV7 } from '@vouch/proto/kernel/id.ts'
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
@@ -8,6 +7,8 @@ import type { Account, Contract } from '../contract/contract.ts'
 import { draftInvoices } from '../invoice/draft.ts'
 import type { Rated } from '../invoice/draft.ts'
 import type { Invoice, Party } from '../invoice/invoice.ts'
+import { skippedOf } from '../invoice/skipped.ts'
+import type { Skipped } from '../invoice/skipped.ts'
 import type { Chance, Rating } from '../ports.ts'
 import { lockAccount } from './accounts.ts'
 import { findTariff } from './catalogue.ts'
@@ -16,10 +17,10 @@ import { availabilityIn } from './availability.ts'
 import { corrections } from './correct.ts'
 import { openGrantBooks } from './grants.ts'
 import type { GrantBooks } from './grants.ts'
-import { accountsUnderContract, contractsIn } from './contracts.ts'
+import { accountsToDraw, contractsIn } from './contracts.ts'
 import { savepoint } from './database.ts'
 import type { Sql } from './database.ts'
-import { insertDraft, invoiceTouching } from './invoices.ts'
+import { deleteDraftsOver, insertDraft, issuedTouching } from './invoices.ts'
 
 /** What drawing works with. */
 export interface DrawContext {
@@ -30,11 +31,10 @@ export interface DrawContext {
   readonly chance: Chance
 }
 
-/** For whom no invoice was drawn, and why. */
-export interface Skipped {
-  readonly account: string
-  readonly code: FaultCode
-  readonly message: string
+/** Drafts, and what could not be drawn. */
+export interface Drawn {
+  readonly invoices: readonly Invoice[]
+  readonly skipped: readonly Skipped[]
 }
 
 /** Most accounts in one run: it is one transaction. */
@@ -43,14 +43,15 @@ const ID_RANDOM_BYTES = 10
 const MINUTE_MS = 60_000
 
 /**
- * Draws the drafts of one account. A draft over the very same period is drawn anew.
+ * Draws the drafts of one account, one for each currency that has no issued invoice over the very same period. Drafts
+ * over that are drawn anew, whatever their currency.
  * Faults: NOT_FOUND, PERIOD_OPEN, INVOICE_EMPTY, INVOICE_ISSUED, ALREADY_EXISTS, and what rating answers.
  */
 export async function drawForAccount(
   context: DrawContext,
   id: string,
   periodOf: (account: Account) => Period,
-): Promise<Invoice[]> {
+): Promise<Drawn> {
   const { sql, nowMs, seller } = context
   const account = await lockAccount(sql, id)
   if (account === undefined) return throwFault('NOT_FOUND', `there is no account ${id}`)
@@ -62,42 +63,52 @@ export async function drawForAccount(
       'PERIOD_OPEN',
       `the period ends at ${formatInstant(period.to)}, its usage is frozen from ${formatInstant(opensMs)} on; draw it then`,
     )
-  const existing = await invoiceTouching(sql, id, period)
-  if (existing?.issue !== undefined) {
-    throwFault('INVOICE_ISSUED', `invoice ${existing.issue.number} covers part of the period`)
-  }
+  const issued = await issuedTouching(sql, id, period)
+  const partly = issued.find(({ period: { from, to } }) => from !== period.from || to !== period.to)
+  if (partly !== undefined) throwFault('INVOICE_ISSUED', `invoice ${partly.number} covers part of the period`)
   const grants = openGrantBooks(sql, id)
-  const rated = [
-    ...(await rateAccount(context, account, period, { contracts, grants })),
-    ...(await corrections(context, account, period, grants)),
-  ]
+  const current = await rateAccount(context, account, period, { contracts, grants })
+  const { rated: late, skipped } = await corrections(context, account, period, grants)
   const head = { seller, buyer: { id, name: account.name }, period, timeZone: account.timeZone }
   const invoices: Invoice[] = []
-  for (const draft of unwrap(draftInvoices(head, rated))) {
+  const drafts = unwrap(draftInvoices(head, [...current, ...late]))
+  const open = drafts.filter(({ currency }) => issued.every((invoice) => invoice.currency !== currency))
+  const [first] = issued
+  if (first !== undefined && open.length === 0)
+    throwFault('INVOICE_ISSUED', `invoice ${first.number} covers the period`)
+  await deleteDraftsOver(sql, id, period)
+  for (const draft of open) {
     const invoiceId = uuidV7(nowMs, context.chance.random(ID_RANDOM_BYTES))
     await insertDraft(sql, invoiceId, draft, nowMs)
     invoices.push({ ...draft, id: invoiceId, createdMs: nowMs, issue: undefined, release: undefined })
   }
-  return invoices
+  return { invoices, skipped }
 }
 
-/** Draws the drafts of every account under contract; what keeps one account from it keeps no other. */
+/**
+ * Draws the drafts of every account under contract, and of those whose contract has ended but still takes late usage; what
+ * keeps one account from it keeps no other.
+ */
 export async function drawForAll(
   context: DrawContext,
   widest: Period,
   periodOf: (account: Account) => Period,
-): Promise<{ readonly invoices: Invoice[]; readonly skipped: Skipped[] }> {
-  const accounts = await accountsUnderContract(context.sql, widest, ACCOUNTS_MAX + 1)
+): Promise<Drawn> {
+  const accounts = await accountsToDraw(context.sql, widest, ACCOUNTS_MAX + 1)
   if (accounts.length > ACCOUNTS_MAX) {
     throwFault('OUT_OF_RANGE', `more than ${ACCOUNTS_MAX} accounts are under contract; draw them one by one`)
   }
   const invoices: Invoice[] = []
   const skipped: Skipped[] = []
-  for (const account of accounts) {
+  for (const { id, isUnderContract } of accounts) {
     try {
-      invoices.push(...(await savepoint(context.sql, () => drawForAccount(context, account, periodOf))))
+      const drawn = await savepoint(context.sql, () => drawForAccount(context, id, periodOf))
+      invoices.push(...drawn.invoices)
+      skipped.push(...drawn.skipped)
     } catch (error) {
-      skipped.push({ account, ...reasonOf(error) })
+      const reason = skippedOf(id, error)
+      // Of a contract that has ended nothing more is expected.
+      if (isUnderContract || reason.code !== 'INVOICE_EMPTY') skipped.push(reason)
     }
   }
   return { invoices, skipped }
@@ -130,12 +141,4 @@ export async function rateAccount(
     rated.push({ tariff, statement: { snapshot, unpriced, corrects: undefined }, charges })
   }
   return rated
-}
-
-/** Faults of one account are its own; where a store or service is down, the whole run is. */
-function reasonOf(error: unknown): { readonly code: FaultCode; readonly message: string } {
-  if (!(error instanceof FaultError)) throw error
-  const { code, message } = error.fault
-  if (code === 'UNAVAILABLE' || code === 'STORE_UNAVAILABLE' || code === 'INTERNAL') throw error
-  return { code, message }
 }

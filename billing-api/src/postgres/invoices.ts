@@ -36,6 +36,7 @@ interface InvoiceRow {
 interface LineRow {
   readonly line_number: number
   readonly statement: number | null
+  readonly description: string
   readonly amount_minor: string
   readonly charge: Buffer
 }
@@ -53,13 +54,16 @@ const SELECT = `SELECT invoice_id, account_id, buyer_name, seller_id, seller_nam
   lower(period) AS "from", upper(period) AS "to", time_zone, total_minor, created_at, series, ordinal, issued_at,
   p.sha256 FROM billing.invoices LEFT JOIN billing.proofs p USING (invoice_id)`
 
-/** Enters a draft, taking the place of one over the very same period. Faults: ALREADY_EXISTS on other overlap. */
-export async function insertDraft(sql: Sql, id: string, draft: Draft, nowMs: number): Promise<void> {
+/** Removes the drafts of an account over the very same period. */
+export async function deleteDraftsOver(sql: Sql, account: string, period: Period): Promise<void> {
   await sql.rows(
-    `DELETE FROM billing.invoices
-     WHERE account_id = $1 AND currency = $2 AND period = tstzrange($3, $4) AND issued_at IS NULL`,
-    [draft.buyer.id, draft.currency, ...ends(draft.period)],
+    'DELETE FROM billing.invoices WHERE account_id = $1 AND period = tstzrange($2, $3) AND issued_at IS NULL',
+    [account, ...ends(period)],
   )
+}
+
+/** Enters a draft. Faults: ALREADY_EXISTS on overlap. */
+export async function insertDraft(sql: Sql, id: string, draft: Draft, nowMs: number): Promise<void> {
   await sql.rows(
     `INSERT INTO billing.invoices (invoice_id, account_id, buyer_name, seller_id, seller_name, currency, period,
        time_zone, total_minor, created_at) VALUES ($1, $2, $3, $4, $5, $6, tstzrange($7, $8), $9, $10, $11)`,
@@ -116,7 +120,7 @@ export async function findInvoice(sql: Sql, id: string, lock = false): Promise<I
   if (row === undefined) return undefined
   const head = headOf(row)
   const lines = await sql.rows<LineRow>(
-    `SELECT line_number, statement, amount_minor, charge
+    `SELECT line_number, statement, description, amount_minor, charge
      FROM billing.invoice_lines WHERE invoice_id = $1 ORDER BY line_number`,
     [id],
   )
@@ -165,6 +169,21 @@ export async function invoiceTouching(
     [account, ...ends(period)],
   )
   return rows.map(headOf)[0]
+}
+
+/** Issued invoices of the account that touch the period. */
+export async function issuedTouching(
+  sql: Sql,
+  account: string,
+  period: Period,
+): Promise<{ readonly number: string; readonly currency: string; readonly period: Period }[]> {
+  const rows = await sql.rows<InvoiceRow>(
+    `${SELECT} WHERE account_id = $1 AND period && tstzrange($2, $3) AND issued_at IS NOT NULL ORDER BY ordinal`,
+    [account, ...ends(period)],
+  )
+  return rows
+    .map(headOf)
+    .map(({ issue, currency, period: own }) => ({ number: issue!.number, currency, period: own }))
 }
 
 /** The next number; nobody else gets one until the transaction ends, and none is lost if it fails. */
@@ -225,11 +244,15 @@ function issueOf({ series, ordinal, issued_at: at, sha256 }: InvoiceRow): Invoic
 }
 
 function lineOf(row: LineRow, currency: Invoice['currency']): InvoiceLine {
+  const charge = fromBinary(ChargeSchema, row.charge)
+  // Charges did not always say in words what they are for, nor by which kind: all were usage.
+  charge.description ||= row.description
+  charge.kind ||= 'usage'
   return {
     lineNumber: row.line_number,
     // None where it is older than statements: its tariff is in its proof.
     statement: row.statement ?? -1,
     amount: money(BigInt(row.amount_minor), currency),
-    charge: fromBinary(ChargeSchema, row.charge),
+    charge,
   }
 }

@@ -36,17 +36,17 @@ const ISSUED = `SELECT s.invoice_id, s.ordinal, i.ordinal AS number, s.tariff_id
   FROM billing.invoice_statements s JOIN billing.invoices i USING (invoice_id)
   WHERE i.issued_at IS NOT NULL AND s.corrects IS NULL`
 
-/** Statements of issued invoices of an account whose periods end in (after, until], in order of time. */
+/** Statements of issued invoices of an account whose periods end in [since, until], in order of time. */
 export async function issuedStatements(
   sql: Sql,
   account: string,
-  afterMs: number,
+  sinceMs: number,
   untilMs: number,
 ): Promise<IssuedStatement[]> {
   const rows = await sql.rows<IssuedRow>(
-    `${ISSUED} AND i.account_id = $1 AND upper(i.period) > $2 AND upper(i.period) <= $3
+    `${ISSUED} AND i.account_id = $1 AND upper(i.period) >= $2 AND upper(i.period) <= $3
      ORDER BY lower(i.period), i.ordinal, s.ordinal`,
-    [account, formatInstant(afterMs), formatInstant(untilMs)],
+    [account, formatInstant(sinceMs), formatInstant(untilMs)],
   )
   return rows.map(issuedOf)
 }

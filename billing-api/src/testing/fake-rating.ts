@@ -34,6 +34,8 @@ export interface FakeRating {
   fault: Fault | undefined
   /** What measured, whatever the period. */
   resources: string[]
+  /** When set, measuring may fail by what is asked. */
+  measureFault: ((request: MeasureRequest) => Fault | undefined) | undefined
   /** When set, each call waits for it first. */
   gate: Promise<void> | undefined
   /** Requests to Measure so far. */
@@ -63,6 +65,7 @@ export async function startFakeRating(): Promise<FakeRating> {
   const fake = {
     fault: undefined as Fault | undefined,
     pinFault: undefined as Fault | undefined,
+    measureFault: undefined as FakeRating['measureFault'],
     gate: undefined as Promise<void> | undefined,
     resources: [] as string[],
   }
@@ -79,6 +82,8 @@ export async function startFakeRating(): Promise<FakeRating> {
     },
     measure: (call, callback) => {
       requests.push(call.request)
+      const fault = fake.measureFault?.(call.request)
+      if (fault !== undefined) return callback(faultToStatus(fault))
       void guarded(
         () => create(MeasureResponseSchema, { snapshot: snapshotOf(agent, call.request) }),
         callback as never,

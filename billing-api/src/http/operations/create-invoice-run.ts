@@ -26,9 +26,9 @@ export const createInvoiceRun = write({
     const { invoices, skipped } =
       body.account === undefined
         ? await drawForAll(context, widest, periodOf)
-        : { invoices: await drawForAccount(context, body.account, periodOf), skipped: [] }
+        : await drawForAccount(context, body.account, periodOf)
     return {
-      reply: { invoices: invoices.map(invoiceSummary), skipped },
+      reply: { invoices: invoices.map(invoiceSummary), skipped: [...skipped] },
       subject: body.account ?? 'all',
       detail: { invoices: invoices.map(({ id }) => id) },
     }

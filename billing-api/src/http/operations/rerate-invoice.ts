@@ -1,5 +1,6 @@
 import { Type } from '@fastify/type-provider-typebox'
 import type { Static } from '@fastify/type-provider-typebox'
+import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import { throwFault } from '@vouch/proto/kernel/fault.ts'
 import { correction } from '../../invoice/late.ts'
 import { findTariff } from '../../postgres/catalogue.ts'
@@ -8,6 +9,7 @@ import { openGrantBooks } from '../../postgres/grants.ts'
 import { findInvoice } from '../../postgres/invoices.ts'
 import { billedLines, statementsOfInvoice } from '../../postgres/late.ts'
 import type { IssuedStatement } from '../../postgres/late.ts'
+import type { Invoice } from '../../invoice/invoice.ts'
 import { ReratingReply } from '../invoice-schemas.ts'
 import { found, read } from '../operation.ts'
 import type { Services } from '../operation.ts'
@@ -45,9 +47,11 @@ export const rerateInvoice = read({
       throwFault('FIELD_INVALID', 'a draft is drawn again, not re-rated', { pointer: '/invoice' })
     if (query.tariff !== undefined && query.usage === 'frozen')
       throwFault('FIELD_INVALID', 'another tariff needs usage to be measured again', { pointer: '/usage' })
+    if (query.version !== undefined && query.tariff === undefined)
+      throwFault('FIELD_INVALID', 'name the tariff of this version', { pointer: '/version' })
     const statements = []
     for (const statement of await statementsOfInvoice(services.database, id))
-      statements.push(await rerated(services, invoice.buyer.id, statement, query))
+      statements.push(await rerated(services, invoice, statement, query))
     return reratingView(invoice, statements)
   },
 })
@@ -55,7 +59,7 @@ export const rerateInvoice = read({
 /** What a statement and its corrections are short of, or over. */
 async function rerated(
   { database, rating }: Services,
-  account: string,
+  { buyer: { id: account }, currency }: Invoice,
   statement: IssuedStatement,
   query: Static<typeof Query>,
 ) {
@@ -63,13 +67,11 @@ async function rerated(
   const tariff =
     id === undefined
       ? await tariffOf(database, statement)
-      : found(await findTariff(database, { id, version: versionOf(query) }), `tariff ${id} of this version`)
+      : await otherTariff(database, { id, version: versionOf(query) }, currency)
   const measured =
     usage === 'frozen'
       ? statement.latest
       : await measureAgain({ sql: database, rating }, account, statement, tariff)
-  if (measured === undefined)
-    return throwFault('EVIDENCE_MISSING', 'readings of the period have expired; use ?usage=frozen')
   const billed = await billedLines(database, statement.ref)
   const used =
     usage === 'frozen'
@@ -82,4 +84,17 @@ async function rerated(
   )
   const { charges } = await rating.rate(tariff, snapshot)
   return { tariff, snapshot, billed, charges }
+}
+
+async function otherTariff(
+  sql: Services['database'],
+  version: Parameters<typeof findTariff>[1],
+  currency: string,
+): Promise<Tariff> {
+  const tariff = found(await findTariff(sql, version), `tariff ${version.id} of this version`)
+  if (tariff.currency !== currency)
+    throwFault('CURRENCY_MISMATCH', `the invoice is in ${currency}, ${version.id} in ${tariff.currency}`, {
+      pointer: '/tariff',
+    })
+  return tariff
 }

@@ -105,6 +105,7 @@ function readRule(rule: QuoteRule, pointer: string, terms: Terms, reader: Reader
         percent: reader.maybe(rule.percent),
         amount: reader.maybe(rule.amount),
         base: rule.base ?? 'remaining',
+        effective: undefined,
       }
     case 'credit':
       return { ...common, kind: 'credit', of: rule.of, grants: readGrants(rule, pointer, terms, reader) }
@@ -192,6 +193,7 @@ function readPercentile(
       directions: rule.directions ?? 'higher',
       missing: rule.missingSlots ?? 'excluded',
     },
+    effective: undefined,
     unit: rule.unit ?? '1',
     commit: reader.decimal(rule.commit, ZERO),
     factor: reader.decimal(rule.factor, ONE),

@@ -203,6 +203,33 @@ describe('a tariff in force for a part of the period', () => {
     )
   })
 
+  test('what is for a whole period is due by days: the price of a percentile, an amount off', async () => {
+    const burst = tariffOf([
+      {
+        kind: 'percentile',
+        id: 'port',
+        directions: 'in',
+        select: { meters: ['host.network.received'] },
+        unit: 'kbit/s',
+        price: { model: 'per-unit', unitPrice: '3' },
+      },
+      { kind: 'discount', id: 'off', amount: '10' },
+    ])
+    const snapshot = await measured(burst, [steady])
+    const lines = () => unwrap(rateSnapshot(burst, snapshot)).charges
+    // 1 MB a minute is 133 1/3 kbit/s.
+    expect(lines().map(({ amount, unitPrice }) => [amount, unitPrice])).toEqual([
+      ['400.00', '3'],
+      ['-10.00', ''],
+    ])
+    snapshot.period!.toMs += BigInt(3 * 24 * HOUR_MS)
+    expect(lines().map(({ amount, unitPrice }) => [amount, unitPrice])).toEqual([
+      ['100.00', ''],
+      ['-2.50', ''],
+    ])
+    expect(lines()[0]!.trace.map(({ rule }) => rule)).toContain('prorated')
+  })
+
   test('ten hours of it are in the lines', async () => {
     const lines = linesOf(both, await part(DAY.from, DAY.from + 10 * HOUR_MS))
     expect(lines.map(([, , quantity, amount]) => [quantity, amount])).toEqual([

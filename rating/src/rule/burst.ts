@@ -1,5 +1,6 @@
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
+import type { Period } from '@vouch/proto/kernel/period.ts'
 import { ZERO, compare, multiply, subtract } from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import { conversion } from '@vouch/proto/kernel/unit.ts'
@@ -10,6 +11,7 @@ import { exactText } from '../tariff/trace.ts'
 import type { TraceStep } from '../tariff/trace.ts'
 import { billablePercentile } from '../usage/percentile.ts'
 import type { PercentileRule } from '../usage/percentile.ts'
+import { duePart } from './due-part.ts'
 import { lineOf } from './lines.ts'
 import { ofLine } from './quantity.ts'
 import type { QuantityRule } from './quantity.ts'
@@ -27,6 +29,8 @@ export interface BurstRule {
   readonly percentile: PercentileRule
   /** Share of the time that readings must cover, or its lines are held for review; undefined = any will do. */
   readonly reviewBelow: Rational | undefined
+  /** When the tariff is in force; undefined = the whole period. The price is for a whole period. */
+  readonly effective: Period | undefined
   /** Of what is billed. */
   readonly unit: UnitId
   /** So much is paid for already, in the unit after `quantity`. */
@@ -65,6 +69,7 @@ function burstLine(rule: BurstRule, pool: string, series: readonly Series[], { t
   const { value, trace } = ofLine(multiply(converted.value.value, rule.factor), rule.quantity)
   const beyond = compare(value, rule.commit) > 0 ? subtract(value, rule.commit) : ZERO
   const priced = priceOf(rule.price, { quantity: beyond, items: [beyond] })
+  const due = duePart(priced.amount, rule.effective, terms)
   const commit = {
     rule: 'commit',
     input: `${exactText(value)} - ${exactText(rule.commit)}`,
@@ -78,11 +83,18 @@ function burstLine(rule: BurstRule, pool: string, series: readonly Series[], { t
     name,
     period: terms.period,
     unit: rule.unit === '1' ? undefined : rule.unit,
-    unitPrice: unitPriceOf(rule.price),
+    unitPrice: rule.effective === undefined ? unitPriceOf(rule.price) : undefined,
     sources: series.map(({ index }) => index),
   } as const
-  const steps = [...ranked.value.trace, ...converted.value.trace, ...trace, commit, ...priced.trace]
-  return ok(lineOf({ ...draft, quantity: beyond, exact: priced.amount, trace: steps }, terms))
+  const steps = [
+    ...ranked.value.trace,
+    ...converted.value.trace,
+    ...trace,
+    commit,
+    ...priced.trace,
+    ...due.trace,
+  ]
+  return ok(lineOf({ ...draft, quantity: beyond, exact: due.amount, trace: steps }, terms))
 }
 
 /** The ranked value, in the unit of the rule. */

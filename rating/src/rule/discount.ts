@@ -1,6 +1,8 @@
+import type { Period } from '@vouch/proto/kernel/period.ts'
 import { ZERO, add, compare, isZero, multiply, negate, rational, sign } from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import { exactText } from '../tariff/trace.ts'
+import { duePart } from './due-part.ts'
 import { lineOf, linesOf, sumOf } from './lines.ts'
 import type { Outcome, Scope } from './types.ts'
 
@@ -20,6 +22,8 @@ export interface DiscountRule {
   readonly percent: Rational | undefined
   readonly amount: Rational | undefined
   readonly base: DiscountBase
+  /** When the tariff is in force; undefined = the whole period. An amount is for a whole period. */
+  readonly effective: Period | undefined
 }
 
 const REDUCTIONS = new Set(['discount', 'credit', 'sla-credit'])
@@ -44,10 +48,10 @@ export function applyDiscount(rule: DiscountRule, scope: Scope): Outcome {
   // Nothing is given on what is given back.
   if (sign(remaining) <= 0) return { lines: [] }
   const base = rule.base === 'remaining' ? remaining : original
-  const wanted =
+  const { amount: wanted, trace: part } =
     rule.percent === undefined
-      ? (rule.amount ?? ZERO)
-      : multiply(base, multiply(rule.percent, rational(1n, 100n)))
+      ? duePart(rule.amount ?? ZERO, rule.effective, terms)
+      : { amount: multiply(base, multiply(rule.percent, rational(1n, 100n))), trace: [] }
   const exact = negate(compare(wanted, remaining) > 0 ? remaining : wanted)
   if (isZero(exact)) return { lines: [] }
   const what =
@@ -61,6 +65,7 @@ export function applyDiscount(rule: DiscountRule, scope: Scope): Outcome {
       input: `${exactText(original)} less ${exactText(negate(reduced))}`,
       output: exactText(base),
     },
+    ...part,
     { rule: what, input: exactText(base), output: exactText(exact) },
   ]
   const draft = { rule: id, kind: 'discount', pool: '', name, period: terms.period } as const

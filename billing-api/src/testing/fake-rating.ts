@@ -69,10 +69,11 @@ export async function startFakeRating(): Promise<FakeRating> {
     gate: undefined as Promise<void> | undefined,
     resources: [] as string[],
   }
-  const guarded = async <T>(answer: () => T, callback: (error: unknown, value?: T) => void) => {
+  const guarded = async <T>(answer: () => T, callback: (error: unknown, value?: T) => void, own?: Fault) => {
     await fake.gate
-    if (fake.fault === undefined) callback(null, answer())
-    else callback(faultToStatus(fake.fault))
+    const fault = fake.fault ?? own
+    if (fault === undefined) callback(null, answer())
+    else callback(faultToStatus(fault))
   }
   addService(server, RatingService, {
     checkTariff: ({ request }, callback) => {
@@ -82,12 +83,8 @@ export async function startFakeRating(): Promise<FakeRating> {
     },
     measure: (call, callback) => {
       requests.push(call.request)
-      const fault = fake.measureFault?.(call.request)
-      if (fault !== undefined) return callback(faultToStatus(fault))
-      void guarded(
-        () => create(MeasureResponseSchema, { snapshot: snapshotOf(agent, call.request) }),
-        callback as never,
-      )
+      const answer = () => create(MeasureResponseSchema, { snapshot: snapshotOf(agent, call.request) })
+      void guarded(answer, callback as never, fake.measureFault?.(call.request))
     },
     rate: ({ request }, callback) => {
       snapshots.push(request.snapshot!)

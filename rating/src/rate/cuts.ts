@@ -21,6 +21,8 @@ export const SLOT_MS = 300_000
 /** Each is two readings in the evidence of every stream. */
 export const CUTS_MAX = 2000
 
+const GRAIN_MS = { hour: 3_600_000, day: 86_400_000 } as const
+
 /** How each meter that a tariff prices is to be measured, by name. Faults: those of windows, OUT_OF_RANGE. */
 export function meterPlans({ rules, terms }: PricedTariff, stretch: Period): Result<MeterPlan[]> {
   const usage = rules.filter((rule) => rule.kind === 'usage')
@@ -50,6 +52,12 @@ function sells(rule: Extract<Rule, { kind: 'usage' | 'percentile' }>, meter: str
 
 function edgesOf({ effective, price, grain }: UsageRule, stretch: Period, zone: string): Result<number[]> {
   const edges = effective === undefined ? [] : [effective.from, effective.to]
+  // Before centuries are cut into hours.
+  if (grain !== undefined && stretch.to - stretch.from > CUTS_MAX * GRAIN_MS[grain])
+    return fail(
+      'OUT_OF_RANGE',
+      `the stretch has more than ${CUTS_MAX} cuts by ${grain}: rate a shorter period`,
+    )
   if (grain !== undefined) edges.push(...cutByGrain(stretch, grain, zone).map(({ from }) => from))
   if (price.by !== 'window') return ok(edges)
   const parts = cutByWindows(stretch, price.windows, price.otherwise, zone)

@@ -1,5 +1,6 @@
 import { clone, create } from '@bufbuild/protobuf'
 import {
+  AvailabilitySchema,
   BilledLineSchema,
   type Charge,
   type Snapshot,
@@ -96,6 +97,35 @@ describe('what became known after it was billed', () => {
     now.billed = billedOf(now)
     const rated = rateSnapshot(tariff, now)
     expect(rated.ok ? undefined : rated.fault).toMatchObject({ code: 'FIELD_INVALID', pointer: '/corrects' })
+  })
+
+  test.each([
+    [
+      'expected',
+      [{ service: 'a', expected: '0', available: '0' }],
+      'OUT_OF_RANGE',
+      '/availability/0/expected',
+    ],
+    [
+      'available',
+      [{ service: 'a', expected: '1', available: '2' }],
+      'OUT_OF_RANGE',
+      '/availability/0/available',
+    ],
+    [
+      'service',
+      [
+        { service: 'a', expected: '1', available: '1' },
+        { service: 'a', expected: '1', available: '1' },
+      ],
+      'FIELD_INVALID',
+      '/availability/1/service',
+    ],
+  ])('is refused where availability cannot be, by %s', async (_, availability, code, pointer) => {
+    const now = await measured(tariff, [steady])
+    now.availability = availability.map((each) => create(AvailabilitySchema, each))
+    const rated = rateSnapshot(tariff, now)
+    expect(rated.ok ? undefined : rated.fault).toMatchObject({ code, pointer })
   })
 
   test.each([

@@ -67,7 +67,7 @@ export async function usageSeries(
     )
     const found = await rowsOf(own, parts.value, store)
     if (!found.ok) return found
-    rows.push(...found.value)
+    for (const row of found.value) rows.push(row)
     if (rows.length > ROWS_MAX)
       return fail(
         'OUT_OF_RANGE',

@@ -3,7 +3,7 @@ import { parseDecimal } from '@vouch/proto/kernel/decimal.ts'
 import { type Result, collect, fail, ok } from '@vouch/proto/kernel/fault.ts'
 import { directionOf } from '@vouch/proto/kernel/meter.ts'
 import { type Period, contains, parseZone } from '@vouch/proto/kernel/period.ts'
-import { type Rational, ZERO, multiply, rational } from '@vouch/proto/kernel/rational.ts'
+import { type Rational, ZERO, compare, multiply, rational, sign } from '@vouch/proto/kernel/rational.ts'
 import { type UnitId, parseUnit, rateOf } from '@vouch/proto/kernel/unit.ts'
 import type { Dimensions, Facts, Series, Usage } from '../rule/types.ts'
 import { slotStarts } from '../usage/slots.ts'
@@ -197,7 +197,11 @@ function seriesOf(
   )
 }
 
-function availabilityOf({ service, expected, available }: Availability, index: number) {
+function availabilityOf(
+  { service, expected, available }: Availability,
+  index: number,
+  all: readonly Availability[],
+): Result<Facts['availability'][number]> {
   const read = (name: string, text: string): Result<Rational> => {
     const value = parseDecimal(text)
     return value.ok
@@ -207,5 +211,15 @@ function availabilityOf({ service, expected, available }: Availability, index: n
   const whole = read('expected', expected)
   if (!whole.ok) return whole
   const part = read('available', available)
-  return part.ok ? ok({ service, expected: whole.value, available: part.value }) : part
+  if (!part.ok) return part
+  const pointer = `/availability/${index}`
+  if (sign(whole.value) <= 0)
+    return fail('OUT_OF_RANGE', 'what is expected is more than nothing', { pointer: `${pointer}/expected` })
+  if (sign(part.value) < 0 || compare(part.value, whole.value) > 0)
+    return fail('OUT_OF_RANGE', 'it is neither less than nothing nor more than was expected', {
+      pointer: `${pointer}/available`,
+    })
+  if (all.findIndex((other) => other.service === service) < index)
+    return fail('FIELD_INVALID', `${service} is named twice`, { pointer: `${pointer}/service` })
+  return ok({ service, expected: whole.value, available: part.value })
 }

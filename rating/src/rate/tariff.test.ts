@@ -21,8 +21,30 @@ describe('a tariff with several faults names them all', () => {
     ],
     [
       'a percentile in a unit that is no rate',
-      (t) => void ((rule(t, 1)['kind'] = 'percentile'), delete rule(t, 1)['per']),
+      (t) =>
+        void (
+          (rule(t, 1)['kind'] = 'percentile'),
+          (rule(t, 1)['directions'] = 'in'),
+          delete rule(t, 1)['per']
+        ),
       [['/rules/1/unit', 'UNIT_MISMATCH']],
+    ],
+    [
+      'a percentile of a direction that is not metered',
+      (t) => {
+        t.items = t.items.slice(0, 1)
+        t.rules = [
+          t.rules[0]!,
+          {
+            id: 'port',
+            kind: 'percentile',
+            select: { meters: ['host.network.received'] },
+            unit: 'Mbit/s',
+            price: { model: 'per-unit', unitPrice: '1' },
+          },
+        ]
+      },
+      [['/rules/1/directions', 'TARIFF_INVALID']],
     ],
     [
       'too many decimals kept',

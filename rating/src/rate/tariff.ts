@@ -1,7 +1,7 @@
 import type { Item, Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import { parseCurrency } from '@vouch/proto/kernel/currency.ts'
 import { type Fault, type Result, fail, ok } from '@vouch/proto/kernel/fault.ts'
-import { METERS, isBuiltInMeter, parseMeter } from '@vouch/proto/kernel/meter.ts'
+import { METERS, directionOf, isBuiltInMeter, parseMeter } from '@vouch/proto/kernel/meter.ts'
 import { type Period, intersect } from '@vouch/proto/kernel/period.ts'
 import { type UnitId, conversion, rateOf } from '@vouch/proto/kernel/unit.ts'
 import { faultsBySchema } from '../quote/check.ts'
@@ -10,6 +10,7 @@ import { readRules } from '../quote/parse-rules.ts'
 import { Reader } from '../quote/parse.ts'
 import type { Rule } from '../rule/evaluate.ts'
 import type { Terms } from '../rule/types.ts'
+import { rankedDirections } from '../usage/percentile.ts'
 
 /** The stretch that a tariff is applied to. */
 export interface Place {
@@ -64,6 +65,7 @@ export function parseTariff(tariff: Tariff, place: Place = SOME_PLACE): Result<P
   rules.forEach((rule, index) => {
     const pointer = `/rules/${index}`
     checkUnits(rule, pointer, reader)
+    checkDirections(rule, pointer, reader)
     if (!itemOf.has(rule.id)) checkMeters(rule, pointer, reader)
   })
   if (reader.faults.length > 0) return invalid(tariff, reader.faults)
@@ -143,6 +145,22 @@ function checkUnits(rule: Rule, pointer: string, reader: Reader): void {
     const converts = rule.kind === 'usage' ? conversion(unit, rule.unit) : rateIn(unit, rule.unit)
     reader.take(`${pointer}/unit`, converts)
   }
+}
+
+/** A percentile needs meters of the directions that it ranks, and of no others. */
+function checkDirections(rule: Rule, pointer: string, reader: Reader): void {
+  if (rule.kind !== 'percentile') return
+  const { directions } = rule.percentile
+  const metered = new Set(rule.select.meters.map(directionOf))
+  const needed = rankedDirections(directions)
+  const absent = needed.find((direction) => !metered.has(direction))
+  if (absent !== undefined)
+    reader.refuse(`${pointer}/directions`, `${directions} ranks ${absent}, of which no meter is selected`)
+  else if (metered.has('level') && !needed.includes('level'))
+    reader.refuse(
+      `${pointer}/directions`,
+      `${directions} ranks traffic, but a meter without direction is selected`,
+    )
 }
 
 function checkMeters(rule: Rule, pointer: string, reader: Reader): void {

@@ -57,8 +57,9 @@ export function evaluate(terms: Terms, rules: readonly Rule[], facts: Facts): Re
       faults.push({ ...outcome.fault, pointer: `/rules/${index}` })
       continue
     }
-    lines.push(...outcome.value.lines)
-    balances.push(...(outcome.value.balances ?? []))
+    // One by one: a hundred thousand lines are no arguments of a call.
+    for (const line of outcome.value.lines) lines.push(line)
+    for (const balance of outcome.value.balances ?? []) balances.push(balance)
     const { priced: usage = [], pricedSeries = [], pricedChanges = [] } = outcome.value
     for (const { usage: fact, period } of usage) priced.set(fact, [...(priced.get(fact) ?? []), period])
     for (const fact of [...pricedSeries, ...pricedChanges]) pricedOthers.add(fact)

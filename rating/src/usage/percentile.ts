@@ -33,6 +33,11 @@ export type DirectionPolicy = keyof typeof DIRECTIONS
 /** Their names. */
 export const DIRECTION_POLICIES = Object.keys(DIRECTIONS) as DirectionPolicy[]
 
+/** The directions of which a policy needs series; without one of them nothing is ranked. */
+export function rankedDirections(policy: DirectionPolicy): readonly SlotSeries['direction'][] {
+  return DIRECTIONS[policy]
+}
+
 /** A slot that a port misses is left out of the ranking and its count, the port counts as 0 in it, or it is a fault. */
 export const MISSING_SLOT_POLICIES = ['excluded', 'zero', 'refused'] as const
 
@@ -144,7 +149,9 @@ function checkSeries(series: readonly SlotSeries[], policy: DirectionPolicy): Re
     const text = `${resource} ${direction} has ${values.length} slots where others have ${expected}`
     return fail('TARIFF_INVALID', `${text}; give all series the same slots`)
   }
-  const absent = DIRECTIONS[policy].find((wanted) => series.every(({ direction }) => direction !== wanted))
+  const absent = rankedDirections(policy).find((wanted) =>
+    series.every(({ direction }) => direction !== wanted),
+  )
   if (absent !== undefined) return fail('USAGE_INCOMPLETE', `there are no slots of ${absent} to rank`)
   return ok(undefined)
 }

@@ -85,6 +85,16 @@ function epochSet(epochs: readonly { readonly streamId: string; readonly epoch: 
   )
 }
 
+/** Epochs that have readings before an instant and after another one. */
+export function spanningQuery(streams: readonly string[], fromMs: number, toMs: number): Query {
+  const sql =
+    'SELECT lower(hex(stream)) AS streamId, epoch FROM {database:Identifier}.usage_parts_v1 ' +
+    `WHERE stream IN (${streamSet(streams)}) AND first_time <= last_time GROUP BY stream, epoch ` +
+    `HAVING min(hour) < toDateTime(${hourStart(fromMs) / 1000}, 'UTC') AND max(hour) > toDateTime(${hourStart(toMs) / 1000}, 'UTC') ` +
+    `ORDER BY stream, epoch ${SETTINGS}`
+  return { sql, params: {} }
+}
+
 /** The last readings before an instant, or the first ones after it, of epochs. */
 export function nearestQuery(
   epochs: readonly { readonly streamId: string; readonly epoch: bigint }[],

@@ -4,7 +4,7 @@ import { growth } from '../usage/series.ts'
 import type { Extremes } from '../usage/series.ts'
 import type { Stream } from '../usage/stream-usage.ts'
 import { type Reader, type Row, bigintOf, integerOf, textOf } from './reader.ts'
-import { coveredQuery, extremesQuery, nearestQuery } from './series-query.ts'
+import { coveredQuery, extremesQuery, nearestQuery, spanningQuery } from './series-query.ts'
 
 const STREAMS_PER_QUERY = 10_000
 /** Around a period, in which the readings next to its ends are looked for first. */
@@ -92,14 +92,19 @@ async function readEpochSteps(
   if (!rows.ok) return rows
   const stepOf = new Map(edges.map((ms, step) => [ms, step]))
   const groups = Map.groupBy(rows.value, (row) => `${textOf(row, 'streamId')} ${textOf(row, 'epoch')}`)
-  const epochs = [...groups.values()].map((own): Epoch => ({
+  const seen = [...groups.values()].map((own): Epoch => ({
     streamId: textOf(own[0]!, 'streamId'),
     epoch: bigintOf(own[0]!, 'epoch'),
     steps: own.map((row) => ({ step: stepOf.get(integerOf(row, 'edge')) ?? -1, ...extremesOf(row) })),
   }))
+  const heard = new Set(seen.map(({ streamId }) => streamId))
+  const silent = streamIds.filter((id) => !heard.has(id))
+  const spanning = await readSpanning(reader, silent, edges)
+  if (!spanning.ok) return spanning
+  const epochs = [...seen, ...spanning.value]
   const last = edges.length - 1
-  const open = epochs.filter(({ steps }) => steps[0]!.step >= 0)
-  const going = epochs.filter(({ steps }) => steps.at(-1)!.step < last)
+  const open = epochs.filter(({ steps }) => (steps[0]?.step ?? 0) >= 0)
+  const going = epochs.filter(({ steps }) => (steps.at(-1)?.step ?? 0) < last)
   const [before, after] = await Promise.all([
     nearest(reader, open, 'before', edges[0]! - AROUND_MS),
     nearest(reader, going, 'after', edges[last]! + AROUND_MS),
@@ -122,6 +127,25 @@ async function readEpochSteps(
       })
       // What lies before or after alone measured nothing in between.
       .filter(({ steps }) => steps[0]!.step < last && steps.at(-1)!.step >= 0),
+  )
+}
+
+/** Epochs of streams that were silent all the time, but measured before and after it: without steps yet. */
+async function readSpanning(
+  reader: Reader,
+  streamIds: readonly string[],
+  edges: readonly number[],
+): Promise<Result<Epoch[]>> {
+  const [from, to] = [edges[0]! - AROUND_MS, edges.at(-1)! + AROUND_MS]
+  if (streamIds.length === 0 || from <= 0) return ok([])
+  const rows = await reader.rows(spanningQuery(streamIds, from, to))
+  if (!rows.ok) return rows
+  return ok(
+    rows.value.map((row) => ({
+      streamId: textOf(row, 'streamId'),
+      epoch: bigintOf(row, 'epoch'),
+      steps: [],
+    })),
   )
 }
 

@@ -48,9 +48,20 @@ function wanderingHost(name: string, seed: number): Sent {
   return { agent, streams, batches }
 }
 
+/** Read twice, days apart: whatever is asked in between lies in one long step. */
+function silentHost(): Sent {
+  const agent = createTestAgent('silent')
+  const stream = agent.define('host:silent', 'host.disk.read', 'B', RegisterKind.COUNTER)
+  const at = (hours: number, register: bigint): Sample => {
+    return { stream, epoch: 1n, timeMs: START_MS + hours * HOUR_MS + 137, register, spanMs: 0 }
+  }
+  const batches = [agent.seal([at(-30, 5n), at(-26, 700n)]), agent.seal([at(40, 10_000_000n)])]
+  return { agent, streams: [stream], batches }
+}
+
 let engine: TestStore
 let reader: Reader
-const hosts = [wanderingHost('one', 7), wanderingHost('two', 1234), measuredHost('a')]
+const hosts = [wanderingHost('one', 7), wanderingHost('two', 1234), measuredHost('a'), silentHost()]
 const memory = createMemoryStore(hosts)
 
 beforeAll(async () => {
@@ -129,7 +140,7 @@ test('usage is cut where the slow way cuts it', async () => {
 
 test('steps of the calendar grow as the slow way has it, and sum to the whole', async () => {
   const store = createUsageStore(reader)
-  const streams = unwrap(await store.streams(['host:one', 'host:two', 'host:a'], []))
+  const streams = unwrap(await store.streams(['host:one', 'host:two', 'host:a', 'host:silent'], []))
   const plain = (series: Awaited<ReturnType<typeof store.series>>) =>
     new Map(
       unwrap(series).map(({ stream, steps }) => [

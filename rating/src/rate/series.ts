@@ -5,8 +5,10 @@ import {
   GetSeriesResponseSchema,
   Grain,
 } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
-import { type Result, fail, ok } from '@vouch/proto/kernel/fault.ts'
+import { type Result, fail, ok, unwrap } from '@vouch/proto/kernel/fault.ts'
 import { type Period, parseZone } from '@vouch/proto/kernel/period.ts'
+import { type Rational, multiply, rational } from '@vouch/proto/kernel/rational.ts'
+import { quantityText } from '../rule/quantity.ts'
 import { type Step, cutBySteps } from '../tariff/grain.ts'
 import { selfAndAncestors } from '../usage/resource.ts'
 import { overlapping } from '../usage/series.ts'
@@ -14,6 +16,7 @@ import type { Stream } from '../usage/stream-usage.ts'
 import { periodInit } from './message.ts'
 import type { StreamSeries, UsageStore } from './ports.ts'
 import { parseAssignments, parsePeriodMessage } from './request.ts'
+import { shareOf } from './share.ts'
 
 const STEPS: Readonly<Partial<Record<Grain, Step>>> = {
   [Grain.HOUR]: 'hour',
@@ -30,13 +33,13 @@ interface SeriesRow {
   readonly meter: string
   readonly unit: string
   readonly period: Period
-  readonly quantity: bigint
+  readonly quantity: Rational
   readonly coveredMinutes: number
 }
 
 /**
  * Usage by steps of the calendar, from the hourly lattice and where a step does not begin with an hour, from readings. Consecutive steps sum to usage
- * over the whole, exactly. Faults: those of the request, ZONE_UNKNOWN, OUT_OF_RANGE beyond 10,000 steps or 200,000 rows,
+ * over the whole, exactly; of what is shared, it is the share. Faults: those of the request, ZONE_UNKNOWN, OUT_OF_RANGE beyond 10,000 steps or 200,000 rows,
  * USAGE_CONFLICT, STORE_UNAVAILABLE.
  */
 export async function usageSeries(
@@ -56,7 +59,7 @@ export async function usageSeries(
   const rows: SeriesRow[] = []
   for (const group of Map.groupBy(
     assignments.value,
-    ({ period: { from, to } }) => `${from} ${to}`,
+    ({ period: { from, to }, share }) => `${from} ${to} ${share}`,
   ).values()) {
     const parts = partsOf(group[0]!.period, request.grain, zone.value)
     if (!parts.ok) return parts
@@ -65,7 +68,8 @@ export async function usageSeries(
     const own = streams.value.filter(
       ({ resource }) => alone.has(resource) || selfAndAncestors(resource).some((r) => whole.has(r)),
     )
-    const found = await rowsOf(own, parts.value, store)
+    const share = unwrap(shareOf(group[0]!.share))
+    const found = await rowsOf(own, parts.value, share, store)
     if (!found.ok) return found
     for (const row of found.value) rows.push(row)
     if (rows.length > ROWS_MAX)
@@ -77,7 +81,7 @@ export async function usageSeries(
   return ok(
     create(GetSeriesResponseSchema, {
       rows: rows.toSorted(inOrder).map(({ period, quantity, ...row }) => {
-        return { ...row, period: periodInit(period), quantity: `${quantity}` }
+        return { ...row, period: periodInit(period), quantity: quantityText(quantity) }
       }),
     }),
   )
@@ -98,6 +102,7 @@ function partsOf(period: Period, grain: Grain, zone: string): Result<Period[]> {
 async function rowsOf(
   streams: readonly Stream[],
   parts: readonly Period[],
+  share: Rational,
   store: UsageStore,
 ): Promise<Result<SeriesRow[]>> {
   const edges = [...parts.map(({ from }) => from), parts.at(-1)!.to]
@@ -113,9 +118,10 @@ async function rowsOf(
     for (const [step, period] of parts.entries()) {
       const own = group.filter(({ steps }) => steps[step]!.isMeasured)
       if (own.length === 0) continue
-      const quantity = own.reduce((sum, { steps }) => sum + steps[step]!.quantity, 0n)
+      const sum = own.reduce((all, { steps }) => all + steps[step]!.quantity, 0n)
+      const quantity = multiply(rational(sum), share)
       const minutes = own.map(({ stream }) => covered.value.get(stream.streamId)?.[step] ?? 0)
-      const coveredMinutes = minutes.reduce((sum, each) => sum + each, 0)
+      const coveredMinutes = minutes.reduce((all, each) => all + each, 0)
       rows.push({ resource, meter, unit, period, quantity, coveredMinutes })
     }
   }

@@ -209,6 +209,16 @@ describe('usage when readings have expired and hours remain', () => {
     expect(record!.epochs).toHaveLength(1)
   })
 
+  test('steps there that divide an hour are EVIDENCE_MISSING, whole hours are not', async () => {
+    const hour = Math.floor((edgeMs - 5 * HOUR_MS) / HOUR_MS) * HOUR_MS
+    const usage = createUsageStore(reader)
+    const streams = unwrap(await usage.streams(['host:edge'], []))
+    expect(await usage.series(streams, [hour, hour + HOUR_MS])).toMatchObject({ ok: true })
+    expect(await usage.series(streams, [hour, hour + HOUR_MS / 2, hour + HOUR_MS])).toMatchObject({
+      fault: { code: 'EVIDENCE_MISSING', message: expect.stringMatching(/^readings of host/) },
+    })
+  })
+
   test('a reading that is gone without any policy is EVIDENCE_MISSING too', async () => {
     await store.command(`TRUNCATE TABLE ${store.database}.retention_log`)
     expect(await records(nowMs - 3 * DAY_MS, nowMs)).toMatchObject({
@@ -222,6 +232,12 @@ describe('usage when readings have expired and hours remain', () => {
     )
     expect(await records(nowMs - 4 * DAY_MS, nowMs)).toMatchObject({
       fault: { message: expect.stringMatching(/^hours of host\.cpu\.used/) },
+    })
+    const usage = createUsageStore(reader)
+    const streams = unwrap(await usage.streams(['host:edge'], []))
+    const day = Math.floor(nowMs / DAY_MS) * DAY_MS
+    expect(await usage.series(streams, [day - 5 * DAY_MS, day])).toMatchObject({
+      fault: { code: 'EVIDENCE_MISSING', message: expect.stringMatching(/^hours of host/) },
     })
   })
 })

@@ -1,5 +1,5 @@
 import { compareBytes, fromHex, toHex } from '@vouch/proto/kernel/bytes.ts'
-import { type Result, ok, unwrap } from '@vouch/proto/kernel/fault.ts'
+import { type Result, fail, ok, unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Reading } from '../usage/boundary.ts'
 import type { Interval } from '../usage/interval.ts'
 import type { Dial, SlotReadings } from '../usage/slots.ts'
@@ -10,7 +10,7 @@ import { holdersQuery, slotsQuery } from './usage-query.ts'
 /** A month of slots of so many streams is some millions of numbers. */
 const STREAMS_PER_QUERY = 50
 
-/** What slots follow from: of each the first and the last reading, the readings around the stretch, and the batches that hold them. */
+/** What slots follow from: of each the first and the last reading, the readings around the stretch, and the batches that hold them. Faults: STORE_UNAVAILABLE, EVIDENCE_MISSING. */
 export async function readSlots(
   reader: Reader,
   records: readonly StreamRecord[],
@@ -39,8 +39,12 @@ export async function readSlots(
     }
     const holders = await reader.rows(holdersQuery(agent, streams, between))
     if (!holders.ok) return holders
-    for (const row of holders.value)
-      batches.set(textOf(row, 'digestHex'), unwrap(fromHex(textOf(row, 'digestHex'))))
+    for (const row of holders.value) {
+      const digest = textOf(row, 'digestHex')
+      if (/^0*$/.test(digest))
+        return fail('EVIDENCE_MISSING', `a batch of agent ${agent} that holds readings of slots has gone`)
+      batches.set(digest, unwrap(fromHex(digest)))
+    }
     for (const { batchDigest } of around) batches.set(toHex(batchDigest), batchDigest)
   }
   return ok({ epochs, batches: [...batches.values()].toSorted(compareBytes) })

@@ -123,13 +123,14 @@ export function slotsQuery(
   return { sql, params: {} }
 }
 
-/** Digests of the batches of an agent that hold readings of streams in a stretch of time. */
+/** Digests of the batches of an agent that hold readings of streams in a stretch of time; zeros for one that has gone. */
 export function holdersQuery(agent: string, streams: readonly string[], between: Interval): Query {
   const sql =
-    'SELECT DISTINCT lower(hex(digest)) AS digestHex FROM {database:Identifier}.batches_v1 ' +
-    `WHERE agent = ${ids([agent])} AND (run, sequence) IN (SELECT DISTINCT run, sequence ` +
-    `FROM {database:Identifier}.readings_v1 WHERE stream IN (${ids(streams)}) AND ${during(between)}) ` +
-    `ORDER BY digestHex ${SETTINGS}`
+    'SELECT DISTINCT lower(hex(digest)) AS digestHex FROM (SELECT DISTINCT run, sequence ' +
+    `FROM {database:Identifier}.readings_v1 WHERE stream IN (${ids(streams)}) AND ${during(between)}) AS held ` +
+    'LEFT ANY JOIN (SELECT run, sequence, digest FROM {database:Identifier}.batches_v1 ' +
+    `WHERE agent = ${ids([agent])} AND last_time >= ${instant(between.from)} AND first_time <= ${instant(between.to)}) AS kept ` +
+    `USING (run, sequence) ORDER BY digestHex ${SETTINGS}`
   return { sql, params: {} }
 }
 

@@ -233,6 +233,29 @@ test('a reading whose batch has gone is EVIDENCE_MISSING', async () => {
   expect(answer).toMatchObject({ ok: false, fault: { code: 'EVIDENCE_MISSING' } })
 })
 
+test('a batch between those of the ends has gone: slots are EVIDENCE_MISSING', async () => {
+  const holed = wanderingHost('holed', 5)
+  await engine.define(holed.agent, holed.streams)
+  await engine.insert(holed.agent, holed.batches)
+  const store = createUsageStore(reader)
+  const [stream] = unwrap(await store.streams(['host:holed'], []))
+  const period = { from: START_MS + HOUR_MS, to: START_MS + (HOURS - 1) * HOUR_MS }
+  const records = unwrap(await store.records([stream!], period))
+  expect((await store.slots(records, period, 300_000)).ok).toBe(true)
+  const middle = holed.batches.find(({ samples }) =>
+    samples.every(
+      ({ stream: own, timeMs }) =>
+        own.streamId.toHex() === stream!.streamId && timeMs > period.from && timeMs < period.to,
+    ),
+  )!
+  await engine.command(
+    `ALTER TABLE ${engine.database}.batches DELETE WHERE digest = unhex('${middle.digest.toHex()}') SETTINGS mutations_sync = 1`,
+  )
+  expect(await store.slots(records, period, 300_000)).toMatchObject({
+    fault: { code: 'EVIDENCE_MISSING', message: expect.stringContaining('slots') },
+  })
+})
+
 test('a database that is not there is STORE_UNAVAILABLE', async () => {
   const stray = createReader(() => engine.connect(), 'no_such_database', 1)
   expect(await createUsageStore(stray).streams(['host:a'], [])).toMatchObject({

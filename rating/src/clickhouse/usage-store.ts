@@ -1,4 +1,5 @@
 import { type Result, fail, ok } from '@vouch/proto/kernel/fault.ts'
+import { hourStart } from '@vouch/proto/kernel/period.ts'
 import type { UsageStore } from '../rate/ports.ts'
 import { measuredPart } from '../usage/epoch-usage.ts'
 import type { Interval } from '../usage/interval.ts'
@@ -36,7 +37,12 @@ export function createUsageStore(reader: Reader): UsageStore {
       }
       return ok(records)
     },
-    series: (streams, edges) => readSeries(reader, streams, edges),
+    series: async (streams, edges) => {
+      const expiry = await readExpiry(reader)
+      if (!expiry.ok) return expiry
+      const whole = checkSteps(streams, edges, expiry.value)
+      return whole.ok ? readSeries(reader, streams, edges) : whole
+    },
     covered: (streams, edges) => readCovered(reader, streams, edges),
     slots: (records, stretch, slotMs) => readSlots(reader, records, stretch, slotMs),
   }
@@ -128,6 +134,18 @@ function checkReadings(
   for (const epoch of epochs) {
     const whole = expiry.readingsAt(byId.get(epoch.streamId)!, boundaryTimes(epoch, period).opening.beforeMs)
     if (!whole.ok) return whole
+  }
+  return ok(undefined)
+}
+
+/** Whether all hours of the steps are there, and all readings of the hours that a step divides. */
+function checkSteps(streams: readonly Stream[], edges: readonly number[], expiry: Expiry): Result<void> {
+  const divided = edges.find((ms) => ms !== hourStart(ms))
+  for (const stream of streams) {
+    const hours = expiry.hoursAt(stream, edges[0]!)
+    if (!hours.ok) return hours
+    const readings = divided === undefined ? hours : expiry.readingsAt(stream, hourStart(divided))
+    if (!readings.ok) return readings
   }
   return ok(undefined)
 }

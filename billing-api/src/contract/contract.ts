@@ -26,7 +26,7 @@ export interface Closing {
    * reported by re-rating.
    */
   readonly lateUsage: 'next-invoice' | 'reject'
-  /** After a period's end: what arrives later still is rejected. */
+  /** Invoices whose periods begin so many days after a period's end take its late usage; the next one always does. */
   readonly lateDays: number
   /** A correction below it, in the tariff's currency and of either sign, is left until it is more. Decimal text. */
   readonly lateMinimum: string

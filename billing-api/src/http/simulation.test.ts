@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { draw, openAccount, publishTariff, startFixture } from '../testing/billing-fixture.ts'
+import { draw, list, openAccount, publishTariff, startFixture } from '../testing/billing-fixture.ts'
 import type { Fixture } from '../testing/billing-fixture.ts'
 
 let fixture: Fixture
@@ -56,10 +56,35 @@ describe('a simulation', () => {
     ])
   })
 
+  it('compares another tariff over the time under contract alone', async () => {
+    const period = { from: '2026-01-01T00:00:00Z' }
+    const middle = '2026-02-15T00:00:00Z'
+    await fixture.send('POST', '/v1/accounts', { id: 'begun', name: 'Begun', timeZone: 'UTC' })
+    await fixture.send('POST', '/v1/contracts', {
+      account: 'begun',
+      tariff: { id: 'standard' },
+      period: { from: middle },
+    })
+    await fixture.send('POST', '/v1/assignments', { account: 'begun', resource: 'host:begun', period })
+    const { body } = await ask({ account: 'begun', months: 1, candidates: [{ id: 'standard' }] })
+    expect(body['courses']![1]).toMatchObject({
+      tariff: { id: 'standard' },
+      reasons: ['cheapest in 1 of 1 periods', 'as much as the present contracts'],
+    })
+    // Without any contract, whole months are compared.
+    await fixture.send('POST', '/v1/accounts', { id: 'free', name: 'Free', timeZone: 'UTC' })
+    await fixture.send('POST', '/v1/assignments', { account: 'free', resource: 'host:free', period })
+    const free = await ask({ account: 'free', months: 1, candidates: [{ id: 'standard' }] })
+    const requests = fixture.rating.requests.at(-1)!
+    expect(requests.inForce).toEqual(requests.period)
+    expect(list(free.body['courses'])).toHaveLength(1)
+  })
+
   it.each([
     ['an unknown account', { account: 'nobody' }, 'NOT_FOUND', undefined],
     ['an unknown tariff', { candidates: [{ id: 'flat' }, { id: 'nope' }] }, 'NOT_FOUND', '/candidates/1'],
     ['another currency', { candidates: [{ id: 'dollars' }] }, 'CURRENCY_MISMATCH', '/candidates/0'],
+    ['a month that is not over', { from: { year: 2026, month: 5 } }, 'PERIOD_OPEN', '/months'],
     ['no month', { months: 0 }, 'FIELD_INVALID', '/months'],
     ['no candidate', { candidates: [] }, 'FIELD_INVALID', '/candidates'],
   ])('of %s is refused', async (_, change, code, pointer) => {

@@ -1,3 +1,4 @@
+import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import { throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
 import { uuidV7 } from '@vouch/proto/kernel/id.ts'
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
@@ -119,26 +120,35 @@ function graceMs(contracts: readonly Contract[]): number {
   return Math.max(0, ...contracts.map(({ closing }) => closing.graceMinutes * MINUTE_MS))
 }
 
-/**
- * What an account's contracts come to in a period, with usage as it is known now. Faults: those of rating.
- */
+/** What an account's contracts come to in a period, with usage as it is known now. Faults: those of rating. */
 export async function rateAccount(
-  { sql, rating }: Pick<DrawContext, 'sql' | 'rating'>,
-  { id: account, timeZone }: Account,
+  context: Pick<DrawContext, 'sql' | 'rating'>,
+  account: Account,
   period: Period,
   { contracts, grants }: { readonly contracts: readonly Contract[]; readonly grants: GrantBooks },
 ): Promise<Rated[]> {
   const rated: Rated[] = []
-  for (const { contract, period: part } of cutByContract(period, contracts)) {
-    const tariff = await findTariff(sql, { id: contract.tariff, version: contract.tariffVersion })
+  for (const { contract, period: inForce } of cutByContract(period, contracts)) {
+    const tariff = await findTariff(context.sql, { id: contract.tariff, version: contract.tariffVersion })
     if (tariff === undefined) throw new Error(`contract ${contract.id} names a tariff that is gone`)
-    const assigned = await assignedOver(sql, rating, account, part)
-    const measured = await rating.measure(tariff, { period, inForce: part, timeZone }, assigned)
-    const availability = await availabilityIn(sql, account, part)
-    const snapshot = { ...measured, availability, used: await grants.used(tariff.currency) }
-    const { charges, unpriced } = await rating.rate(tariff, snapshot)
-    grants.count(charges)
-    rated.push({ tariff, statement: { snapshot, unpriced, corrects: undefined }, charges })
+    rated.push(await rateStretch(context, account, tariff, { period, inForce }, grants))
   }
   return rated
+}
+
+/** What an account's usage in a stretch of a period comes to under a tariff; what it uses of grants is counted. Faults: those of rating. */
+export async function rateStretch(
+  { sql, rating }: Pick<DrawContext, 'sql' | 'rating'>,
+  { id: account, timeZone }: Account,
+  tariff: Tariff,
+  { period, inForce }: { readonly period: Period; readonly inForce: Period },
+  grants: GrantBooks,
+): Promise<Rated> {
+  const assigned = await assignedOver(sql, rating, account, inForce)
+  const measured = await rating.measure(tariff, { period, inForce, timeZone }, assigned)
+  const availability = await availabilityIn(sql, account, inForce)
+  const snapshot = { ...measured, availability, used: await grants.used(tariff.currency) }
+  const { charges, unpriced } = await rating.rate(tariff, snapshot)
+  grants.count(charges)
+  return { tariff, statement: { snapshot, unpriced, corrects: undefined }, charges }
 }

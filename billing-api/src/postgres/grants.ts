@@ -41,7 +41,9 @@ export function openGrantBooks(sql: Sql, account: string, untilMs?: number): Gra
           create(UsedGrantSchema, { grant, amount: formatAmount(money(minor, currency)) }),
         )
     },
-    count: (charges) => void counted.push(...charges),
+    count: (charges) => {
+      for (const charge of charges) counted.push(charge)
+    },
   }
 }
 

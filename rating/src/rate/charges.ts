@@ -26,7 +26,6 @@ export function chargesOf(
 ): Charge[] {
   const charges = lines.map((line) => chargeOf(line, tariff, read, snapshot))
   if (roundingDifference.minor === 0n) return numbered(charges)
-  const { period } = tariff.terms
   const rest: Line = {
     rule: ROUNDING,
     kind: 'rounding',
@@ -45,7 +44,7 @@ export function chargesOf(
       },
     ],
   }
-  return numbered([...charges, chargeOf({ ...rest, period }, tariff, read, snapshot)])
+  return numbered([...charges, chargeOf(rest, tariff, read, snapshot)])
 }
 
 /** No two lines have one id: what repeats is counted, in the order of lines. */
@@ -66,14 +65,15 @@ function chargeOf(
   snapshot: Snapshot,
 ): Charge {
   const sources = line.sources ?? []
-  const isRanked = ruleOf(line, rules)?.kind === 'percentile'
+  const rule = ruleOf(line, rules)
+  const isRanked = rule?.kind === 'percentile'
   const places = new Set(sources.map((index) => (isRanked ? seriesFrom : usageFrom)[index]!))
   const measurements = [...places].toSorted((a, b) => a - b)
   const measured = measurements.map((index) => snapshot.measurements[index]!)
   const parts = isRanked ? [] : sources.map((index) => facts.usage[index]!.period)
   const period = hull(parts) ?? clipped(line.period, place.inForce)
   const coverage = coverageOf(measured)
-  const review = reviewOf(coverage, ruleOf(line, rules)?.reviewBelow)
+  const review = reviewOf(coverage, rule?.reviewBelow)
   return create(ChargeSchema, {
     lineId: lineId(line, period),
     itemId: itemOf.get(line.rule) ?? line.rule,

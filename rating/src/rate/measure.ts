@@ -102,7 +102,7 @@ async function streamsOf(
   )
 }
 
-/** The streams of each assignment: of its resource, or below it where nothing nearer is assigned for the same stretch. */
+/** The streams of each assignment: of its resource and, unless it is for that alone, below it. No two assignments have one at one time. */
 function ownersOf(streams: readonly Stream[], assignments: readonly Assignment[]): Map<Assignment, Stream[]> {
   const owned = new Map<Assignment, Stream[]>(assignments.map((assignment) => [assignment, []]))
   const byResource = Map.groupBy(assignments, ({ resource }) => resource)

@@ -177,6 +177,12 @@ describe('a day of 23 hours', () => {
   })
 })
 
+test('a register that falls from batch to batch is USAGE_CONFLICT, and names when', async () => {
+  const fallen = port('fallen', (minute) => (minute === 119 ? -100_000_000 : 1_000_000))
+  for (const tariff of [tariffOf([usage({ grain: 'hour' })]), RANKED])
+    await expect(measured(tariff, [fallen])).rejects.toThrow(/^USAGE_CONFLICT: a register falls /)
+})
+
 test('the same request gives the same bytes', async () => {
   const snapshot = await measured(RANKED, [steady])
   const request = create(RateRequestSchema, { tariff: RANKED, snapshot })

@@ -2,9 +2,9 @@ import type { Period } from '@vouch/proto/kernel/period.ts'
 import { intersect } from '@vouch/proto/kernel/period.ts'
 import { multiply } from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
-import { prorate } from '../tariff/proration.ts'
 import type { ProrationBasis } from '../tariff/proration.ts'
 import { exactText } from '../tariff/trace.ts'
+import { prorated } from './due-part.ts'
 import { lineOf } from './lines.ts'
 import type { Outcome, Scope } from './types.ts'
 
@@ -28,22 +28,16 @@ export function applyFee(rule: FeeRule, { terms }: Scope): Outcome {
   const part = rule.effective === undefined ? rule.period : intersect(rule.effective, rule.period)
   if (part === undefined) return { lines: [] }
   const whole = multiply(rule.amount, rule.quantity)
-  const { fraction, trace } = prorate(part, rule.period, rule.proration, terms)
-  const exact = multiply(whole, fraction)
+  const due = prorated(whole, part, { whole: rule.period, basis: rule.proration }, terms)
   const steps = [
     {
       rule: 'fee',
       input: `${exactText(rule.quantity)} × ${exactText(rule.amount)}`,
       output: exactText(whole),
     },
-    trace,
-    {
-      rule: 'prorated',
-      input: `${exactText(whole)} × ${exactText(fraction)}`,
-      output: exactText(exact),
-    },
+    ...due.trace,
   ]
   const { id, name, quantity } = rule
   const draft = { rule: id, kind: 'fee', pool: '', name, period: part, quantity, unit: undefined } as const
-  return { lines: [lineOf({ ...draft, exact, trace: steps }, terms)] }
+  return { lines: [lineOf({ ...draft, exact: due.amount, trace: steps }, terms)] }
 }

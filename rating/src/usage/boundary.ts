@@ -1,3 +1,6 @@
+import { throwFault } from '@vouch/proto/kernel/fault.ts'
+import { formatInstant } from '@vouch/proto/kernel/period.ts'
+
 /** A reading, and where to find it signed. */
 export interface Reading {
   /** Digest of the batch that holds it, 32 bytes. */
@@ -23,7 +26,7 @@ export interface Boundary {
 /**
  * The register at an instant: `before` itself where it lies there, otherwise the step to `after`
  * split by time, rounded down. A function of the instant alone, so neighbouring periods add up.
- * Throws where the readings do not surround the instant or the register decreases.
+ * Throws where the readings do not surround the instant. Fault, thrown: USAGE_CONFLICT where the register falls between them.
  */
 export function registerAt(
   atMs: number,
@@ -31,13 +34,14 @@ export function registerAt(
   after: Pick<Reading, 'timeMs' | 'register'> | undefined,
 ): bigint {
   if (before.timeMs === atMs) return before.register
-  if (
-    after === undefined ||
-    before.timeMs > atMs ||
-    after.timeMs <= atMs ||
-    after.register < before.register
-  ) {
+  if (after === undefined || before.timeMs > atMs || after.timeMs <= atMs)
     throw new Error(`readings do not surround ${atMs}`)
+  if (after.register < before.register) {
+    const [from, to] = [formatInstant(before.timeMs), formatInstant(after.timeMs)]
+    throwFault(
+      'USAGE_CONFLICT',
+      `a register falls from ${before.register} at ${from} to ${after.register} at ${to}, in one epoch`,
+    )
   }
   const step = after.register - before.register
   return before.register + (step * BigInt(atMs - before.timeMs)) / BigInt(after.timeMs - before.timeMs)

@@ -1,3 +1,5 @@
+import { throwFault } from '@vouch/proto/kernel/fault.ts'
+import { formatInstant } from '@vouch/proto/kernel/period.ts'
 import { type Boundary, type Reading, boundaryAt } from './boundary.ts'
 import type { Interval } from './interval.ts'
 
@@ -45,7 +47,7 @@ export function measuredPart(
   return from < to ? { from, to } : undefined
 }
 
-/** Usage of an epoch over a period; undefined where the epoch lies outside of it. */
+/** Usage of an epoch over a period; undefined where the epoch lies outside of it. Fault, thrown: USAGE_CONFLICT where its register falls. */
 export function epochUsage(record: EpochRecord, period: Interval): EpochUsage | undefined {
   const part = measuredPart(record, period)
   if (part === undefined) return undefined
@@ -54,6 +56,9 @@ export function epochUsage(record: EpochRecord, period: Interval): EpochUsage | 
   const cuts = record.cuts.map(({ atMs, before, after }) => boundaryAt(atMs, before, after))
   const registers = [opening, ...cuts, closing].map(({ register }) => register)
   if (registers.some((register, i) => register < (registers[i - 1] ?? register)))
-    throw new Error(`register of epoch ${record.epoch} decreases`)
+    throwFault(
+      'USAGE_CONFLICT',
+      `a register falls in epoch ${record.epoch}, between ${formatInstant(part.from)} and ${formatInstant(part.to)}`,
+    )
   return { epoch: record.epoch, opening, closing, cuts, quantity: closing.register - opening.register }
 }

@@ -106,9 +106,14 @@ test.each([
   ['before the first', 9, reading(10, 5n), reading(20, 6n)],
   ['on the second', 20, reading(10, 5n), reading(20, 6n)],
   ['without a second', 15, reading(10, 5n), undefined],
-  ['between falling registers', 15, reading(10, 6n), reading(20, 5n)],
 ])('an instant %s has no register', (_, atMs, before, after) => {
   expect(() => registerAt(atMs, before, after)).toThrow('do not surround')
+})
+
+test('between falling registers there is none, which is the agent’s fault', () => {
+  expect(() => registerAt(15, reading(10, 6n), reading(20, 5n))).toThrow(
+    'USAGE_CONFLICT: a register falls from 6 at 1970-01-01T00:00:00.010Z to 5 at 1970-01-01T00:00:00.020Z, in one epoch',
+  )
 })
 
 const intervals = fc.array(

@@ -5,18 +5,18 @@ import type { CurrencyCode } from '@vouch/proto/kernel/currency.ts'
 import { throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
 import { parseAmount, sumMoney } from '@vouch/proto/kernel/money.ts'
 import type { Money } from '@vouch/proto/kernel/money.ts'
-import { monthOf } from '@vouch/proto/kernel/period.ts'
+import { formatInstant, monthOf } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import { at } from '../../catalogue/item.ts'
+import { cutByContract } from '../../contract/contract.ts'
 import type { Account } from '../../contract/contract.ts'
+import type { Rated } from '../../invoice/draft.ts'
 import { rankCourses } from '../../invoice/simulation.ts'
 import type { Course } from '../../invoice/simulation.ts'
 import { findAccount } from '../../postgres/accounts.ts'
-import { assignedOver } from '../../postgres/assigned.ts'
-import { availabilityIn } from '../../postgres/availability.ts'
 import { findTariff } from '../../postgres/catalogue.ts'
 import { contractsIn } from '../../postgres/contracts.ts'
-import { rateAccount } from '../../postgres/draw.ts'
+import { rateAccount, rateStretch } from '../../postgres/draw.ts'
 import { openGrantBooks } from '../../postgres/grants.ts'
 import { found, write } from '../operation.ts'
 import type { WriteContext } from '../operation.ts'
@@ -37,16 +37,18 @@ export const simulate = write({
   run: async (context, { body }) => {
     const account = found(await findAccount(context.sql, body.account), `account ${body.account}`)
     const periods = monthsOf(account, body)
+    checkOver(periods, context.nowMs)
     const candidates = await tariffsOf(context, body)
     const present = await presentCourse(context, account, periods)
     const currency = present?.currency ?? currencyOf(candidates[0]!)
+    const months = present?.months ?? periods.map((period) => ({ period, stretches: [period] }))
     const courses: Course[] = present === undefined ? [] : [present.course]
     for (const [index, tariff] of candidates.entries()) {
       if (tariff.currency !== currency)
         throwFault('CURRENCY_MISMATCH', `it is in ${tariff.currency}, others are in ${currency}`, {
           pointer: `/candidates/${index}`,
         })
-      courses.push(await courseUnder(context, account, periods, tariff, currency))
+      courses.push(await courseUnder(context, account, months, tariff, currency))
     }
     return {
       reply: simulationView(account, periods, rankCourses(courses, currency)),
@@ -54,6 +56,15 @@ export const simulate = write({
     }
   },
 })
+
+/** A month that is not over would be compared by a part of its usage. */
+function checkOver(periods: readonly Period[], nowMs: number): void {
+  const end = periods.at(-1)!.to
+  if (end > nowMs)
+    throwFault('PERIOD_OPEN', `the last month ends at ${formatInstant(end)}; simulate it then`, {
+      pointer: '/months',
+    })
+}
 
 function monthsOf({ timeZone }: Account, { from, months }: Static<typeof SimulationBody>): Period[] {
   return Array.from({ length: months }, (_, index) => {
@@ -78,59 +89,69 @@ async function tariffsOf(
   return tariffs
 }
 
+/** A month, and where in it the account is under contract: another tariff is compared over just that. */
+interface Month {
+  readonly period: Period
+  readonly stretches: readonly Period[]
+}
+
 /** What the contracts of the account come to; undefined where it has none in any of the periods. */
 async function presentCourse(
   context: WriteContext,
   account: Account,
   periods: readonly Period[],
-): Promise<{ readonly course: Course; readonly currency: CurrencyCode } | undefined> {
-  const months = []
+): Promise<
+  { readonly course: Course; readonly currency: CurrencyCode; readonly months: readonly Month[] } | undefined
+> {
+  const bills = []
+  const months: Month[] = []
   const grants = openGrantBooks(context.sql, account.id, periods[0]!.from)
   for (const period of periods) {
     const contracts = await contractsIn(context.sql, account.id, period)
-    months.push(await rateAccount(context, account, period, { contracts, grants }))
+    months.push({ period, stretches: joined(cutByContract(period, contracts).map((part) => part.period)) })
+    bills.push(await rateAccount(context, account, period, { contracts, grants }))
   }
-  const names = new Set(months.flat().map(({ tariff }) => tariff.currency))
+  const names = new Set(bills.flat().map(({ tariff }) => tariff.currency))
   const [name] = names
   if (name === undefined) return undefined
   if (names.size > 1) throwFault('CURRENCY_MISMATCH', `the contracts are in ${[...names].join(' and ')}`)
   const currency = unwrap(parseCurrency(name))
-  const totals = months.map((rated) =>
-    totalOf(
-      rated.flatMap(({ charges }) => charges),
-      currency,
-    ),
-  )
-  return { course: { tariff: undefined, totals }, currency }
+  const totals = bills.map((rated) => totalOf(rated, currency))
+  return { course: { tariff: undefined, totals }, currency, months }
+}
+
+/** Stretches in order, those that follow each other as one: a contract that takes the place of another interrupts nothing. */
+function joined(stretches: readonly Period[]): Period[] {
+  const whole: Period[] = []
+  for (const { from, to } of stretches) {
+    const last = whole.at(-1)
+    if (last?.to === from) whole[whole.length - 1] = { from: last.from, to }
+    else whole.push({ from, to })
+  }
+  return whole
 }
 
 async function courseUnder(
-  { sql, rating }: WriteContext,
+  context: WriteContext,
   account: Account,
-  periods: readonly Period[],
+  months: readonly Month[],
   tariff: Tariff,
   currency: CurrencyCode,
 ): Promise<Course> {
   const totals: Money[] = []
-  const grants = openGrantBooks(sql, account.id, periods[0]!.from)
-  for (const period of periods) {
-    const assigned = await assignedOver(sql, rating, account.id, period)
-    const stretch = { period, inForce: period, timeZone: account.timeZone }
-    const measured = await rating.measure(tariff, stretch, assigned)
-    const { charges } = await rating.rate(tariff, {
-      ...measured,
-      availability: await availabilityIn(sql, account.id, period),
-      used: await grants.used(tariff.currency),
-    })
-    grants.count(charges)
-    totals.push(totalOf(charges, currency))
+  const grants = openGrantBooks(context.sql, account.id, months[0]!.period.from)
+  for (const { period, stretches } of months) {
+    const rated: Rated[] = []
+    for (const inForce of stretches)
+      rated.push(await rateStretch(context, account, tariff, { period, inForce }, grants))
+    totals.push(totalOf(rated, currency))
   }
   return { tariff: { id: tariff.tariffId, version: tariff.version }, totals }
 }
 
-function totalOf(charges: readonly { readonly amount: string }[], currency: CurrencyCode): Money {
+function totalOf(rated: readonly Rated[], currency: CurrencyCode): Money {
   return sumMoney(
-    charges.map(({ amount }) => unwrap(parseAmount(amount, currency))),
+    rated.flatMap(({ charges }) => charges.map(({ amount }) => unwrap(parseAmount(amount, currency)))),
     currency,
   )
 }

@@ -1,10 +1,8 @@
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import { contains } from '@vouch/proto/kernel/period.ts'
 import { type Result, collect, fail, ok } from '@vouch/proto/kernel/fault.ts'
+import { CUTS_MAX, cutsOf } from '../rule/cuts.ts'
 import type { Rule } from '../rule/evaluate.ts'
-import type { UsageRule } from '../rule/usage.ts'
-import { cutByWindows } from '../tariff/calendar-windows.ts'
-import { cutByGrain } from '../tariff/grain.ts'
 import type { PricedTariff } from './tariff.ts'
 
 /** How a meter is looked at. */
@@ -18,10 +16,6 @@ export interface MeterPlan {
 
 /** Slots of percentiles: five minutes, as everybody who bills them has it. */
 export const SLOT_MS = 300_000
-/** Each is two readings in the evidence of every stream. */
-export const CUTS_MAX = 2000
-
-const GRAIN_MS = { hour: 3_600_000, day: 86_400_000 } as const
 
 /** How each meter that a tariff prices is to be measured, by name. Faults: those of windows, OUT_OF_RANGE. */
 export function meterPlans({ rules, terms }: PricedTariff, stretch: Period): Result<MeterPlan[]> {
@@ -31,7 +25,7 @@ export function meterPlans({ rules, terms }: PricedTariff, stretch: Period): Res
   return collect(
     [...meters].toSorted().map((meter): Result<MeterPlan> => {
       const cut = collect(
-        usage.filter((rule) => sells(rule, meter)).map((rule) => edgesOf(rule, stretch, terms.zone)),
+        usage.filter((rule) => sells(rule, meter)).map((rule) => cutsOf(rule, stretch, terms.zone)),
       )
       if (!cut.ok) return cut
       const inside = new Set(cut.value.flat().filter((ms) => ms !== stretch.from && contains(stretch, ms)))
@@ -48,18 +42,4 @@ export function meterPlans({ rules, terms }: PricedTariff, stretch: Period): Res
 
 function sells(rule: Extract<Rule, { kind: 'usage' | 'percentile' }>, meter: string): boolean {
   return rule.select.meters.includes(meter)
-}
-
-function edgesOf({ effective, price, grain }: UsageRule, stretch: Period, zone: string): Result<number[]> {
-  const edges = effective === undefined ? [] : [effective.from, effective.to]
-  // Before centuries are cut into hours.
-  if (grain !== undefined && stretch.to - stretch.from > CUTS_MAX * GRAIN_MS[grain])
-    return fail(
-      'OUT_OF_RANGE',
-      `the stretch has more than ${CUTS_MAX} cuts by ${grain}: rate a shorter period`,
-    )
-  if (grain !== undefined) edges.push(...cutByGrain(stretch, grain, zone).map(({ from }) => from))
-  if (price.by !== 'window') return ok(edges)
-  const parts = cutByWindows(stretch, price.windows, price.otherwise, zone)
-  return parts.ok ? ok([...edges, ...parts.value.map(({ period }) => period.from)]) : parts
 }

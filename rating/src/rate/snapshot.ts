@@ -1,4 +1,9 @@
-import type { Availability, Measurement, Snapshot } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import type {
+  Availability,
+  EpochUsage,
+  Measurement,
+  Snapshot,
+} from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { parseDecimal } from '@vouch/proto/kernel/decimal.ts'
 import { type Result, collect, fail, ok } from '@vouch/proto/kernel/fault.ts'
 import { directionOf } from '@vouch/proto/kernel/meter.ts'
@@ -7,7 +12,8 @@ import { type Rational, ZERO, compare, multiply, rational, sign } from '@vouch/p
 import { type UnitId, parseUnit, rateOf } from '@vouch/proto/kernel/unit.ts'
 import type { Dimensions, Facts, Series, Usage } from '../rule/types.ts'
 import { slotStarts } from '../usage/slots.ts'
-import { CUTS_MAX, SLOT_MS } from './cuts.ts'
+import { CUTS_MAX } from '../rule/cuts.ts'
+import { SLOT_MS } from './cuts.ts'
 import { parsePeriodMessage } from './request.ts'
 import { shareOf } from './share.ts'
 import type { Place } from './tariff.ts'
@@ -34,8 +40,9 @@ interface Frame {
 
 /** One register's way through a period: its value at some instants, the first and the last of them its ends. */
 interface Course {
-  readonly at: readonly number[]
-  readonly register: readonly bigint[]
+  readonly fromMs: number
+  readonly toMs: number
+  readonly registers: ReadonlyMap<number, bigint>
 }
 
 /**
@@ -125,52 +132,50 @@ function entriesOf(
   { index, period, cuts, unit, share, dimensions }: Frame,
 ): Result<Omit<Usage, 'index'>[]> {
   const edges = [period.from, ...cuts, period.to]
+  const byResource = [...Map.groupBy(streams.entries(), ([, stream]) => stream.resource)]
   return collect(
-    streams.flatMap((stream, i) => {
-      const courses = stream.epochs.map(({ opening, cuts: inside, closing }): Course => {
-        const points = [opening!, ...inside, closing!]
-        return {
-          at: points.map(({ atMs }) => Number(atMs)),
-          register: points.map(({ register }) => register),
-        }
-      })
+    byResource.flatMap(([metered, own]) => {
+      const courses = own.flatMap(([, { epochs }]) => epochs.map(courseOf))
       return edges.slice(1).map((to, part): Result<Omit<Usage, 'index'>> => {
         const between = { from: edges[part]!, to }
         const quantities = courses.map((course) => quantityIn(course, between))
         if (quantities.includes(undefined))
-          return fail('USAGE_INCOMPLETE', `the register of ${stream.resource} is not known at every cut`, {
-            pointer: `/measurements/${index}/streams/${i}`,
+          return fail('USAGE_INCOMPLETE', `the register of ${metered} is not known at every cut`, {
+            pointer: `/measurements/${index}/streams/${own[0]![0]}`,
           })
         const sum = quantities.reduce<bigint>((all, quantity) => all + quantity!, 0n)
-        const quantity = multiply(rational(sum), share)
-        const own = { ...dimensions, resource: stream.resource }
         return ok({
           meter,
           resource,
-          dimensions: own,
+          dimensions: { ...dimensions, resource: metered },
           unit,
           period: between,
-          quantity,
+          quantity: multiply(rational(sum), share),
           chosenBy: undefined,
           items: [],
+          cutOf: `${index} ${metered}`,
         })
       })
     }),
   )
 }
 
+function courseOf({ opening, cuts, closing }: EpochUsage): Course {
+  const registers = [opening!, ...cuts, closing!].map(
+    ({ atMs, register }) => [Number(atMs), register] as const,
+  )
+  return { fromMs: Number(opening!.atMs), toMs: Number(closing!.atMs), registers: new Map(registers) }
+}
+
 /** What a register grew in a period; undefined where it is not known at an end of it. */
-function quantityIn({ at, register }: Course, { from, to }: Period): bigint | undefined {
-  const valueAt = (ms: number): bigint | undefined => {
-    if (ms <= at[0]!) return register[0]
-    if (ms >= at.at(-1)!) return register.at(-1)
-    return register[at.indexOf(ms)]
-  }
+function quantityIn({ fromMs, toMs, registers }: Course, { from, to }: Period): bigint | undefined {
+  // Before it begins a register is what it begins with, after its end what it ends with.
+  const valueAt = (ms: number): bigint | undefined => registers.get(Math.min(Math.max(ms, fromMs), toMs))
   const [opening, closing] = [valueAt(from), valueAt(to)]
   return opening === undefined || closing === undefined ? undefined : closing - opening
 }
 
-/** Each stream's quantities as rates; a slot that it misses is undefined, one outside of the assignment is zero. */
+/** Each metered resource's quantities as rates; a slot that all its streams miss is undefined, one outside of the assignment is zero. */
 function seriesOf(
   { resource, meter, slotMs, streams }: Measurement,
   { index, period, unit, share, dimensions }: Frame,
@@ -182,17 +187,20 @@ function seriesOf(
   const perSlot = multiply(multiply(factor, share), rational(1000n, BigInt(slotMs)))
   const starts = slotStarts(stretch, slotMs)
   return ok(
-    streams.map((stream) => {
+    [...Map.groupBy(streams, (stream) => stream.resource)].map(([metered, own]) => {
       const known = new Map<number, bigint>()
-      for (const { fromMs, quantities } of stream.slots)
-        for (const [i, quantity] of quantities.entries()) known.set(Number(fromMs) + i * slotMs, quantity)
+      for (const { fromMs, quantities } of own.flatMap(({ slots }) => slots))
+        for (const [i, quantity] of quantities.entries()) {
+          const start = Number(fromMs) + i * slotMs
+          known.set(start, (known.get(start) ?? 0n) + quantity)
+        }
       const values = starts.map((start) => {
         if (!contains(period, start)) return ZERO
         const quantity = known.get(start)
         return quantity === undefined ? undefined : multiply(rational(quantity), perSlot)
       })
-      const own = { ...dimensions, resource: stream.resource }
-      return { resource, meter, dimensions: own, unit: rateUnit, direction: directionOf(meter), values }
+      const all = { ...dimensions, resource: metered }
+      return { resource, meter, dimensions: all, unit: rateUnit, direction: directionOf(meter), values }
     }),
   )
 }

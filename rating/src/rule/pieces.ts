@@ -1,5 +1,6 @@
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
+import { formatInstant } from '@vouch/proto/kernel/period.ts'
 import { ONE, divide, isZero, multiply } from '@vouch/proto/kernel/rational.ts'
 import { conversion } from '@vouch/proto/kernel/unit.ts'
 import { cutByWindows } from '../tariff/calendar-windows.ts'
@@ -107,9 +108,16 @@ function rowName(when: Dimensions): string {
     .join(' ')
 }
 
+/** What was measured has no place that other rules and later usage leave as it is, but a start. */
+function entryName({ index, resource, dimensions, period, cutOf }: Usage): string {
+  return cutOf === undefined
+    ? `${index + 1} ${resource}`.trim()
+    : `${dimensions['resource']} ${formatInstant(period.from)}`
+}
+
 function poolOf(per: Pool, usage: Usage): string {
   if (per === 'contract') return ''
   if (per === 'resource') return usage.resource
-  if (per === 'entry') return `${usage.index + 1} ${usage.resource}`.trim()
+  if (per === 'entry') return entryName(usage)
   return usage.dimensions[per.dimension] ?? ''
 }

@@ -24,6 +24,10 @@ export interface Usage {
   readonly chosenBy: Rational | undefined
   /** The single amounts that a percentage is taken of; empty = the quantity is one. */
   readonly items: readonly Rational[]
+  /** Names what was cut into this and other parts when it was measured; absent = it was not. */
+  readonly cutOf?: string | undefined
+  /** The facts that this one is joined of, in order of time; absent = itself. */
+  readonly parts?: readonly Usage[] | undefined
 }
 
 /** A change of a level, such as seats in use: the level is the sum of the changes so far. */

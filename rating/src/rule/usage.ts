@@ -20,6 +20,7 @@ import { beginsAnew, billable } from './quantity.ts'
 import type { QuantityRule } from './quantity.ts'
 import { selects } from './select.ts'
 import type { Selector } from './select.ts'
+import { partsOf, wholeFor } from './whole.ts'
 import type { Billed, LevelChange, Line, LineKind, Outcome, Scope, Usage } from './types.ts'
 
 /**
@@ -57,7 +58,9 @@ export function applyUsage(rule: UsageRule, scope: Scope): Result<Outcome> {
   const { selected, changes } = selectedBy(rule, scope)
   const isLate = ({ period }: Usage): boolean => period.to <= terms.period.from
   const taken = selected.filter((usage) => rule.late !== 'rejected' || !isLate(usage))
-  const cut = collectResults(taken.map((usage) => piecesOf(rule, usage, scope)))
+  const whole = wholeFor(rule, taken, terms.zone)
+  if (!whole.ok) return whole
+  const cut = collectResults(whole.value.map((usage) => piecesOf(rule, usage, scope)))
   if (!cut.ok) return cut
   const pieces = cut.value.flat()
   if (rule.late === 'this-period' && beginsAnew(rule.quantity) && pieces.some(({ usage }) => isLate(usage)))
@@ -86,10 +89,18 @@ export function applyUsage(rule: UsageRule, scope: Scope): Result<Outcome> {
   )
   if (!lateLines.ok) return lateLines
   const lines = [...lateLines.value.flat(), ...current.value]
-  const priced = taken.flatMap((usage, index) =>
-    cut.value[index]!.map((piece) => ({ usage, period: piece.usage.period })),
+  const priced = whole.value.flatMap((usage, index) =>
+    cut.value[index]!.flatMap((piece) => pricedParts(usage, piece.usage.period)),
   )
   return ok({ lines, priced, pricedChanges: changes })
+}
+
+/** What of the usage as it was measured lies in a period that has a price. */
+function pricedParts(usage: Usage, priced: Period): { readonly usage: Usage; readonly period: Period }[] {
+  return partsOf(usage).flatMap((part) => {
+    const period = intersect(part.period, priced)
+    return period === undefined ? [] : [{ usage: part, period }]
+  })
 }
 
 /** The usage that a rule is about; where it is about levels, what their changes come to. */
@@ -176,7 +187,7 @@ function priceLine(
     quantity: value,
     unit: rule.unit,
     unitPrice: unitPriceOf(model),
-    sources: [...new Set(pieces.map(({ usage }) => usage.index))].toSorted((a, b) => a - b),
+    sources: sourcesOf(pieces),
     exact: priced.amount,
     trace: [...converted(rule, pieces), ...trace, ...priced.trace],
   }
@@ -243,6 +254,12 @@ function billedOf(rule: string, pool: string, { facts }: Scope): readonly Billed
 
 function totalOf(billed: readonly Billed[]): Rational {
   return billed.reduce((sum, { quantity }) => add(sum, quantity ?? ZERO), ZERO)
+}
+
+/** Places of the usage, as it was measured, that pieces are of. */
+function sourcesOf(pieces: readonly Piece[]): number[] {
+  const places = new Set(pieces.flatMap(({ usage }) => partsOf(usage).map(({ index }) => index)))
+  return [...places].toSorted((a, b) => a - b)
 }
 
 function converted({ unit }: UsageRule, pieces: readonly Piece[]): TraceStep[] {

@@ -8,6 +8,7 @@ import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import { at } from '../catalogue/item.ts'
 import { covers } from './rule-set.ts'
 import type { Bucket, Condition, ResourceCondition, Rule, RuleSet, Share } from './rule-set.ts'
+import { compareText } from '../text-order.ts'
 
 /** Who bears a part, as asked for. */
 export interface BucketRequest {
@@ -250,9 +251,4 @@ function before(a: Rule, b: Rule): number {
 
 function byBucket(a: Share, b: Share): number {
   return compareText(a.account, b.account) || compareText(a.costCentre ?? '', b.costCentre ?? '')
-}
-
-function compareText(a: string, b: string): number {
-  if (a === b) return 0
-  return a < b ? -1 : 1
 }

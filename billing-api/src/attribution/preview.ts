@@ -5,6 +5,7 @@ import { intersect } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import { ZERO, add, multiply, rational } from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
+import { compareText } from '../text-order.ts'
 import { attribute } from './attribute.ts'
 import type { World } from './attribute.ts'
 import { wholeWeights } from './cost-centre.ts'
@@ -144,11 +145,6 @@ function keyOf({ resource, from, to = '', amount }: Move): string {
 
 function byKey([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
   return compareText(a, b)
-}
-
-function compareText(a: string, b: string): number {
-  if (a === b) return 0
-  return a < b ? -1 : 1
 }
 
 /** Nobody comes last. */

@@ -2,6 +2,7 @@ import { intersect } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import { INSTANT_MAX_MS } from '@vouch/proto/kernel/period.ts'
 import type { AssignedResource } from '../ports.ts'
+import { compareText } from '../text-order.ts'
 
 /** Who pays. */
 export interface Account {
@@ -84,9 +85,4 @@ export function assignedIn(period: Period, assignments: readonly Assignment[]): 
       return part === undefined ? [] : [{ resource, dimensions, period: part }]
     })
     .toSorted((a, b) => compareText(a.resource, b.resource) || a.period.from - b.period.from)
-}
-
-function compareText(a: string, b: string): number {
-  if (a === b) return 0
-  return a < b ? -1 : 1
 }

@@ -7,7 +7,7 @@ import { multiply, negate, rational, sign } from '@vouch/proto/kernel/rational.t
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import { ROUNDINGS } from '@vouch/proto/kernel/rounding.ts'
 import { UNITS, parseUnit } from '@vouch/proto/kernel/unit.ts'
-import { measurementsOf } from '../invoice/invoice.ts'
+import { measurementsOf, periodOf } from '../invoice/invoice.ts'
 import type { Invoice, InvoiceLine } from '../invoice/invoice.ts'
 import type { FocusRow } from './columns.ts'
 
@@ -44,7 +44,7 @@ function focusRow({ charge, amount, statement, lineNumber }: InvoiceLine, invoic
   const corrects = snapshot?.corrects ?? ''
   const category = CATEGORIES[charge.kind] ?? 'Adjustment'
   const measured = measurementsOf(charge, snapshot)
-  const { fromMs, toMs } = charge.period ?? { fromMs: 0n, toMs: 0n }
+  const { from, to } = periodOf(charge.period)
   const isPriced = (category === 'Usage' || category === 'Purchase') && corrects === ''
   const pricing = isPriced ? pricingOf(charge) : undefined
   // What has no unit price costs what it is billed at.
@@ -63,8 +63,8 @@ function focusRow({ charge, amount, statement, lineNumber }: InvoiceLine, invoic
     ChargeClass: corrects === '' ? null : 'Correction',
     ChargeDescription: charge.description,
     ChargeFrequency: frequencyOf(category, charge.kind),
-    ChargePeriodEnd: formatInstant(Number(toMs)),
-    ChargePeriodStart: formatInstant(Number(fromMs)),
+    ChargePeriodEnd: formatInstant(to),
+    ChargePeriodStart: formatInstant(from),
     ConsumedQuantity: isUsage ? charge.quantity : null,
     ConsumedUnit: isUsage ? unitLabel(charge.unit) : null,
     ContractedCost: cost,

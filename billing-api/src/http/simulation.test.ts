@@ -84,7 +84,7 @@ describe('a simulation', () => {
     ['an unknown account', { account: 'nobody' }, 'NOT_FOUND', undefined],
     ['an unknown tariff', { candidates: [{ id: 'flat' }, { id: 'nope' }] }, 'NOT_FOUND', '/candidates/1'],
     ['another currency', { candidates: [{ id: 'dollars' }] }, 'CURRENCY_MISMATCH', '/candidates/0'],
-    ['a month that is not over', { from: { year: 2026, month: 5 } }, 'PERIOD_OPEN', '/months'],
+    ['a month that has not begun', { from: { year: 2026, month: 6 } }, 'PERIOD_OPEN', '/months'],
     ['no month', { months: 0 }, 'FIELD_INVALID', '/months'],
     ['no candidate', { candidates: [] }, 'FIELD_INVALID', '/candidates'],
   ])('of %s is refused', async (_, change, code, pointer) => {

@@ -1,4 +1,5 @@
 import { formatExact } from '@vouch/proto/kernel/decimal.ts'
+import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import { assignedIn } from '../contract/contract.ts'
 import type { AssignedResource, Rating } from '../ports.ts'
@@ -26,8 +27,15 @@ export async function assignedOver(
       resource,
       period: stretch,
       dimensions: {},
-      share: formatExact(share) ?? '1',
+      share: shareText(share),
       itself: !below,
     })),
   ]
+}
+
+/** Shares are sums of percentages, so that a decimal is exactly each of them. */
+function shareText(share: Rational): string {
+  const text = formatExact(share)
+  if (text === undefined) throw new RangeError('the share is no decimal')
+  return text
 }

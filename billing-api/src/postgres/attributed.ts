@@ -10,6 +10,7 @@ import type { AttributedResource, Unattributed } from '../attribution/attributed
 import { historyOf, selfAndAbove } from '../attribution/attributes.ts'
 import type { ResourceLine } from '../attribution/preview.ts'
 import type { Holdings } from '../attribution/stretches.ts'
+import { periodOf } from '../invoice/invoice.ts'
 import type { Rating } from '../ports.ts'
 import { ends } from './contracts.ts'
 import type { Sql } from './database.ts'
@@ -157,7 +158,6 @@ function resourceLineOf({
 }: LineRow): ResourceLine[] {
   const { resource, period } = fromBinary(ChargeSchema, bytes)
   if (resource === '' || period === undefined) return []
-  const [from, to] = [Number.parseInt(`${period.fromMs}`, 10), Number.parseInt(`${period.toMs}`, 10)]
   const currency = unwrap(parseCurrency(code))
-  return [{ account, resource, period: { from, to }, amount: money(BigInt(minor), currency) }]
+  return [{ account, resource, period: periodOf(period), amount: money(BigInt(minor), currency) }]
 }

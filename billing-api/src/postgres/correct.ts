@@ -3,6 +3,7 @@ import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import type { Snapshot } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import type { Account, Contract } from '../contract/contract.ts'
 import type { Rated } from '../invoice/draft.ts'
+import { periodOf } from '../invoice/invoice.ts'
 import type { Draft } from '../invoice/invoice.ts'
 import { billedAlike, correction, isWorthwhile, measuresAlike, usedAlike } from '../invoice/late.ts'
 import type { Rating } from '../ports.ts'
@@ -130,8 +131,4 @@ async function contractOf(
 function takesLate({ closing }: Contract, snapshot: Snapshot, period: Period): boolean {
   const { lateUsage, lateDays } = closing
   return lateUsage === 'next-invoice' && period.from <= periodOf(snapshot.period).to + lateDays * DAY_MS
-}
-
-function periodOf(message: { readonly fromMs: bigint; readonly toMs: bigint } | undefined): Period {
-  return { from: Number(message?.fromMs ?? 0n), to: Number(message?.toMs ?? 0n) }
 }

@@ -37,7 +37,7 @@ export const simulate = write({
   run: async (context, { body }) => {
     const account = found(await findAccount(context.sql, body.account), `account ${body.account}`)
     const periods = monthsOf(account, body)
-    checkOver(periods, context.nowMs)
+    checkBegun(periods, context.nowMs)
     const candidates = await tariffsOf(context, body)
     const present = await presentCourse(context, account, periods)
     const currency = present?.currency ?? currencyOf(candidates[0]!)
@@ -57,11 +57,11 @@ export const simulate = write({
   },
 })
 
-/** A month that is not over would be compared by a part of its usage. */
-function checkOver(periods: readonly Period[], nowMs: number): void {
-  const end = periods.at(-1)!.to
-  if (end > nowMs)
-    throwFault('PERIOD_OPEN', `the last month ends at ${formatInstant(end)}; simulate it then`, {
+/** The current month gives a running figure, a later one would compare nothing. */
+function checkBegun(periods: readonly Period[], nowMs: number): void {
+  const { from } = periods.at(-1)!
+  if (from > nowMs)
+    throwFault('PERIOD_OPEN', `the last month begins at ${formatInstant(from)}; nothing is used of it yet`, {
       pointer: '/months',
     })
 }

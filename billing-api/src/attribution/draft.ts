@@ -5,10 +5,10 @@ import { parseResourceId } from '@vouch/proto/kernel/id.ts'
 import { parseInstant } from '@vouch/proto/kernel/period.ts'
 import { ONE, ZERO, add, compare, divide, equals, multiply, rational } from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
+import { compareText } from '@vouch/proto/kernel/text-order.ts'
 import { at } from '../catalogue/item.ts'
 import { covers } from './rule-set.ts'
 import type { Bucket, Condition, ResourceCondition, Rule, RuleSet, Share } from './rule-set.ts'
-import { compareText } from '../text-order.ts'
 
 /** Who bears a part, as asked for. */
 export interface BucketRequest {

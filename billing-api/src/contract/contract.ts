@@ -1,8 +1,7 @@
-import { intersect } from '@vouch/proto/kernel/period.ts'
+import { INSTANT_MAX_MS, intersect } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
-import { INSTANT_MAX_MS } from '@vouch/proto/kernel/period.ts'
+import { compareText } from '@vouch/proto/kernel/text-order.ts'
 import type { AssignedResource } from '../ports.ts'
-import { compareText } from '../text-order.ts'
 
 /** Who pays. */
 export interface Account {

@@ -101,9 +101,12 @@ export function measured({ lines, statements }: Pick<Draft, 'lines' | 'statement
 }
 
 /** A period as messages of rating have it; from and to 1970 where there is none. */
-export function periodOf(message: { readonly fromMs: bigint; readonly toMs: bigint } | undefined): Period {
-  return { from: Number(message?.fromMs ?? 0n), to: Number(message?.toMs ?? 0n) }
+export function periodOf({ fromMs, toMs }: PeriodMessage = NO_PERIOD): Period {
+  return { from: Number(fromMs), to: Number(toMs) }
 }
+
+type PeriodMessage = { readonly fromMs: bigint; readonly toMs: bigint }
+const NO_PERIOD: PeriodMessage = { fromMs: 0n, toMs: 0n }
 
 /** The measurement at a place of a snapshot, from 0. Throws where there is none: rating made a mistake. */
 export function measurementAt(snapshot: Snapshot | undefined, place: number): Measurement {

@@ -3,6 +3,7 @@ import type { Period as PeriodMessage } from '@vouch/proto/gen/vouch/rating/v1/t
 import { type Result, collect, fail, ok } from '@vouch/proto/kernel/fault.ts'
 import { parseResourceId } from '@vouch/proto/kernel/id.ts'
 import { type Period, formatInstant, intersect, overlaps, period } from '@vouch/proto/kernel/period.ts'
+import { compareText } from '@vouch/proto/kernel/text-order.ts'
 import { shareOf } from './share.ts'
 import { selfAndAncestors } from '../usage/resource.ts'
 
@@ -58,7 +59,7 @@ function parseAssignment(message: AssignmentMessage, pointer: string): Result<As
   if (!stretch.ok) return stretch
   const share = shareOf(message.share)
   if (!share.ok) return fail(share.fault.code, share.fault.message, { pointer: `${pointer}/share` })
-  const dimensions = Object.entries(message.dimensions).toSorted(([a], [b]) => (a < b ? -1 : 1))
+  const dimensions = Object.entries(message.dimensions).toSorted(([a], [b]) => compareText(a, b))
   const own = {
     dimensions: Object.fromEntries(dimensions),
     share: message.share || '1',
@@ -68,8 +69,7 @@ function parseAssignment(message: AssignmentMessage, pointer: string): Result<As
 }
 
 function inOrder(a: Assignment, b: Assignment): number {
-  if (a.resource !== b.resource) return a.resource < b.resource ? -1 : 1
-  return a.period.from - b.period.from
+  return compareText(a.resource, b.resource) || a.period.from - b.period.from
 }
 
 /** A resource assigned twice at one time, by itself or through one above it, would be billed twice. */

@@ -8,6 +8,7 @@ import {
 import { type Result, fail, ok, unwrap } from '@vouch/proto/kernel/fault.ts'
 import { type Period, parseZone } from '@vouch/proto/kernel/period.ts'
 import { type Rational, multiply, rational } from '@vouch/proto/kernel/rational.ts'
+import { compareText } from '@vouch/proto/kernel/text-order.ts'
 import { quantityText } from '../rule/quantity.ts'
 import { type Step, cutBySteps } from '../tariff/grain.ts'
 import { selfAndAncestors } from '../usage/resource.ts'
@@ -142,7 +143,5 @@ function checkGroup(group: readonly StreamSeries[]): Result<void> {
 }
 
 function inOrder(a: SeriesRow, b: SeriesRow): number {
-  if (a.resource !== b.resource) return a.resource < b.resource ? -1 : 1
-  if (a.meter !== b.meter) return a.meter < b.meter ? -1 : 1
-  return a.period.from - b.period.from
+  return compareText(a.resource, b.resource) || compareText(a.meter, b.meter) || a.period.from - b.period.from
 }

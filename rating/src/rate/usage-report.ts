@@ -10,6 +10,7 @@ import {
 import { type Result, fail, ok } from '@vouch/proto/kernel/fault.ts'
 import { parseResourceId } from '@vouch/proto/kernel/id.ts'
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
+import { compareText } from '@vouch/proto/kernel/text-order.ts'
 import { findConflict, representatives } from '../usage/conflict.ts'
 import type { Interval } from '../usage/interval.ts'
 import { type StreamRecord, type StreamUsage, streamUsage } from '../usage/stream-usage.ts'
@@ -79,7 +80,7 @@ export async function usageReport(
   const records = await store.records(streams.value, period.value)
   if (!records.ok) return records
   const byMeter = [...Map.groupBy(records.value, ({ stream }) => stream.meter)].toSorted(([a], [b]) =>
-    a < b ? -1 : 1,
+    compareText(a, b),
   )
   const meters = []
   for (const [meter, own] of byMeter) {

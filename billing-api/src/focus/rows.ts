@@ -17,6 +17,7 @@ const SCALE = 12
 const CATEGORIES: Readonly<Record<string, string>> = {
   usage: 'Usage',
   'late-usage': 'Usage',
+  estimate: 'Usage',
   fee: 'Purchase',
   discount: 'Credit',
   credit: 'Credit',

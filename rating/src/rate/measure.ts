@@ -12,6 +12,7 @@ import { selfAndAncestors } from '../usage/resource.ts'
 import { type SlotReadings, slotRuns, slotWindow } from '../usage/slots.ts'
 import type { Stream, StreamRecord } from '../usage/stream-usage.ts'
 import { type MeterPlan, meterPlans } from './cuts.ts'
+import { type MeasuredMeter, estimatesOf } from './estimate.ts'
 import { periodInit, streamUsageMessage } from './message.ts'
 import type { Archive, BatchPlace, UsageStore } from './ports.ts'
 import { type Assignment, parseAssignments } from './request.ts'
@@ -61,6 +62,7 @@ export async function measure(request: MeasureRequest, sources: Sources): Promis
   const found = await findAll(owners, plans.value, inForce, sources.store)
   if (!found.ok) return found
   const measurements: Measurement[] = []
+  const meters: MeasuredMeter[] = []
   for (const assignment of assignments.value) {
     for (const plan of plans.value) {
       const own = (owners.get(assignment) ?? [])
@@ -70,8 +72,12 @@ export async function measure(request: MeasureRequest, sources: Sources): Promis
       const measured = measurementOf(assignment, plan, own)
       if (!measured.ok) return measured
       measurements.push(measured.value)
+      const records = own.map(({ record }) => record)
+      meters.push({ period: assignment.period, records, estimates: plan.estimates })
     }
   }
+  const estimates = await estimatesOf(meters, place.value.zone, sources.store)
+  if (!estimates.ok) return estimates
   const agents = new Set(measurements.flatMap((each) => each.streams.map(({ agentId }) => toHex(agentId))))
   const newest = await sources.archive.newest([...agents].toSorted())
   if (!newest.ok) return newest
@@ -84,6 +90,7 @@ export async function measure(request: MeasureRequest, sources: Sources): Promis
         measurements,
         watermarks: newest.value.map(watermarkInit),
         slotBatches: [...found.value.batches],
+        estimates: estimates.value,
       },
     }),
   )

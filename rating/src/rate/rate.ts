@@ -127,7 +127,10 @@ function unpricedOf(
   const ranked = new Set(
     facts.series.filter(({ index }) => !idle.has(index)).map(({ index }) => seriesFrom[index]!),
   )
-  const open = unpriced.usage.filter(({ index }) => !ranked.has(usageFrom[index]!))
+  // What another rule of the meter estimates is nothing that was used.
+  const open = unpriced.usage.filter(
+    ({ index }) => !ranked.has(usageFrom[index]!) && facts.usage[index]!.estimated === undefined,
+  )
   return [...Map.groupBy(open, ({ index }) => usageFrom[index]!)].map(([measurement, parts]) => ({
     measurement,
     periods: union(parts.flatMap(({ periods }) => periods)),

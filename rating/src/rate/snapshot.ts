@@ -9,11 +9,12 @@ import { type Result, collect, fail, ok } from '@vouch/proto/kernel/fault.ts'
 import { directionOf } from '@vouch/proto/kernel/meter.ts'
 import { type Period, contains, parseZone } from '@vouch/proto/kernel/period.ts'
 import { type Rational, ZERO, compare, multiply, rational, sign } from '@vouch/proto/kernel/rational.ts'
-import { type UnitId, parseUnit, rateOf } from '@vouch/proto/kernel/unit.ts'
-import type { Dimensions, Facts, Series, Usage } from '../rule/types.ts'
+import { parseUnit, rateOf } from '@vouch/proto/kernel/unit.ts'
+import type { Facts, Series, Usage } from '../rule/types.ts'
 import { slotStarts } from '../usage/slots.ts'
 import { CUTS_MAX } from '../rule/cuts.ts'
 import { SLOT_MS } from './cuts.ts'
+import { type Frame, readEstimates } from './read-estimates.ts'
 import { parsePeriodMessage } from './request.ts'
 import { shareOf } from './share.ts'
 import type { Place } from './tariff.ts'
@@ -24,18 +25,10 @@ export interface SnapshotFacts {
   readonly facts: Facts
   /** The measurement of each usage fact, by its index. */
   readonly usageFrom: readonly number[]
+  /** What is estimated of each measurement that anything is of. */
+  readonly estimatedOf: ReadonlyMap<number, readonly Usage[]>
   /** The measurement of each series, by its index. */
   readonly seriesFrom: readonly number[]
-}
-
-/** A measurement without its streams. */
-interface Frame {
-  readonly index: number
-  readonly period: Period
-  readonly cuts: readonly number[]
-  readonly unit: UnitId
-  readonly share: Rational
-  readonly dimensions: Dimensions
 }
 
 /** One register's way through a period: its value at some instants, the first and the last of them its ends. */
@@ -47,7 +40,7 @@ interface Course {
 
 /**
  * The facts of a snapshot: of every metered resource an entry for each part between the cuts, and a series where there are
- * slots. An entry's resource is the assigned one; the metered one is its dimension `resource`. Pure; the same for
+ * slots; then an entry for each part of a gap that is estimated. An entry's resource is the assigned one; the metered one is its dimension `resource`. Pure; the same for
  * rating and for whoever checks it. Faults: FIELD_MISSING, FIELD_INVALID, INSTANT_INVALID, PERIOD_REVERSED, ZONE_UNKNOWN,
  * UNIT_UNKNOWN, UNIT_MISMATCH, DECIMAL_INVALID, USAGE_INCOMPLETE where a register is not known at a cut.
  */
@@ -80,8 +73,17 @@ export function readSnapshot(snapshot: Snapshot): Result<SnapshotFacts> {
       series.push({ ...each, index: series.length })
     }
   }
+  const estimated = readEstimates(snapshot, frames.value, place.value.zone)
+  if (!estimated.ok) return estimated
+  const estimatedOf = new Map<number, Usage[]>()
+  for (const { measurement, entry } of estimated.value) {
+    usageFrom.push(measurement)
+    const guessed = { ...entry, index: usage.length }
+    usage.push(guessed)
+    estimatedOf.set(measurement, [...(estimatedOf.get(measurement) ?? []), guessed])
+  }
   const facts = { usage, series, changes: [], billed: [], availability: availability.value, used: new Map() }
-  return ok({ place: place.value, facts, usageFrom, seriesFrom })
+  return ok({ place: place.value, facts, usageFrom, estimatedOf, seriesFrom })
 }
 
 /** The stretch of a snapshot, or of a request to measure one. Faults: as of {@link readSnapshot}. */

@@ -3,6 +3,8 @@ import type { Result } from '@vouch/proto/kernel/fault.ts'
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
 import { ONE, divide, isZero, multiply } from '@vouch/proto/kernel/rational.ts'
 import { conversion } from '@vouch/proto/kernel/unit.ts'
+import { exactText } from '../tariff/trace.ts'
+import type { TraceStep } from '../tariff/trace.ts'
 import { cutByWindows } from '../tariff/calendar-windows.ts'
 import type { Window } from '../tariff/calendar-windows.ts'
 import { cutByGrain } from '../tariff/grain.ts'
@@ -11,6 +13,7 @@ import type { Entry } from './quantity.ts'
 import { matches, within } from './select.ts'
 import type { Dimensions, Scope, Usage } from './types.ts'
 import type { UsageRule } from './usage.ts'
+import { partsOf } from './whole.ts'
 
 /** Which quantities are priced together: all, those of a resource, of an entry, or of a value of a dimension. */
 export type Pool = 'contract' | 'resource' | 'entry' | { readonly dimension: string }
@@ -120,4 +123,25 @@ function poolOf(per: Pool, usage: Usage): string {
   if (per === 'resource') return usage.resource
   if (per === 'entry') return entryName(usage)
   return usage.dimensions[per.dimension] ?? ''
+}
+
+/** Places of the usage, as it was measured, that pieces are of. */
+export function sourcesOf(pieces: readonly Piece[]): number[] {
+  const places = new Set(pieces.flatMap(({ usage }) => partsOf(usage).map(({ index }) => index)))
+  return [...places].toSorted((a, b) => a - b)
+}
+
+/** The conversions to the billable unit, for the trace. */
+export function converted({ unit }: UsageRule, pieces: readonly Piece[]): TraceStep[] {
+  const units = new Set(pieces.map(({ usage }) => usage.unit))
+  return [...units]
+    .filter((from) => from !== unit)
+    .map((from) => {
+      const factor = conversion(from, unit)
+      return {
+        rule: `${from} to ${unit}`,
+        input: 'each entry',
+        output: factor.ok ? `× ${exactText(factor.value)}` : '',
+      }
+    })
 }

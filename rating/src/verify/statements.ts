@@ -1,6 +1,11 @@
+import { create } from '@bufbuild/protobuf'
 import type { Invoice, Statement } from '@vouch/proto/gen/vouch/proof/v1/proof_pb.ts'
 import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
-import type { Measurement } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import {
+  type Estimate,
+  type Measurement,
+  MeasurementSchema,
+} from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { toHex } from '@vouch/proto/kernel/bytes.ts'
 import type { Fault } from '@vouch/proto/kernel/fault.ts'
 import { parseTariff } from '../rate/tariff.ts'
@@ -78,8 +83,25 @@ function checkSnapshot(path: string, statement: Statement, archive: Archive): vo
       checkStreamUsage(`${own}.streams[${j}]`, usage, measurement, archive)
     checkNoOverlap(own, measurement)
   }
+  for (const [i, estimate] of snapshot.estimates.entries())
+    checkReference(`${path}.estimates[${i}]`, estimate, snapshot.measurements, archive)
   checkSlots(path, snapshot, stretch, archive)
   checkSingleMeasuring(path, snapshot.measurements)
+}
+
+/** The hour that stands in for a gap follows from readings like any usage; the rest of an estimate is looked at where it is rated. */
+function checkReference(
+  path: string,
+  { measurement: index, resource, reference }: Estimate,
+  measurements: readonly Measurement[],
+  archive: Archive,
+): void {
+  const { meter, unit } = present(`${path}.measurement`, measurements[index])
+  const own = `${path}.reference`
+  const usage = present(own, reference)
+  const { period } = usage
+  const asked = create(MeasurementSchema, { resource, meter, unit, period: present(`${own}.period`, period) })
+  checkStreamUsage(own, usage, asked, archive)
 }
 
 /** Two streams of one resource may follow each other in a measurement, never run side by side. */

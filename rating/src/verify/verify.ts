@@ -59,7 +59,10 @@ function checkAllUsed(
   archive: ReadonlyMap<string, unknown>,
 ): void {
   const snapshots = proof.invoice!.statements.map(({ snapshot }) => snapshot!)
-  const usages = snapshots.flatMap(({ measurements }) => measurements.flatMap(({ streams }) => streams))
+  const usages = snapshots.flatMap(({ measurements, estimates }) => [
+    ...measurements.flatMap(({ streams }) => streams),
+    ...estimates.flatMap(({ reference }) => reference ?? []),
+  ])
   const boundaries = usages.flatMap(({ epochs }) =>
     epochs.flatMap(({ opening, closing, cuts }) => [opening!, closing!, ...cuts]),
   )

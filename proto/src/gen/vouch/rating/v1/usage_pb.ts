@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file vouch/rating/v1/usage.proto.
  */
 export const file_vouch_rating_v1_usage: GenFile = /*@__PURE__*/
-  fileDesc("Cht2b3VjaC9yYXRpbmcvdjEvdXNhZ2UucHJvdG8SD3ZvdWNoLnJhdGluZy52MSJPCgdSZWFkaW5nEhQKDGJhdGNoX2RpZ2VzdBgBIAEoDBILCgNyb3cYAiABKA0SDwoHdGltZV9tcxgDIAEoAxIQCghyZWdpc3RlchgEIAEoBCJ+CghCb3VuZGFyeRINCgVhdF9tcxgBIAEoAxIQCghyZWdpc3RlchgCIAEoBBIoCgZiZWZvcmUYAyABKAsyGC52b3VjaC5yYXRpbmcudjEuUmVhZGluZxInCgVhZnRlchgEIAEoCzIYLnZvdWNoLnJhdGluZy52MS5SZWFkaW5nIq4BCgpFcG9jaFVzYWdlEg0KBWVwb2NoGAEgASgEEioKB29wZW5pbmcYAiABKAsyGS52b3VjaC5yYXRpbmcudjEuQm91bmRhcnkSKgoHY2xvc2luZxgDIAEoCzIZLnZvdWNoLnJhdGluZy52MS5Cb3VuZGFyeRIQCghxdWFudGl0eRgEIAEoBBInCgRjdXRzGAUgAygLMhkudm91Y2gucmF0aW5nLnYxLkJvdW5kYXJ5Ik0KA0dhcBIPCgdmcm9tX21zGAEgASgDEg0KBXRvX21zGAIgASgDEiYKBGtpbmQYAyABKA4yGC52b3VjaC5yYXRpbmcudjEuR2FwS2luZCJpCghDb3ZlcmFnZRISCgpjb3ZlcmVkX21zGAEgASgDEhEKCXNwcmVhZF9tcxgCIAEoAxISCgptaXNzaW5nX21zGAMgASgDEiIKBGdhcHMYBCADKAsyFC52b3VjaC5yYXRpbmcudjEuR2FwIoICCgtTdHJlYW1Vc2FnZRIRCglzdHJlYW1faWQYASABKAwSEAoIYWdlbnRfaWQYAiABKAwSEAoIcmVzb3VyY2UYAyABKAkSJwoGcGVyaW9kGAQgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBIQCghxdWFudGl0eRgFIAEoCRIrCgZlcG9jaHMYBiADKAsyGy52b3VjaC5yYXRpbmcudjEuRXBvY2hVc2FnZRIrCghjb3ZlcmFnZRgHIAEoCzIZLnZvdWNoLnJhdGluZy52MS5Db3ZlcmFnZRInCgVzbG90cxgIIAMoCzIYLnZvdWNoLnJhdGluZy52MS5TbG90UnVuIi4KB1Nsb3RSdW4SDwoHZnJvbV9tcxgBIAEoAxISCgpxdWFudGl0aWVzGAIgAygEIroCCgtNZWFzdXJlbWVudBIQCghyZXNvdXJjZRgBIAEoCRINCgVtZXRlchgCIAEoCRIMCgR1bml0GAMgASgJEicKBnBlcmlvZBgEIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSQAoKZGltZW5zaW9ucxgFIAMoCzIsLnZvdWNoLnJhdGluZy52MS5NZWFzdXJlbWVudC5EaW1lbnNpb25zRW50cnkSDQoFc2hhcmUYBiABKAkSDwoHY3V0c19tcxgHIAMoAxIPCgdzbG90X21zGAggASgNEi0KB3N0cmVhbXMYCSADKAsyHC52b3VjaC5yYXRpbmcudjEuU3RyZWFtVXNhZ2UaMQoPRGltZW5zaW9uc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiZgoJV2F0ZXJtYXJrEhAKCGFnZW50X2lkGAEgASgMEg4KBnJ1bl9pZBgCIAEoDBIQCghzZXF1ZW5jZRgDIAEoBBIUCgxiYXRjaF9kaWdlc3QYBCABKAwSDwoHbGFzdF9tcxgFIAEoAyLqAQoKQmlsbGVkTGluZRIPCgdsaW5lX2lkGAEgASgJEg8KB2l0ZW1faWQYAiABKAkSDwoHcnVsZV9pZBgDIAEoCRIMCgRwb29sGAQgASgJEhMKC2Rlc2NyaXB0aW9uGAUgASgJEicKBnBlcmlvZBgGIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSEAoIcXVhbnRpdHkYByABKAkSDAoEdW5pdBgIIAEoCRIOCgZhbW91bnQYCSABKAkSEAoIcmVzb3VyY2UYCiABKAkSDQoFbWV0ZXIYCyABKAkSDAoEa2luZBgMIAEoCSIqCglVc2VkR3JhbnQSDQoFZ3JhbnQYASABKAkSDgoGYW1vdW50GAIgASgJIkQKDEF2YWlsYWJpbGl0eRIPCgdzZXJ2aWNlGAEgASgJEhAKCGV4cGVjdGVkGAIgASgJEhEKCWF2YWlsYWJsZRgDIAEoCSKJAwoIU25hcHNob3QSJwoGcGVyaW9kGAEgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBIpCghpbl9mb3JjZRgCIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSEQoJdGltZV96b25lGAMgASgJEjIKDG1lYXN1cmVtZW50cxgEIAMoCzIcLnZvdWNoLnJhdGluZy52MS5NZWFzdXJlbWVudBIuCgp3YXRlcm1hcmtzGAUgAygLMhoudm91Y2gucmF0aW5nLnYxLldhdGVybWFyaxIzCgxhdmFpbGFiaWxpdHkYBiADKAsyHS52b3VjaC5yYXRpbmcudjEuQXZhaWxhYmlsaXR5EisKBmJpbGxlZBgHIAMoCzIbLnZvdWNoLnJhdGluZy52MS5CaWxsZWRMaW5lEhAKCGNvcnJlY3RzGAggASgJEhQKDHNsb3RfYmF0Y2hlcxgJIAMoDBIoCgR1c2VkGAogAygLMhoudm91Y2gucmF0aW5nLnYxLlVzZWRHcmFudCI4CglUcmFjZVN0ZXASDAoEcnVsZRgBIAEoCRINCgVpbnB1dBgCIAEoCRIOCgZvdXRwdXQYAyABKAkiygMKBkNoYXJnZRIPCgdsaW5lX2lkGAEgASgJEg8KB2l0ZW1faWQYAiABKAkSEAoIcmVzb3VyY2UYAyABKAkSDQoFbWV0ZXIYBCABKAkSJwoGcGVyaW9kGAUgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBIQCghxdWFudGl0eRgIIAEoCRIMCgR1bml0GAkgASgJEhIKCnVuaXRfcHJpY2UYCiABKAkSDgoGYW1vdW50GAsgASgJEhAKCGN1cnJlbmN5GAwgASgJEikKBXRyYWNlGA0gAygLMhoudm91Y2gucmF0aW5nLnYxLlRyYWNlU3RlcBIPCgdydWxlX2lkGA8gASgJEgwKBGtpbmQYECABKAkSDAoEcG9vbBgRIAEoCRITCgtkZXNjcmlwdGlvbhgSIAEoCRINCgVleGFjdBgTIAEoCRIUCgxtZWFzdXJlbWVudHMYFCADKA0SKwoIY292ZXJhZ2UYFSABKAsyGS52b3VjaC5yYXRpbmcudjEuQ292ZXJhZ2USDAoEaGVsZBgWIAEoCEoECAYQB0oECAcQCEoECA4QD1INYmFzZV9xdWFudGl0eVIJYmFzZV91bml0UgV1c2FnZSJJCghVbnByaWNlZBITCgttZWFzdXJlbWVudBgBIAEoDRIoCgdwZXJpb2RzGAIgAygLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZCpOCgdHYXBLaW5kEhgKFEdBUF9LSU5EX1VOU1BFQ0lGSUVEEAASFAoQR0FQX0tJTkRfTUlTU0lORxABEhMKD0dBUF9LSU5EX1NQUkVBRBACYgZwcm90bzM", [file_vouch_rating_v1_tariff]);
+  fileDesc("Cht2b3VjaC9yYXRpbmcvdjEvdXNhZ2UucHJvdG8SD3ZvdWNoLnJhdGluZy52MSJPCgdSZWFkaW5nEhQKDGJhdGNoX2RpZ2VzdBgBIAEoDBILCgNyb3cYAiABKA0SDwoHdGltZV9tcxgDIAEoAxIQCghyZWdpc3RlchgEIAEoBCJ+CghCb3VuZGFyeRINCgVhdF9tcxgBIAEoAxIQCghyZWdpc3RlchgCIAEoBBIoCgZiZWZvcmUYAyABKAsyGC52b3VjaC5yYXRpbmcudjEuUmVhZGluZxInCgVhZnRlchgEIAEoCzIYLnZvdWNoLnJhdGluZy52MS5SZWFkaW5nIq4BCgpFcG9jaFVzYWdlEg0KBWVwb2NoGAEgASgEEioKB29wZW5pbmcYAiABKAsyGS52b3VjaC5yYXRpbmcudjEuQm91bmRhcnkSKgoHY2xvc2luZxgDIAEoCzIZLnZvdWNoLnJhdGluZy52MS5Cb3VuZGFyeRIQCghxdWFudGl0eRgEIAEoBBInCgRjdXRzGAUgAygLMhkudm91Y2gucmF0aW5nLnYxLkJvdW5kYXJ5Ik0KA0dhcBIPCgdmcm9tX21zGAEgASgDEg0KBXRvX21zGAIgASgDEiYKBGtpbmQYAyABKA4yGC52b3VjaC5yYXRpbmcudjEuR2FwS2luZCJ/CghDb3ZlcmFnZRISCgpjb3ZlcmVkX21zGAEgASgDEhEKCXNwcmVhZF9tcxgCIAEoAxISCgptaXNzaW5nX21zGAMgASgDEiIKBGdhcHMYBCADKAsyFC52b3VjaC5yYXRpbmcudjEuR2FwEhQKDGVzdGltYXRlZF9tcxgFIAEoAyKCAgoLU3RyZWFtVXNhZ2USEQoJc3RyZWFtX2lkGAEgASgMEhAKCGFnZW50X2lkGAIgASgMEhAKCHJlc291cmNlGAMgASgJEicKBnBlcmlvZBgEIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSEAoIcXVhbnRpdHkYBSABKAkSKwoGZXBvY2hzGAYgAygLMhsudm91Y2gucmF0aW5nLnYxLkVwb2NoVXNhZ2USKwoIY292ZXJhZ2UYByABKAsyGS52b3VjaC5yYXRpbmcudjEuQ292ZXJhZ2USJwoFc2xvdHMYCCADKAsyGC52b3VjaC5yYXRpbmcudjEuU2xvdFJ1biIuCgdTbG90UnVuEg8KB2Zyb21fbXMYASABKAMSEgoKcXVhbnRpdGllcxgCIAMoBCK6AgoLTWVhc3VyZW1lbnQSEAoIcmVzb3VyY2UYASABKAkSDQoFbWV0ZXIYAiABKAkSDAoEdW5pdBgDIAEoCRInCgZwZXJpb2QYBCABKAsyFy52b3VjaC5yYXRpbmcudjEuUGVyaW9kEkAKCmRpbWVuc2lvbnMYBSADKAsyLC52b3VjaC5yYXRpbmcudjEuTWVhc3VyZW1lbnQuRGltZW5zaW9uc0VudHJ5Eg0KBXNoYXJlGAYgASgJEg8KB2N1dHNfbXMYByADKAMSDwoHc2xvdF9tcxgIIAEoDRItCgdzdHJlYW1zGAkgAygLMhwudm91Y2gucmF0aW5nLnYxLlN0cmVhbVVzYWdlGjEKD0RpbWVuc2lvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIsIBCghFc3RpbWF0ZRITCgttZWFzdXJlbWVudBgBIAEoDRIQCghyZXNvdXJjZRgCIAEoCRIOCgZtZXRob2QYAyABKAkSJAoDZ2FwGAQgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBIoCgdwZXJpb2RzGAUgAygLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBIvCglyZWZlcmVuY2UYBiABKAsyHC52b3VjaC5yYXRpbmcudjEuU3RyZWFtVXNhZ2UiZgoJV2F0ZXJtYXJrEhAKCGFnZW50X2lkGAEgASgMEg4KBnJ1bl9pZBgCIAEoDBIQCghzZXF1ZW5jZRgDIAEoBBIUCgxiYXRjaF9kaWdlc3QYBCABKAwSDwoHbGFzdF9tcxgFIAEoAyLqAQoKQmlsbGVkTGluZRIPCgdsaW5lX2lkGAEgASgJEg8KB2l0ZW1faWQYAiABKAkSDwoHcnVsZV9pZBgDIAEoCRIMCgRwb29sGAQgASgJEhMKC2Rlc2NyaXB0aW9uGAUgASgJEicKBnBlcmlvZBgGIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSEAoIcXVhbnRpdHkYByABKAkSDAoEdW5pdBgIIAEoCRIOCgZhbW91bnQYCSABKAkSEAoIcmVzb3VyY2UYCiABKAkSDQoFbWV0ZXIYCyABKAkSDAoEa2luZBgMIAEoCSIqCglVc2VkR3JhbnQSDQoFZ3JhbnQYASABKAkSDgoGYW1vdW50GAIgASgJIkQKDEF2YWlsYWJpbGl0eRIPCgdzZXJ2aWNlGAEgASgJEhAKCGV4cGVjdGVkGAIgASgJEhEKCWF2YWlsYWJsZRgDIAEoCSK3AwoIU25hcHNob3QSJwoGcGVyaW9kGAEgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBIpCghpbl9mb3JjZRgCIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSEQoJdGltZV96b25lGAMgASgJEjIKDG1lYXN1cmVtZW50cxgEIAMoCzIcLnZvdWNoLnJhdGluZy52MS5NZWFzdXJlbWVudBIuCgp3YXRlcm1hcmtzGAUgAygLMhoudm91Y2gucmF0aW5nLnYxLldhdGVybWFyaxIzCgxhdmFpbGFiaWxpdHkYBiADKAsyHS52b3VjaC5yYXRpbmcudjEuQXZhaWxhYmlsaXR5EisKBmJpbGxlZBgHIAMoCzIbLnZvdWNoLnJhdGluZy52MS5CaWxsZWRMaW5lEhAKCGNvcnJlY3RzGAggASgJEhQKDHNsb3RfYmF0Y2hlcxgJIAMoDBIoCgR1c2VkGAogAygLMhoudm91Y2gucmF0aW5nLnYxLlVzZWRHcmFudBIsCgllc3RpbWF0ZXMYCyADKAsyGS52b3VjaC5yYXRpbmcudjEuRXN0aW1hdGUiOAoJVHJhY2VTdGVwEgwKBHJ1bGUYASABKAkSDQoFaW5wdXQYAiABKAkSDgoGb3V0cHV0GAMgASgJIsoDCgZDaGFyZ2USDwoHbGluZV9pZBgBIAEoCRIPCgdpdGVtX2lkGAIgASgJEhAKCHJlc291cmNlGAMgASgJEg0KBW1ldGVyGAQgASgJEicKBnBlcmlvZBgFIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSEAoIcXVhbnRpdHkYCCABKAkSDAoEdW5pdBgJIAEoCRISCgp1bml0X3ByaWNlGAogASgJEg4KBmFtb3VudBgLIAEoCRIQCghjdXJyZW5jeRgMIAEoCRIpCgV0cmFjZRgNIAMoCzIaLnZvdWNoLnJhdGluZy52MS5UcmFjZVN0ZXASDwoHcnVsZV9pZBgPIAEoCRIMCgRraW5kGBAgASgJEgwKBHBvb2wYESABKAkSEwoLZGVzY3JpcHRpb24YEiABKAkSDQoFZXhhY3QYEyABKAkSFAoMbWVhc3VyZW1lbnRzGBQgAygNEisKCGNvdmVyYWdlGBUgASgLMhkudm91Y2gucmF0aW5nLnYxLkNvdmVyYWdlEgwKBGhlbGQYFiABKAhKBAgGEAdKBAgHEAhKBAgOEA9SDWJhc2VfcXVhbnRpdHlSCWJhc2VfdW5pdFIFdXNhZ2UiSQoIVW5wcmljZWQSEwoLbWVhc3VyZW1lbnQYASABKA0SKAoHcGVyaW9kcxgCIAMoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QqTgoHR2FwS2luZBIYChRHQVBfS0lORF9VTlNQRUNJRklFRBAAEhQKEEdBUF9LSU5EX01JU1NJTkcQARITCg9HQVBfS0lORF9TUFJFQUQQAmIGcHJvdG8z", [file_vouch_rating_v1_tariff]);
 
 /**
  * A reading, and where to find it signed.
@@ -218,6 +218,13 @@ export type Coverage = Message<"vouch.rating.v1.Coverage"> & {
    * @generated from field: repeated vouch.rating.v1.Gap gaps = 4;
    */
   gaps: Gap[];
+
+  /**
+   * Of what is missing, what a line estimates instead; 0 but on charges.
+   *
+   * @generated from field: int64 estimated_ms = 5;
+   */
+  estimatedMs: bigint;
 };
 
 /**
@@ -404,6 +411,62 @@ export const MeasurementSchema: GenMessage<Measurement> = /*@__PURE__*/
   messageDesc(file_vouch_rating_v1_usage, 7);
 
 /**
+ * What stands in for usage of a metered resource that nobody measured: what one stream measured in an hour before, in proportion to time.
+ *
+ * @generated from message vouch.rating.v1.Estimate
+ */
+export type Estimate = Message<"vouch.rating.v1.Estimate"> & {
+  /**
+   * Place of the snapshot's measurement, from 0.
+   *
+   * @generated from field: uint32 measurement = 1;
+   */
+  measurement: number;
+
+  /**
+   * The metered resource: the assigned one, or below it.
+   *
+   * @generated from field: string resource = 2;
+   */
+  resource: string;
+
+  /**
+   * last-known or same-hour, as in the rule.
+   *
+   * @generated from field: string method = 3;
+   */
+  method: string;
+
+  /**
+   * The stretch without any measurement.
+   *
+   * @generated from field: vouch.rating.v1.Period gap = 4;
+   */
+  gap?: Period | undefined;
+
+  /**
+   * The parts of it for which the reference stands in, ascending.
+   *
+   * @generated from field: repeated vouch.rating.v1.Period periods = 5;
+   */
+  periods: Period[];
+
+  /**
+   * The hour, measured from end to end.
+   *
+   * @generated from field: vouch.rating.v1.StreamUsage reference = 6;
+   */
+  reference?: StreamUsage | undefined;
+};
+
+/**
+ * Describes the message vouch.rating.v1.Estimate.
+ * Use `create(EstimateSchema)` to create a new message.
+ */
+export const EstimateSchema: GenMessage<Estimate> = /*@__PURE__*/
+  messageDesc(file_vouch_rating_v1_usage, 8);
+
+/**
  * How far the archive of an agent reached when it was looked at.
  *
  * @generated from message vouch.rating.v1.Watermark
@@ -450,7 +513,7 @@ export type Watermark = Message<"vouch.rating.v1.Watermark"> & {
  * Use `create(WatermarkSchema)` to create a new message.
  */
 export const WatermarkSchema: GenMessage<Watermark> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_usage, 8);
+  messageDesc(file_vouch_rating_v1_usage, 9);
 
 /**
  * A line that an earlier document billed for the same period, or the sum of several.
@@ -548,7 +611,7 @@ export type BilledLine = Message<"vouch.rating.v1.BilledLine"> & {
  * Use `create(BilledLineSchema)` to create a new message.
  */
 export const BilledLineSchema: GenMessage<BilledLine> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_usage, 9);
+  messageDesc(file_vouch_rating_v1_usage, 10);
 
 /**
  * What other documents, or other stretches of this one, used of a grant.
@@ -576,7 +639,7 @@ export type UsedGrant = Message<"vouch.rating.v1.UsedGrant"> & {
  * Use `create(UsedGrantSchema)` to create a new message.
  */
 export const UsedGrantSchema: GenMessage<UsedGrant> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_usage, 10);
+  messageDesc(file_vouch_rating_v1_usage, 11);
 
 /**
  * How available a service was in the period.
@@ -611,7 +674,7 @@ export type Availability = Message<"vouch.rating.v1.Availability"> & {
  * Use `create(AvailabilitySchema)` to create a new message.
  */
 export const AvailabilitySchema: GenMessage<Availability> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_usage, 11);
+  messageDesc(file_vouch_rating_v1_usage, 12);
 
 /**
  * Everything that a tariff is applied to. The same snapshot and tariff give the same charges.
@@ -688,6 +751,13 @@ export type Snapshot = Message<"vouch.rating.v1.Snapshot"> & {
    * @generated from field: repeated vouch.rating.v1.UsedGrant used = 10;
    */
   used: UsedGrant[];
+
+  /**
+   * What stands in for what nobody measured, by measurement, metered resource, method, gap.
+   *
+   * @generated from field: repeated vouch.rating.v1.Estimate estimates = 11;
+   */
+  estimates: Estimate[];
 };
 
 /**
@@ -695,7 +765,7 @@ export type Snapshot = Message<"vouch.rating.v1.Snapshot"> & {
  * Use `create(SnapshotSchema)` to create a new message.
  */
 export const SnapshotSchema: GenMessage<Snapshot> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_usage, 12);
+  messageDesc(file_vouch_rating_v1_usage, 13);
 
 /**
  * One step of a calculation, for people and for checking.
@@ -730,7 +800,7 @@ export type TraceStep = Message<"vouch.rating.v1.TraceStep"> & {
  * Use `create(TraceStepSchema)` to create a new message.
  */
 export const TraceStepSchema: GenMessage<TraceStep> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_usage, 13);
+  messageDesc(file_vouch_rating_v1_usage, 14);
 
 /**
  * A line that a rule of the tariff makes.
@@ -823,7 +893,7 @@ export type Charge = Message<"vouch.rating.v1.Charge"> & {
   ruleId: string;
 
   /**
-   * usage, late-usage, fee, minimum, maximum, true-up, overage, discount, credit, sla-credit, rounding.
+   * usage, late-usage, estimate, fee, minimum, maximum, true-up, overage, discount, credit, sla-credit, rounding.
    *
    * @generated from field: string kind = 16;
    */
@@ -877,7 +947,7 @@ export type Charge = Message<"vouch.rating.v1.Charge"> & {
  * Use `create(ChargeSchema)` to create a new message.
  */
 export const ChargeSchema: GenMessage<Charge> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_usage, 14);
+  messageDesc(file_vouch_rating_v1_usage, 15);
 
 /**
  * Usage that no rule of the tariff has a price for.
@@ -905,7 +975,7 @@ export type Unpriced = Message<"vouch.rating.v1.Unpriced"> & {
  * Use `create(UnpricedSchema)` to create a new message.
  */
 export const UnpricedSchema: GenMessage<Unpriced> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_usage, 15);
+  messageDesc(file_vouch_rating_v1_usage, 16);
 
 /**
  * Kinds of time that readings do not cover.

@@ -92,6 +92,7 @@ function lineView(
       coveredMs: millisecondsOf(coverage?.coveredMs),
       spreadMs: millisecondsOf(coverage?.spreadMs),
       missingMs: millisecondsOf(coverage?.missingMs),
+      estimatedMs: millisecondsOf(coverage?.estimatedMs),
     },
     held: charge.held,
     trace: charge.trace.map(({ rule, input, output }) => ({ rule, input, output })),
@@ -172,6 +173,16 @@ function statementView({
       sequence: `${sequence}`,
       batch: toHex(batchDigest),
       lastReading: formatInstant(millisecondsOf(lastMs)),
+    })),
+    estimates: snapshot.estimates.map(({ measurement, resource, method, gap, periods, reference }) => ({
+      resource,
+      meter: measurements[measurement]?.meter ?? '',
+      method,
+      gap: periodOf(gap),
+      periods: periods.map(periodOf),
+      hour: periodOf(reference?.period),
+      quantity: reference?.quantity ?? '',
+      unit: measurements[measurement]?.unit ?? '',
     })),
     unpriced: unpriced.map(({ measurement, periods }) => {
       const { resource = '', meter = '' } = measurements[measurement] ?? {}

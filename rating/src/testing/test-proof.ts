@@ -100,11 +100,15 @@ export const RANKED: Tariff = create(TariffSchema, {
 
 /** The batches behind a snapshot, with what else the archive gives. */
 export async function collectEvidence(
-  { measurements, slotBatches }: Snapshot,
+  { measurements, estimates, slotBatches }: Snapshot,
   archive: Archive,
 ): Promise<Pick<Proof, 'batches' | 'streams' | 'keys'>> {
-  const boundaries = measurements
-    .flatMap(({ streams }) => streams.flatMap(({ epochs }) => epochs))
+  const usages = [
+    ...measurements.flatMap(({ streams }) => streams),
+    ...estimates.flatMap(({ reference }) => reference ?? []),
+  ]
+  const boundaries = usages
+    .flatMap(({ epochs }) => epochs)
     .flatMap(({ opening, closing, cuts }) => [opening!, closing!, ...cuts])
   const batchDigests = boundaries
     .flatMap(({ before, after }) => (after === undefined ? [before!] : [before!, after]))

@@ -4,6 +4,7 @@ import { type Result, collect, fail, ok } from '@vouch/proto/kernel/fault.ts'
 import { CUTS_MAX, cutsOf } from '../rule/cuts.ts'
 import { ESTIMATE_METHODS, type EstimateRule } from '../rule/estimate.ts'
 import type { Rule } from '../rule/evaluate.ts'
+import { type Correction, correctionCuts } from './corrections.ts'
 import type { PricedTariff } from './tariff.ts'
 
 /** How a meter is looked at. */
@@ -49,6 +50,16 @@ function estimatesBy(rules: readonly EstimateRule[]): EstimateRule[] {
     const longest = rules.filter((rule) => rule.method === method).map(({ longestMs }) => longestMs)
     return longest.length === 0 ? [] : [{ method, longestMs: Math.max(...longest) }]
   })
+}
+
+/** Where a measurement is cut: where a price may change, and where a correction begins or ends. */
+export function cutsWithin(
+  period: Period,
+  { cuts }: Pick<MeterPlan, 'cuts'>,
+  corrections: readonly Correction[],
+): number[] {
+  const inside = cuts.filter((ms) => ms !== period.from && contains(period, ms))
+  return [...new Set([...inside, ...correctionCuts(corrections, period)])].toSorted((a, b) => a - b)
 }
 
 function sells(rule: Extract<Rule, { kind: 'usage' | 'percentile' }>, meter: string): boolean {

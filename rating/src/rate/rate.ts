@@ -17,7 +17,7 @@ import { type Evaluation, evaluate } from '../rule/evaluate.ts'
 import { union } from '../usage/interval.ts'
 import { chargesOf } from './charges.ts'
 import { differences } from './difference.ts'
-import { meterPlans } from './cuts.ts'
+import { cutsWithin, meterPlans } from './cuts.ts'
 import { periodInit } from './message.ts'
 import { type SnapshotFacts, readSnapshot } from './snapshot.ts'
 import { type PricedTariff, parseTariff } from './tariff.ts'
@@ -98,13 +98,18 @@ function usedGrants({ used }: Snapshot, currency: CurrencyCode): Result<Readonly
 }
 
 /** A snapshot that was not cut for these prices would be split evenly, which is not what was measured. */
-function checkCuts(tariff: PricedTariff, { place }: SnapshotFacts, { measurements }: Snapshot): Result<void> {
+function checkCuts(
+  tariff: PricedTariff,
+  { place, corrections }: SnapshotFacts,
+  { measurements }: Snapshot,
+): Result<void> {
   const plans = meterPlans(tariff, place.inForce)
   if (!plans.ok) return plans
   const byMeter = new Map(plans.value.map((plan) => [plan.meter, plan]))
   for (const [index, { meter, period, cutsMs, slotMs }] of measurements.entries()) {
     const plan = byMeter.get(meter)
-    const inside = plan?.cuts.map(BigInt).filter((ms) => period!.fromMs < ms && ms < period!.toMs)
+    const own = { from: Number(period!.fromMs), to: Number(period!.toMs) }
+    const inside = plan && cutsWithin(own, plan, corrections[index]!)
     // One cut too many is an entry more, which is rounded by itself.
     if (plan?.slotMs === slotMs && inside?.join(' ') === cutsMs.join(' ')) continue
     return fail(

@@ -2,22 +2,13 @@ import type { Estimate, Measurement, Snapshot } from '@vouch/proto/gen/vouch/rat
 import { type Result, collect, fail, ok } from '@vouch/proto/kernel/fault.ts'
 import { isSameOrDescendant } from '@vouch/proto/kernel/id.ts'
 import { type Period, intersect, overlaps } from '@vouch/proto/kernel/period.ts'
-import { type Rational, multiply, rational } from '@vouch/proto/kernel/rational.ts'
-import type { UnitId } from '@vouch/proto/kernel/unit.ts'
+import { multiply, rational } from '@vouch/proto/kernel/rational.ts'
 import { ESTIMATE_METHODS, type EstimateMethod } from '../rule/estimate.ts'
-import type { Dimensions, Usage } from '../rule/types.ts'
+import type { Usage } from '../rule/types.ts'
 import { LOOKBACK_MS, REFERENCE_MS, hourOfDay } from '../usage/estimate.ts'
+import { withoutCorrected } from './corrections.ts'
+import type { Frame } from './frame.ts'
 import { parsePeriodMessage } from './request.ts'
-
-/** A measurement without its streams. */
-export interface Frame {
-  readonly index: number
-  readonly period: Period
-  readonly cuts: readonly number[]
-  readonly unit: UnitId
-  readonly share: Rational
-  readonly dimensions: Dimensions
-}
 
 /** An estimate that has been checked. */
 interface Guess {
@@ -74,7 +65,11 @@ export function readEstimates(
         entries.push({ measurement, entry: entryOf(guess, part, { meter, resource }, frames[measurement]!) })
     }
   }
-  return ok(entries)
+  return ok(
+    entries.filter(
+      ({ measurement, entry }) => withoutCorrected([entry], frames[measurement]!.corrections).length > 0,
+    ),
+  )
 }
 
 function readEstimate(

@@ -1,7 +1,8 @@
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
-import { ONE, divide, isZero, multiply } from '@vouch/proto/kernel/rational.ts'
+import { ONE, ZERO, add, divide, isZero, multiply } from '@vouch/proto/kernel/rational.ts'
+import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import { conversion } from '@vouch/proto/kernel/unit.ts'
 import { exactText } from '../tariff/trace.ts'
 import type { TraceStep } from '../tariff/trace.ts'
@@ -129,6 +130,16 @@ function poolOf(per: Pool, usage: Usage): string {
 export function sourcesOf(pieces: readonly Piece[]): number[] {
   const places = new Set(pieces.flatMap(({ usage }) => partsOf(usage).map(({ index }) => index)))
   return [...places].toSorted((a, b) => a - b)
+}
+
+/** What persons stated instead of what was measured, for the trace. */
+export function statedSteps(pieces: readonly Piece[]): TraceStep[] {
+  const stated = pieces.filter(({ usage }) => usage.stated !== undefined)
+  return [...Map.groupBy(stated, ({ usage }) => usage.stated!.id).values()].map((own) => ({
+    rule: 'usage replaced',
+    input: `${own[0]!.usage.stated!.id}: ${own[0]!.usage.stated!.reason}`,
+    output: exactText(own.reduce<Rational>((sum, { quantity }) => add(sum, quantity), ZERO)),
+  }))
 }
 
 /** The conversions to the billable unit, for the trace. */

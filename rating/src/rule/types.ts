@@ -31,6 +31,8 @@ export interface Usage {
   readonly parts?: readonly Usage[] | undefined
   /** How it stands in for what nobody measured; absent = it was measured. */
   readonly estimated?: Estimated | undefined
+  /** The correction by which a person stated it; absent = nobody did. */
+  readonly stated?: { readonly id: string; readonly reason: string } | undefined
 }
 
 /** A change of a level, such as seats in use: the level is the sum of the changes so far. */

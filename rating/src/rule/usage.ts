@@ -16,7 +16,7 @@ import type { EstimateRule } from './estimate.ts'
 import { averageLevels } from './level.ts'
 import { lineOf } from './lines.ts'
 import type { Draft } from './lines.ts'
-import { converted, piecesOf, sourcesOf } from './pieces.ts'
+import { converted, piecesOf, sourcesOf, statedSteps } from './pieces.ts'
 import type { Piece, Pool, PriceChoice } from './pieces.ts'
 import { beginsAnew, billable } from './quantity.ts'
 import type { QuantityRule } from './quantity.ts'
@@ -235,7 +235,7 @@ function draftLine(
     unitPrice: unitPriceOf(model),
     sources: sourcesOf(pieces),
     exact: priced.amount,
-    trace: [...converted(rule, pieces), ...trace, ...priced.trace],
+    trace: [...converted(rule, pieces), ...statedSteps(pieces), ...trace, ...priced.trace],
   }
   return ok(isCorrection ? correction(draft, rule, model, scope) : draft)
 }

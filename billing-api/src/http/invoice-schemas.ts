@@ -1,4 +1,5 @@
 import { Type } from '@fastify/type-provider-typebox'
+import { UsageCorrectionReply } from './usage-correction-view.ts'
 import { Amount, Decimal, Instant, Name, PeriodBody, Slug, Uuid, Version, closed } from './schemas.ts'
 
 const Party = Type.Object({ id: Type.String(), name: Type.String() }, closed)
@@ -115,6 +116,9 @@ const Statement = Type.Object(
       ),
       { description: 'Gaps in what was measured, and what stands in for them' },
     ),
+    usageCorrections: Type.Array(UsageCorrectionReply, {
+      description: 'What persons decided about the usage',
+    }),
     unpriced: Type.Array(
       Type.Object({ resource: Type.String(), meter: Type.String(), periods: Type.Array(PeriodBody) }, closed),
       { description: 'Usage that no rule prices' },

@@ -26,6 +26,7 @@ import type * as invoiceSchema from './invoice-schemas.ts'
 import type * as schema from './schemas.ts'
 import type { Account } from '../contract/contract.ts'
 import type { Ranked } from '../invoice/simulation.ts'
+import { usageCorrectionView } from './usage-correction-view.ts'
 import { amountView, millisecondsOf, periodView } from './views.ts'
 
 /** An invoice without lines. */
@@ -184,6 +185,7 @@ function statementView({
       quantity: reference?.quantity ?? '',
       unit: measurements[measurement]?.unit ?? '',
     })),
+    usageCorrections: snapshot.usageCorrections.map((entry) => usageCorrectionView(entry)),
     unpriced: unpriced.map(({ measurement, periods }) => {
       const { resource = '', meter = '' } = measurements[measurement] ?? {}
       return { resource, meter, periods: periods.map(periodOf) }

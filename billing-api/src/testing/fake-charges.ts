@@ -31,7 +31,7 @@ import type { TestAgent } from './test-agent.ts'
 /** A snapshot of one measurement for each item and resource. */
 export function snapshotOf(
   agent: TestAgent,
-  { period, inForce, timeZone, tariff, assignments }: MeasureRequest,
+  { period, inForce, timeZone, tariff, assignments, usageCorrections }: MeasureRequest,
 ): Snapshot {
   const place = { period: period!, inForce: inForce!, timeZone }
   const measurements = tariff!.items.flatMap(({ meter }) =>
@@ -48,7 +48,12 @@ export function snapshotOf(
         streams: [agent.measure(resource, meter, assigned!)],
       })),
   )
-  return create(SnapshotSchema, { ...place, measurements, watermarks: agent.newest() })
+  return create(SnapshotSchema, {
+    ...place,
+    measurements,
+    watermarks: agent.newest(),
+    usageCorrections,
+  })
 }
 
 /** Prices by the unit and fees; what is measured of a resource of this name has no price. */

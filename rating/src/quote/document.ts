@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import { DIRECTION_POLICIES, MISSING_SLOT_POLICIES } from '../usage/percentile.ts'
+import { WINDOWS } from '@vouch/proto/kernel/window.ts'
 import { GRAINS } from '../tariff/grain.ts'
 import {
   closed,
@@ -57,7 +58,15 @@ const Free = Type.Object(
 const rule = { id: Id, name: optional(Name) }
 const inForce = { effective: optional(PeriodDocument) }
 const ofRules = { of: optional(Type.Array(Id, { minItems: 1, maxItems: 1000 })) }
-const spend = { ...rule, ...ofRules, ...inForce, amount: Unsigned, proration: optional(Basis) }
+const Window = oneOf(WINDOWS, 'over what it counts, several documents long; the period by default')
+const spend = {
+  ...rule,
+  ...ofRules,
+  ...inForce,
+  amount: Unsigned,
+  proration: optional(Basis),
+  window: optional(Window),
+}
 
 /** Every rule of a contract. */
 export const RuleDocument = Type.Union([
@@ -89,6 +98,7 @@ export const RuleDocument = Type.Union([
         ),
       ),
       continues: optional(Id),
+      window: optional(Window),
       price: Type.Union([...Model.anyOf, ModelByWindow, ModelByMatrix]),
     },
     closed,
@@ -213,6 +223,12 @@ export const QuoteDocument = Type.Object(
     currency: contractMembers.currency,
     zone: optional(Type.String({ description: 'an IANA time zone; UTC by default' })),
     period: PeriodDocument,
+    contract: optional(
+      Type.Object(
+        { from: Instant, to: optional(Instant) },
+        { ...closed, description: 'from where to where it runs: years of the contract begin with it' },
+      ),
+    ),
     rounding: contractMembers.rounding,
     items: contractMembers.items,
     rules: contractMembers.rules,

@@ -70,6 +70,8 @@ export function rateSnapshot(tariff: Tariff, snapshot: Snapshot): Result<Rated> 
     return fail('FIELD_INVALID', 'lines were billed, so name the document that billed them first', {
       pointer: '/corrects',
     })
+  const windows = checkWindows(tariff, read.value, snapshot)
+  if (!windows.ok) return windows
   const used = usedGrants(snapshot, terms.currency)
   if (!used.ok) return used
   const evaluated = evaluate(terms, rules, { ...read.value.facts, used: used.value })
@@ -115,6 +117,16 @@ function checkCuts(tariff: PricedTariff, { place }: SnapshotFacts, { measurement
       },
     )
   }
+  return ok(undefined)
+}
+
+/** Rules that count over windows need the contract; where none does, nothing of earlier documents counts. */
+function checkWindows({ rules }: Tariff, { place }: SnapshotFacts, snapshot: Snapshot): Result<void> {
+  const isCounted = rules.some((rule) => 'window' in rule)
+  if (isCounted && place.contract === undefined)
+    return fail('FIELD_MISSING', 'rules count over windows: name the contract', { pointer: '/contract' })
+  if (!isCounted && snapshot.windowBilled.length > 0)
+    return fail('FIELD_INVALID', 'no rule counts over a window', { pointer: '/windowBilled' })
   return ok(undefined)
 }
 

@@ -1,5 +1,6 @@
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
+import { agreedOver } from '../contract/contract.ts'
 import type { Assignment, Closing, Contract, OpenPeriod } from '../contract/contract.ts'
 import { pageOf } from './page.ts'
 import type { Page, PageRequest } from './page.ts'
@@ -102,12 +103,18 @@ export async function setEnd(sql: Sql, table: Table, id: string, toMs: number): 
 }
 
 /** An account's contracts that touch a period. */
-export async function contractsIn(sql: Sql, account: string, period: Period): Promise<Contract[]> {
+export async function contractsIn(sql: Sql, account: string, period: OpenPeriod): Promise<Contract[]> {
   const rows = await sql.rows<ContractRow>(
     `SELECT ${CONTRACT} FROM billing.contracts WHERE account_id = $1 AND period && tstzrange($2, $3)`,
     [account, ...ends(period)],
   )
   return rows.map(contractOf)
+}
+
+/** From where to where an account is under the tariff of a contract without a pause. */
+export async function agreedPeriod(sql: Sql, contract: Contract): Promise<Period> {
+  const always = { from: 0, to: undefined }
+  return agreedOver(contract, await contractsIn(sql, contract.account, always))
 }
 
 /** An account's assignments that touch a period. */

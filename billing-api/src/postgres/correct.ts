@@ -8,13 +8,15 @@ import type { Draft } from '../invoice/invoice.ts'
 import { billedAlike, correction, isWorthwhile, measuresAlike, usedAlike } from '../invoice/late.ts'
 import type { Rating } from '../ports.ts'
 import { skippedOf } from '../invoice/skipped.ts'
+import { countsAlike, windowsAlike } from '../invoice/windows.ts'
+import type { Windows } from '../invoice/windows.ts'
 import type { Skipped } from '../invoice/skipped.ts'
 import { assignedOver } from './assigned.ts'
+import { openBooks } from './books.ts'
+import type { Books } from './books.ts'
 import { findTariff } from './catalogue.ts'
-import { contractsIn, lateDaysMax } from './contracts.ts'
+import { agreedPeriod, contractsIn, lateDaysMax } from './contracts.ts'
 import type { Sql } from './database.ts'
-import { openGrantBooks } from './grants.ts'
-import type { GrantBooks } from './grants.ts'
 import { billedLines, issuedStatements } from './late.ts'
 import type { IssuedStatement } from './late.ts'
 
@@ -41,7 +43,7 @@ export async function corrections(
   { sql, rating }: CorrectContext,
   account: Account,
   period: Period,
-  grants: GrantBooks,
+  books: Books,
 ): Promise<Corrections> {
   const days = await lateDaysMax(sql, account.id)
   const sinceMs = Math.max(0, period.from - days * DAY_MS)
@@ -52,7 +54,7 @@ export async function corrections(
     const contract = await contractOf(sql, account.id, statement)
     if (contract === undefined || !takesLate(contract, statement.snapshot, period)) continue
     try {
-      const corrected = await correct({ sql, rating }, account, statement, { contract, grants })
+      const corrected = await correct({ sql, rating }, account, statement, { contract, books })
       if (corrected !== undefined) rated.push(corrected)
     } catch (error) {
       const { account: id, code, message } = skippedOf(account.id, error)
@@ -67,30 +69,42 @@ async function correct(
   { sql, rating }: CorrectContext,
   account: Account,
   statement: IssuedStatement,
-  { contract, grants }: { readonly contract: Contract; readonly grants: GrantBooks },
+  { contract, books }: { readonly contract: Contract; readonly books: Books },
 ): Promise<Rated | undefined> {
   const tariff = await tariffOf(sql, statement)
   const now = await measureAgain({ sql, rating }, account.id, statement, tariff)
-  if (measuresAlike(now, statement.latest)) return undefined
-  const used = await grants.used(tariff.currency, statement.ref)
+  const windows = await windowsAt(sql, books, tariff, statement, contract)
+  if (measuresAlike(now, statement.latest) && countsAlike(windows, statement.latest)) return undefined
+  const used = await books.grants.used(tariff.currency, statement.ref)
   const { availability } = statement.snapshot
-  const measured = { ...now, availability, used }
+  const measured = { ...now, availability, used, ...windows }
   const snapshot = correction(measured, statement.number, await billedLines(sql, statement.ref))
   const { charges, unpriced } = await rating.rate(tariff, snapshot)
   if (!isWorthwhile(charges, tariff, contract.closing.lateMinimum)) return undefined
-  grants.count(charges)
+  books.count(tariff, charges)
   return { tariff, statement: { snapshot, unpriced, corrects: statement.ref }, charges }
 }
 
 /** What of a draft another invoice has billed or used up since it was drawn, in words; undefined where all is as it was. */
 export async function staleness(sql: Sql, draft: Draft): Promise<string | undefined> {
-  const grants = openGrantBooks(sql, draft.buyer.id)
-  for (const [index, { snapshot, corrects }] of draft.statements.entries()) {
+  const books = openBooks(sql, draft.buyer.id)
+  // In the order in which they were rated: corrections first.
+  const order = [...draft.statements.entries()].toSorted(
+    ([, a], [, b]) => Number(a.corrects === undefined) - Number(b.corrects === undefined),
+  )
+  for (const [index, statement] of order) {
+    const { snapshot, corrects, tariff: tariffId } = statement
     if (corrects !== undefined && !billedAlike(snapshot.billed, await billedLines(sql, corrects)))
       return `${snapshot.corrects} was corrected since`
-    if (!usedAlike(snapshot.used, await grants.used(draft.currency, corrects)))
+    if (!usedAlike(snapshot.used, await books.grants.used(draft.currency, corrects)))
       return 'grants that it uses were used since'
-    grants.count(draft.lines.filter(({ statement }) => statement === index).map(({ charge }) => charge))
+    if (await windowsDiffer(sql, books, draft.buyer.id, statement))
+      return 'what counts for its windows has changed since'
+    const own = draft.lines.filter((line) => line.statement === index)
+    books.count(
+      { tariffId },
+      own.map(({ charge }) => charge),
+    )
   }
   return undefined
 }
@@ -118,10 +132,38 @@ export async function measureAgain(
   return rating.measure(tariff, stretch, assigned)
 }
 
-async function contractOf(
+/** What is known now of the windows that a statement counts over. */
+export async function windowsAt(
+  sql: Sql,
+  books: Books,
+  tariff: Tariff,
+  { snapshot }: Pick<IssuedStatement, 'snapshot'>,
+  contract: Contract,
+): Promise<Windows> {
+  const { timeZone, inForce } = snapshot
+  const agreed = await agreedPeriod(sql, contract)
+  return books.windows.of(tariff, { inForce: periodOf(inForce), timeZone, agreed })
+}
+
+/** Whether other documents of a statement's windows, or the end of its contract, have changed since it was drawn. */
+async function windowsDiffer(
+  sql: Sql,
+  books: Books,
+  account: string,
+  statement: Pick<IssuedStatement, 'snapshot' | 'tariff' | 'tariffVersion'>,
+): Promise<boolean> {
+  if (statement.snapshot.contract === undefined) return false
+  const contract = await contractOf(sql, account, statement)
+  if (contract === undefined) return true
+  const tariff = await tariffOf(sql, statement)
+  return !windowsAlike(await windowsAt(sql, books, tariff, statement, contract), statement.snapshot)
+}
+
+/** The contract that a statement was rated under; undefined where it is gone from that time. */
+export async function contractOf(
   sql: Sql,
   account: string,
-  { snapshot, tariff, tariffVersion }: IssuedStatement,
+  { snapshot, tariff, tariffVersion }: Pick<IssuedStatement, 'snapshot' | 'tariff' | 'tariffVersion'>,
 ): Promise<Contract | undefined> {
   const contracts = await contractsIn(sql, account, periodOf(snapshot.inForce))
   return contracts.find((contract) => contract.tariff === tariff && contract.tariffVersion === tariffVersion)

@@ -3,12 +3,14 @@ import { throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
 import { uuidV7 } from '@vouch/proto/kernel/id.ts'
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
+import { cutAtWindows } from '@vouch/proto/kernel/window.ts'
 import { cutByContract } from '../contract/contract.ts'
 import type { Account, Contract } from '../contract/contract.ts'
 import { draftInvoices } from '../invoice/draft.ts'
 import type { Rated } from '../invoice/draft.ts'
 import type { Invoice, Party } from '../invoice/invoice.ts'
 import { skippedOf } from '../invoice/skipped.ts'
+import { windowsOf } from '../invoice/windows.ts'
 import type { Skipped } from '../invoice/skipped.ts'
 import type { Chance, Rating } from '../ports.ts'
 import { lockAccount } from './accounts.ts'
@@ -16,9 +18,9 @@ import { findTariff } from './catalogue.ts'
 import { assignedOver } from './assigned.ts'
 import { availabilityIn } from './availability.ts'
 import { corrections } from './correct.ts'
-import { openGrantBooks } from './grants.ts'
-import type { GrantBooks } from './grants.ts'
-import { accountsToDraw, contractsIn } from './contracts.ts'
+import { openBooks } from './books.ts'
+import type { Books } from './books.ts'
+import { accountsToDraw, agreedPeriod, contractsIn } from './contracts.ts'
 import { savepoint } from './database.ts'
 import type { Sql } from './database.ts'
 import { deleteDraftsOver, insertDraft, issuedTouching } from './invoices.ts'
@@ -67,9 +69,10 @@ export async function drawForAccount(
   const issued = await issuedTouching(sql, id, period)
   const partly = issued.find(({ period: { from, to } }) => from !== period.from || to !== period.to)
   if (partly !== undefined) throwFault('INVOICE_ISSUED', `invoice ${partly.number} covers part of the period`)
-  const grants = openGrantBooks(sql, id)
-  const current = await rateAccount(context, account, period, { contracts, grants })
-  const { rated: late, skipped } = await corrections(context, account, period, grants)
+  const books = openBooks(sql, id)
+  // First, so that what is new in a window counts for the period as well.
+  const { rated: late, skipped } = await corrections(context, account, period, books)
+  const current = await rateAccount(context, account, period, { contracts, books })
   const head = { seller, buyer: { id, name: account.name }, period, timeZone: account.timeZone }
   const invoices: Invoice[] = []
   const drafts = unwrap(draftInvoices(head, [...current, ...late]))
@@ -125,30 +128,36 @@ export async function rateAccount(
   context: Pick<DrawContext, 'sql' | 'rating'>,
   account: Account,
   period: Period,
-  { contracts, grants }: { readonly contracts: readonly Contract[]; readonly grants: GrantBooks },
+  { contracts, books }: { readonly contracts: readonly Contract[]; readonly books: Books },
 ): Promise<Rated[]> {
   const rated: Rated[] = []
-  for (const { contract, period: inForce } of cutByContract(period, contracts)) {
+  for (const { contract, period: stretch } of cutByContract(period, contracts)) {
     const tariff = await findTariff(context.sql, { id: contract.tariff, version: contract.tariffVersion })
     if (tariff === undefined) throw new Error(`contract ${contract.id} names a tariff that is gone`)
-    rated.push(await rateStretch(context, account, tariff, { period, inForce }, grants))
+    const agreed = await agreedPeriod(context.sql, contract)
+    const place = { zone: account.timeZone, contractFromMs: agreed.from }
+    // A window that ends inside the period is closed by a statement of its own.
+    for (const inForce of cutAtWindows(stretch, windowsOf(tariff), place))
+      rated.push(await rateStretch(context, account, tariff, { period, inForce, agreed }, books))
   }
   return rated
 }
 
-/** What an account's usage in a stretch of a period comes to under a tariff; what it uses of grants is counted. Faults: those of rating. */
+/** What an account's usage in a stretch of a period comes to under a tariff; what it uses and bills is counted. Faults: those of rating. */
 export async function rateStretch(
   { sql, rating }: Pick<DrawContext, 'sql' | 'rating'>,
   { id: account, timeZone }: Account,
   tariff: Tariff,
-  { period, inForce }: { readonly period: Period; readonly inForce: Period },
-  grants: GrantBooks,
+  { period, inForce, agreed }: { readonly period: Period; readonly inForce: Period; readonly agreed: Period },
+  books: Books,
 ): Promise<Rated> {
   const assigned = await assignedOver(sql, rating, account, inForce)
   const measured = await rating.measure(tariff, { period, inForce, timeZone }, assigned)
   const availability = await availabilityIn(sql, account, inForce)
-  const snapshot = { ...measured, availability, used: await grants.used(tariff.currency) }
+  const used = await books.grants.used(tariff.currency)
+  const windows = await books.windows.of(tariff, { inForce, timeZone, agreed })
+  const snapshot = { ...measured, availability, used, ...windows }
   const { charges, unpriced } = await rating.rate(tariff, snapshot)
-  grants.count(charges)
+  books.count(tariff, charges)
   return { tariff, statement: { snapshot, unpriced, corrects: undefined }, charges }
 }

@@ -11,7 +11,7 @@ const YEAR_FROM = '2026-01-01T00:00:00Z'
 
 describe('twelve months are the year', () => {
   const months = Array.from({ length: 12 }, (_, index) =>
-    ['from', 'to'].map((_end, add) => new Date(Date.UTC(2026, index + add, 1)).toISOString()),
+    ['from', 'to'].map((_end, later) => new Date(Date.UTC(2026, index + later, 1)).toISOString()),
   ).map(([from, to]) => ({ from, to }))
   const YEAR = period('2026-01-01', '2027-01-01')
   const pools = ['vm:a', 'vm:b']

@@ -691,7 +691,7 @@ export type Snapshot = Message<"vouch.rating.v1.Snapshot"> & {
 
   /**
    * What other documents billed under rules of this tariff for stretches before this one, from where the windows of its rules
-   * begin: for each stretch, rule, pool and unit the sum of their lines.
+   * begin: for each period, rule, pool and unit the sum of their lines.
    *
    * @generated from field: repeated vouch.rating.v1.BilledLine window_billed = 14;
    */

@@ -16,7 +16,7 @@ describe('what was billed before in windows', () => {
     charge('cpu', 20, 50, '3.00', { pool: 'a', unit: 'h', quantity: '5' }),
     charge('base', 10, 20, '7.00'),
     charge('base', 9, 20, '1000.00'),
-    charge('base', 40, 51, '1000.00'),
+    charge('base', 50, 51, '1000.00'),
     charge('', 10, 20, '1000.00'),
   ]
 

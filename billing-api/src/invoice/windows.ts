@@ -6,6 +6,7 @@ import type { CurrencyCode } from '@vouch/proto/kernel/currency.ts'
 import { formatExact, parseDecimal } from '@vouch/proto/kernel/decimal.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { formatAmount, parseAmount, sumMoney } from '@vouch/proto/kernel/money.ts'
+import { contains } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import { ZERO, add } from '@vouch/proto/kernel/rational.ts'
 import { compareText } from '@vouch/proto/kernel/text-order.ts'
@@ -22,13 +23,13 @@ export function windowsOf({ rules }: Pick<Tariff, 'rules'>): WindowName[] {
 }
 
 /**
- * The lines of earlier documents that lie in a period: for each period of lines, rule, pool and unit their sum, whatever the order in which they
+ * The lines of earlier documents that begin in a period: for each period of lines, rule, pool and unit their sum, whatever the order in which they
  * were issued.
  */
 export function sumLines(charges: readonly Charge[], within: Period, currency: CurrencyCode): BilledLine[] {
   const inside = charges.filter(({ period, ruleId }) => {
-    const { from, to } = periodOf(period)
-    return ruleId !== '' && within.from <= from && to <= within.to
+    const { from } = periodOf(period)
+    return ruleId !== '' && contains(within, from)
   })
   const alike = Map.groupBy(inside, ({ period, ruleId, pool, unit }) =>
     JSON.stringify([Number(period!.fromMs), Number(period!.toMs), ruleId, pool, unit]),

@@ -1,5 +1,7 @@
 import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import type { Charge } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import { openAdvanceBooks } from './advance-books.ts'
+import type { AdvanceBooks } from './advance-books.ts'
 import type { Sql } from './database.ts'
 import { openGrantBooks } from './grants.ts'
 import type { GrantBooks } from './grants.ts'
@@ -10,6 +12,7 @@ import type { WindowBooks } from './windows.ts'
 export interface Books {
   readonly grants: Pick<GrantBooks, 'used'>
   readonly windows: Pick<WindowBooks, 'of'>
+  readonly advances: AdvanceBooks
   /** Counts what a statement's charges use and bill. */
   count(tariff: Pick<Tariff, 'tariffId'>, charges: readonly Charge[]): void
 }
@@ -25,6 +28,7 @@ export function openBooks(sql: Sql, account: string, untilMs?: number): Books {
   return {
     grants,
     windows,
+    advances: openAdvanceBooks(sql, account, untilMs),
     count: ({ tariffId }, charges) => {
       grants.count(charges)
       windows.count(tariffId, charges)

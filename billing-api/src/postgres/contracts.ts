@@ -128,7 +128,7 @@ export async function assignmentsIn(sql: Sql, account: string, period: Period): 
 
 /**
  * Accounts to draw invoices for over a period, by id, at most `limit`: those with a contract that touches it, and those whose
- * contract has ended but may still take late usage of invoices that reach up to a year beyond its end.
+ * contract has ended but may still take late usage, or have fees given back, of invoices that reach up to a year beyond its end.
  */
 export async function accountsToDraw(
   sql: Sql,
@@ -137,8 +137,11 @@ export async function accountsToDraw(
 ): Promise<{ readonly id: string; readonly isUnderContract: boolean }[]> {
   const rows = await sql.rows<{ account_id: string; under: boolean }>(
     `SELECT account_id, bool_or(period && tstzrange($1, $2)) AS under FROM billing.contracts
-     WHERE period && tstzrange($1, $2) OR (late_usage = 'next-invoice' AND upper(period) <= $1
-       AND upper(period) + make_interval(years => 1, days => late_days) >= $1)
+     WHERE period && tstzrange($1, $2) OR (upper(period) <= $1
+       AND upper(period) + make_interval(years => 1, days => late_days) >= $1
+       AND (late_usage = 'next-invoice' OR EXISTS (
+         SELECT FROM billing.invoice_statements s JOIN billing.invoices i USING (invoice_id)
+         WHERE i.account_id = contracts.account_id AND s.advance_from >= upper(contracts.period))))
      GROUP BY account_id ORDER BY account_id LIMIT $3`,
     [...ends(period), limit],
   )

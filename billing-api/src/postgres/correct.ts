@@ -4,17 +4,15 @@ import type { Snapshot } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import type { Account, Contract } from '../contract/contract.ts'
 import type { Rated } from '../invoice/draft.ts'
 import { periodOf } from '../invoice/invoice.ts'
-import type { Draft } from '../invoice/invoice.ts'
-import { billedAlike, correction, isWorthwhile, measuresAlike, usedAlike } from '../invoice/late.ts'
+import { correction, isWorthwhile, measuresAlike } from '../invoice/late.ts'
 import type { Rating } from '../ports.ts'
 import { skippedOf } from '../invoice/skipped.ts'
-import { countsAlike, windowsAlike } from '../invoice/windows.ts'
+import { countsAlike } from '../invoice/windows.ts'
 import type { Windows } from '../invoice/windows.ts'
 import type { Skipped } from '../invoice/skipped.ts'
 import { assignedOver } from './assigned.ts'
-import { openBooks } from './books.ts'
 import type { Books } from './books.ts'
-import { findTariff } from './catalogue.ts'
+import { tariffOf } from './catalogue.ts'
 import { agreedPeriod, contractsIn, lateDaysMax } from './contracts.ts'
 import type { Sql } from './database.ts'
 import { billedLines, issuedStatements } from './late.ts'
@@ -78,45 +76,11 @@ async function correct(
   const used = await books.grants.used(tariff.currency, statement.ref)
   const { availability } = statement.snapshot
   const measured = { ...now, availability, used, ...windows }
-  const snapshot = correction(measured, statement.number, await billedLines(sql, statement.ref))
+  const snapshot = correction(measured, statement.number, await billedLines(sql, statement))
   const { charges, unpriced } = await rating.rate(tariff, snapshot)
   if (!isWorthwhile(charges, tariff, contract.closing.lateMinimum)) return undefined
   books.count(tariff, charges)
   return { tariff, statement: { snapshot, unpriced, corrects: statement.ref }, charges }
-}
-
-/** What of a draft another invoice has billed or used up since it was drawn, in words; undefined where all is as it was. */
-export async function staleness(sql: Sql, draft: Draft): Promise<string | undefined> {
-  const books = openBooks(sql, draft.buyer.id)
-  // In the order in which they were rated: corrections first.
-  const order = [...draft.statements.entries()].toSorted(
-    ([, a], [, b]) => Number(a.corrects === undefined) - Number(b.corrects === undefined),
-  )
-  for (const [index, statement] of order) {
-    const { snapshot, corrects, tariff: tariffId } = statement
-    if (corrects !== undefined && !billedAlike(snapshot.billed, await billedLines(sql, corrects)))
-      return `${snapshot.corrects} was corrected since`
-    if (!usedAlike(snapshot.used, await books.grants.used(draft.currency, corrects)))
-      return 'grants that it uses were used since'
-    if (await windowsDiffer(sql, books, draft.buyer.id, statement))
-      return 'what counts for its windows has changed since'
-    const own = draft.lines.filter((line) => line.statement === index)
-    books.count(
-      { tariffId },
-      own.map(({ charge }) => charge),
-    )
-  }
-  return undefined
-}
-
-/** The tariff that a statement was rated under. */
-export async function tariffOf(
-  sql: Sql,
-  { tariff: id, tariffVersion: version }: Pick<IssuedStatement, 'tariff' | 'tariffVersion'>,
-): Promise<Tariff> {
-  const tariff = await findTariff(sql, { id, version })
-  if (tariff === undefined) throw new Error(`version ${version} of tariff ${id} is gone`)
-  return tariff
 }
 
 /** What is measured now of a stretch that was billed. Fault: EVIDENCE_MISSING where its readings have expired. */
@@ -143,20 +107,6 @@ export async function windowsAt(
   const { timeZone, inForce } = snapshot
   const agreed = await agreedPeriod(sql, contract)
   return books.windows.of(tariff, { inForce: periodOf(inForce), timeZone, agreed })
-}
-
-/** Whether other documents of a statement's windows, or the end of its contract, have changed since it was drawn. */
-async function windowsDiffer(
-  sql: Sql,
-  books: Books,
-  account: string,
-  statement: Pick<IssuedStatement, 'snapshot' | 'tariff' | 'tariffVersion'>,
-): Promise<boolean> {
-  if (statement.snapshot.contract === undefined) return false
-  const contract = await contractOf(sql, account, statement)
-  if (contract === undefined) return true
-  const tariff = await tariffOf(sql, statement)
-  return !windowsAlike(await windowsAt(sql, books, tariff, statement, contract), statement.snapshot)
 }
 
 /** The contract that a statement was rated under; undefined where it is gone from that time. */

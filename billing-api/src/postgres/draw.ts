@@ -1,29 +1,29 @@
 import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
+import type { BilledLine } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
 import { uuidV7 } from '@vouch/proto/kernel/id.ts'
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
-import { cutAtWindows } from '@vouch/proto/kernel/window.ts'
-import { cutByContract } from '../contract/contract.ts'
 import type { Account, Contract } from '../contract/contract.ts'
 import { draftInvoices } from '../invoice/draft.ts'
 import type { Rated } from '../invoice/draft.ts'
 import type { Invoice, Party } from '../invoice/invoice.ts'
 import { skippedOf } from '../invoice/skipped.ts'
-import { windowsOf } from '../invoice/windows.ts'
 import type { Skipped } from '../invoice/skipped.ts'
 import type { Chance, Rating } from '../ports.ts'
 import { lockAccount } from './accounts.ts'
-import { findTariff } from './catalogue.ts'
+import { rateAdvance } from './advance.ts'
 import { assignedOver } from './assigned.ts'
 import { availabilityIn } from './availability.ts'
 import { corrections } from './correct.ts'
 import { openBooks } from './books.ts'
 import type { Books } from './books.ts'
-import { accountsToDraw, agreedPeriod, contractsIn } from './contracts.ts'
+import { accountsToDraw, contractsIn } from './contracts.ts'
 import { savepoint } from './database.ts'
 import type { Sql } from './database.ts'
 import { deleteDraftsOver, insertDraft, issuedTouching } from './invoices.ts'
+import { stretchesOf } from './stretches.ts'
+import type { TariffStretch } from './stretches.ts'
 
 /** What drawing works with. */
 export interface DrawContext {
@@ -38,6 +38,13 @@ export interface DrawContext {
 export interface Drawn {
   readonly invoices: readonly Invoice[]
   readonly skipped: readonly Skipped[]
+}
+
+/** A stretch of a period that gets a statement. */
+interface RatedStretch extends Omit<TariffStretch, 'tariff'> {
+  readonly period: Period
+  /** What was billed of it in advance. */
+  readonly billed: readonly BilledLine[]
 }
 
 /** Most accounts in one run: it is one transaction. */
@@ -72,7 +79,7 @@ export async function drawForAccount(
   const books = openBooks(sql, id)
   // First, so that what is new in a window counts for the period as well.
   const { rated: late, skipped } = await corrections(context, account, period, books)
-  const current = await rateAccount(context, account, period, { contracts, books })
+  const current = await rateAccount(context, account, period, books)
   const head = { seller, buyer: { id, name: account.name }, period, timeZone: account.timeZone }
   const invoices: Invoice[] = []
   const drafts = unwrap(draftInvoices(head, [...current, ...late]))
@@ -123,24 +130,22 @@ function graceMs(contracts: readonly Contract[]): number {
   return Math.max(0, ...contracts.map(({ closing }) => closing.graceMinutes * MINUTE_MS))
 }
 
-/** What an account's contracts come to in a period, with usage as it is known now. Faults: those of rating. */
+/**
+ * What an account's contracts come to in a period, with usage as it is known now; and what is billed in advance with it. Faults: those of
+ * rating.
+ */
 export async function rateAccount(
   context: Pick<DrawContext, 'sql' | 'rating'>,
   account: Account,
   period: Period,
-  { contracts, books }: { readonly contracts: readonly Contract[]; readonly books: Books },
+  books: Books,
 ): Promise<Rated[]> {
   const rated: Rated[] = []
-  for (const { contract, period: stretch } of cutByContract(period, contracts)) {
-    const tariff = await findTariff(context.sql, { id: contract.tariff, version: contract.tariffVersion })
-    if (tariff === undefined) throw new Error(`contract ${contract.id} names a tariff that is gone`)
-    const agreed = await agreedPeriod(context.sql, contract)
-    const place = { zone: account.timeZone, contractFromMs: agreed.from }
-    // A window that ends inside the period is closed by a statement of its own.
-    for (const inForce of cutAtWindows(stretch, windowsOf(tariff), place))
-      rated.push(await rateStretch(context, account, tariff, { period, inForce, agreed }, books))
+  for (const { tariff, ...place } of await stretchesOf(context.sql, account, period)) {
+    const billed = await books.advances.take(tariff, place.inForce)
+    rated.push(await rateStretch(context, account, tariff, { period, billed, ...place }, books))
   }
-  return rated
+  return [...rated, ...(await rateAdvance(context, account, period, books))]
 }
 
 /** What an account's usage in a stretch of a period comes to under a tariff; what it uses and bills is counted. Faults: those of rating. */
@@ -148,7 +153,7 @@ export async function rateStretch(
   { sql, rating }: Pick<DrawContext, 'sql' | 'rating'>,
   { id: account, timeZone }: Account,
   tariff: Tariff,
-  { period, inForce, agreed }: { readonly period: Period; readonly inForce: Period; readonly agreed: Period },
+  { period, inForce, agreed, billed }: RatedStretch,
   books: Books,
 ): Promise<Rated> {
   const assigned = await assignedOver(sql, rating, account, inForce)
@@ -156,7 +161,7 @@ export async function rateStretch(
   const availability = await availabilityIn(sql, account, inForce)
   const used = await books.grants.used(tariff.currency)
   const windows = await books.windows.of(tariff, { inForce, timeZone, agreed })
-  const snapshot = { ...measured, availability, used, ...windows }
+  const snapshot = { ...measured, availability, used, billed: [...billed], ...windows }
   const { charges, unpriced } = await rating.rate(tariff, snapshot)
   books.count(tariff, charges)
   return { tariff, statement: { snapshot, unpriced, corrects: undefined }, charges }

@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import { DIRECTION_POLICIES, MISSING_SLOT_POLICIES } from '../usage/percentile.ts'
-import { WINDOWS } from '@vouch/proto/kernel/window.ts'
+import { FEE_TIMINGS } from '../rule/fee.ts'
 import { GRAINS } from '../tariff/grain.ts'
 import {
   closed,
@@ -19,6 +19,7 @@ import {
   RoundingMode,
   Unit,
   Basis,
+  Window,
   At,
   ModelByWindow,
   ModelByMatrix,
@@ -58,7 +59,6 @@ const Free = Type.Object(
 const rule = { id: Id, name: optional(Name) }
 const inForce = { effective: optional(PeriodDocument) }
 const ofRules = { of: optional(Type.Array(Id, { minItems: 1, maxItems: 1000 })) }
-const Window = oneOf(WINDOWS, 'over what it counts, several documents long; the period by default')
 const spend = {
   ...rule,
   ...ofRules,
@@ -127,6 +127,7 @@ export const RuleDocument = Type.Union([
       amount: Decimal,
       quantity: optional(Decimal),
       period: optional(PeriodDocument),
+      timing: optional(oneOf(FEE_TIMINGS, 'with which invoice it is billed; arrears by default')),
       proration: optional(Basis),
     },
     closed,

@@ -83,6 +83,7 @@ function readRule(rule: QuoteRule, pointer: string, terms: Terms, reader: Reader
         period: reader.period(`${pointer}/period`, rule.period, terms.period),
         effective: effectiveOf(rule, pointer, reader),
         proration: rule.proration ?? 'day',
+        timing: rule.timing ?? 'arrears',
       }
     case 'minimum':
     case 'maximum':

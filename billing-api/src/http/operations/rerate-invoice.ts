@@ -6,8 +6,8 @@ import { throwFault } from '@vouch/proto/kernel/fault.ts'
 import { correction } from '../../invoice/late.ts'
 import { openBooks } from '../../postgres/books.ts'
 import type { Books } from '../../postgres/books.ts'
-import { findTariff } from '../../postgres/catalogue.ts'
-import { contractOf, measureAgain, tariffOf, windowsAt } from '../../postgres/correct.ts'
+import { findTariff, tariffOf } from '../../postgres/catalogue.ts'
+import { contractOf, measureAgain, windowsAt } from '../../postgres/correct.ts'
 import { findInvoice } from '../../postgres/invoices.ts'
 import { billedLines, statementsOfInvoice } from '../../postgres/late.ts'
 import type { IssuedStatement } from '../../postgres/late.ts'
@@ -74,7 +74,7 @@ async function rerated(
     usage === 'frozen'
       ? statement.latest
       : await measureAgain({ sql: database, rating }, account, statement, tariff)
-  const billed = await billedLines(database, statement.ref)
+  const billed = await billedLines(database, statement)
   const books = openBooks(database, account)
   const known =
     usage === 'frozen' ? measured : await knownNow({ database, books }, account, statement, tariff)

@@ -111,7 +111,7 @@ async function presentCourse(
   for (const period of periods) {
     const contracts = await contractsIn(context.sql, account.id, period)
     months.push({ period, stretches: joined(cutByContract(period, contracts).map((part) => part.period)) })
-    bills.push(await rateAccount(context, account, period, { contracts, books }))
+    bills.push(await rateAccount(context, account, period, books))
   }
   const names = new Set(bills.flat().map(({ tariff }) => tariff.currency))
   const [name] = names
@@ -153,7 +153,9 @@ async function courseUnder(
       const agreed = contracts.find(({ from, to }) => from <= stretch.from && stretch.to <= to) ?? whole
       const place = { zone: account.timeZone, contractFromMs: agreed.from }
       for (const inForce of cutAtWindows(stretch, windowsOf(tariff), place))
-        rated.push(await rateStretch(context, account, tariff, { period, inForce, agreed }, books))
+        rated.push(
+          await rateStretch(context, account, tariff, { period, inForce, agreed, billed: [] }, books),
+        )
     }
     totals.push(totalOf(rated, currency))
   }

@@ -1,12 +1,8 @@
-import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createTestEngine } from '@vouch/clickhouse'
-import { createTestDatabase } from '@vouch/postgres'
-import { unwrap } from '@vouch/proto/kernel/fault.ts'
-import { verifyProof } from '@vouch/rating/verify/verify.ts'
 import { createCatalogue } from './customers.ts'
+import { openCustomer, startEmbedded } from './embedded.ts'
+import type { Customer } from './embedded.ts'
 import { meter } from './metering.ts'
-import { startServices } from './services.ts'
 import type { Services } from './services.ts'
 import type { HostScript } from './virtual-host.ts'
 
@@ -31,40 +27,22 @@ const RULES = [
   { kind: 'commitment', id: 'commit', amount: '150', overageFactor: '1.5', window: 'quarter' },
 ]
 
-interface Invoice {
-  readonly id: string
-  readonly lines: readonly {
-    readonly rule: string
-    readonly kind: string
-    readonly quantity?: string
-    readonly amount: { readonly amount: string }
-  }[]
-}
-
 let services: Services
+let delta: Customer
+let contract: string
 beforeAll(async () => {
-  const engine = await createTestEngine()
-  const postgres = await createTestDatabase()
-  services = await startServices({
-    postgresUrl: postgres.url,
-    clickhouse: engine.connect,
-    clickhouseSettings: { VOUCH_DATA_DIR: tmpdir(), VOUCH_CLICKHOUSE_DATABASE: engine.database },
-    dispose: async () => {
-      await engine.dispose()
-      await postgres.dispose()
-    },
-  })
+  services = await startEmbedded()
   const { rest } = services
   await createCatalogue(rest)
-  await rest.post('/v1/accounts', { id: 'delta', name: 'Customer delta', timeZone: 'UTC' })
+  delta = await openCustomer(services, 'delta')
   await rest.post('/v1/tariffs', {
     id: 'quarterly',
     currency: 'EUR',
     amountRounding: 'half-up',
     rules: RULES,
   })
+  contract = await delta.agree('quarterly', '2026-01-01T00:00:00Z')
   const period = { from: '2026-01-01T00:00:00Z' }
-  await rest.post('/v1/contracts', { account: 'delta', tariff: { id: 'quarterly' }, period })
   await rest.post('/v1/assignments', { account: 'delta', resource: DELTA.resource, period })
   // Two days of January, one of February.
   await metered('2026-01-30', '2026-02-02')
@@ -72,29 +50,8 @@ beforeAll(async () => {
 afterAll(() => services.stop(), 60_000)
 
 const metered = (from: string, to: string) => meter(services, DELTA, Date.parse(from), Date.parse(to))
-
-async function draw(month: number, account = 'delta'): Promise<string> {
-  const body = { account, month: { year: 2026, month } }
-  const { invoices } = await services.rest.post<{ invoices: { id: string }[] }>('/v1/invoice-runs', body)
-  return invoices[0]!.id
-}
-
-/** Ends the contract of the account that was made as the nth. */
-async function end(nth: number, to: string): Promise<void> {
-  const { items } = await services.rest.get<{ items: { id: string; account: string }[] }>('/v1/contracts')
-  const own = items.filter(({ account }) => account === 'delta')
-  await services.rest.post(`/v1/contracts/${own[nth]!.id}/end`, { to })
-}
-
-/** Issues an invoice whose proof then holds; gives its lines. */
-async function issued(id: string) {
-  const { rest, issuerPublicKey } = services
-  await rest.post(`/v1/invoices/${id}/issue`)
-  const proof = Buffer.from(await rest.bytes(`/v1/invoices/${id}/proof`)).toString('utf8')
-  unwrap(verifyProof(proof, { issuer: issuerPublicKey }))
-  const { lines } = await rest.get<Invoice>(`/v1/invoices/${id}`)
-  return lines.map(({ rule, kind, quantity, amount }) => [rule, kind, quantity, amount.amount])
-}
+const rows = (lines: Awaited<ReturnType<Customer['issue']>>) =>
+  lines.map(({ rule, kind, quantity, amount }) => [rule, kind, quantity, amount.amount])
 
 it('a year of the contract that ends inside a month is closed with a statement of its own', async () => {
   const { rest } = services
@@ -102,11 +59,10 @@ it('a year of the contract that ends inside a month is closed with a statement o
     { kind: 'fee', id: 'base', amount: '31' },
     { kind: 'minimum', id: 'least', amount: '100', window: 'contract-year' },
   ]
-  await rest.post('/v1/accounts', { id: 'yearly', name: 'Customer yearly', timeZone: 'UTC' })
+  const yearly = await openCustomer(services, 'yearly')
   await rest.post('/v1/tariffs', { id: 'yearly', currency: 'EUR', amountRounding: 'half-up', rules })
-  const period = { from: '2025-03-15T00:00:00Z' }
-  await rest.post('/v1/contracts', { account: 'yearly', tariff: { id: 'yearly' }, period })
-  expect(await issued(await draw(3, 'yearly'))).toEqual([
+  await yearly.agree('yearly', '2025-03-15T00:00:00Z')
+  expect(rows(await yearly.bill(3))).toEqual([
     ['base', 'fee', '1', '14.00'],
     ['least', 'minimum', undefined, '86.00'],
     ['base', 'fee', '1', '17.00'],
@@ -117,15 +73,15 @@ describe('a tariff that counts over quarters, billed by the month', () => {
   let february: string
 
   it('goes on where the months before end, and refuses a draft that does not', async () => {
-    const january = await draw(1)
-    const stale = await draw(2)
-    expect(await issued(january)).toEqual([
+    const january = await delta.draw(1)
+    const stale = await delta.draw(2)
+    expect(rows(await delta.issue(january))).toEqual([
       ['cpu', 'usage', '24', '24.00'],
       ['base', 'fee', '1', '10.00'],
     ])
-    await expect(issued(stale)).rejects.toMatchObject({ code: 'DRAFT_STALE' })
-    february = await draw(2)
-    expect(await issued(february)).toEqual([
+    await expect(delta.issue(stale)).rejects.toMatchObject({ code: 'DRAFT_STALE' })
+    february = await delta.draw(2)
+    expect(rows(await delta.issue(february))).toEqual([
       // 24 before: 6 at 1.00, 6 at 0.50.
       ['cpu', 'usage', '12', '9.00'],
       ['base', 'fee', '1', '10.00'],
@@ -141,7 +97,7 @@ describe('a tariff that counts over quarters, billed by the month', () => {
     expect(statements[0]!.lines.map(({ difference }) => difference)).toEqual([
       { amount: '12.00', currency: 'EUR' },
     ])
-    expect(await issued(await draw(3))).toEqual([
+    expect(rows(await delta.bill(3))).toEqual([
       ['cpu', 'usage', '24', '12.00'],
       ['base', 'fee', '1', '10.00'],
       // 150 less 24 + 9 + 12 + 12 and three times 10, as one invoice over the quarter has it.
@@ -168,27 +124,23 @@ describe('a tariff that counts over quarters, billed by the month', () => {
   })
 
   it('ends with the contract, prorated, and goes on where the next one of the tariff follows', async () => {
-    const april = await draw(4)
-    await end(0, '2026-05-01T00:00:00Z')
-    await expect(issued(april)).rejects.toMatchObject({ code: 'DRAFT_STALE' })
-    expect(await issued(await draw(4))).toEqual([
+    const april = await delta.draw(4)
+    await delta.end(contract, '2026-05-01T00:00:00Z')
+    await expect(delta.issue(april)).rejects.toMatchObject({ code: 'DRAFT_STALE' })
+    expect(rows(await delta.bill(4))).toEqual([
       ['cpu', 'usage', '12', '12.00'],
       ['base', 'fee', '1', '10.00'],
       // 30 of 91 days: 49.45.
       ['commit', 'true-up', undefined, '27.45'],
     ])
-    await services.rest.post('/v1/contracts', {
-      account: 'delta',
-      tariff: { id: 'quarterly' },
-      period: { from: '2026-05-01T00:00:00Z' },
-    })
-    expect(await issued(await draw(5))).toEqual([
+    contract = await delta.agree('quarterly', '2026-05-01T00:00:00Z')
+    expect(rows(await delta.bill(5))).toEqual([
       ['cpu', 'usage', '0', '0.00'],
       ['base', 'fee', '1', '10.00'],
       // The contract goes on: nothing is trued up before the end of June.
       ['commit', 'true-up', undefined, '-27.45'],
     ])
-    expect(await issued(await draw(6))).toEqual([
+    expect(rows(await delta.bill(6))).toEqual([
       ['cpu', 'usage', '0', '0.00'],
       ['base', 'fee', '1', '10.00'],
       ['commit', 'true-up', undefined, '108.00'],
@@ -196,9 +148,9 @@ describe('a tariff that counts over quarters, billed by the month', () => {
   })
 
   it('is trued up with the next run where the contract ends with an invoice that is issued', async () => {
-    await issued(await draw(7))
-    await end(1, '2026-08-01T00:00:00Z')
+    await delta.bill(7)
+    await delta.end(contract, '2026-08-01T00:00:00Z')
     // 31 of 92 days, less 10.00.
-    expect(await issued(await draw(8))).toEqual([['commit', 'true-up', undefined, '40.54']])
+    expect(rows(await delta.bill(8))).toEqual([['commit', 'true-up', undefined, '40.54']])
   })
 })

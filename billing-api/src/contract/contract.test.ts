@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { contains, durationMs, overlaps } from '@vouch/proto/kernel/period.ts'
-import { CLOSING, assignedIn, closed, cutByContract } from './contract.ts'
+import { CLOSING, agreedOver, assignedIn, closed, cutByContract } from './contract.ts'
 import type { Assignment, Contract } from './contract.ts'
 
 /** Contracts side by side, some with holes between them, the last perhaps without end. */
@@ -78,5 +78,33 @@ describe('cutByContract', () => {
         expect(assignedIn(span, distinct.toReversed())).toEqual(assignedIn(span, distinct))
       }),
     )
+  })
+})
+
+describe('agreedOver', () => {
+  const contract = (tariff: string, from: number, to?: number): Contract => {
+    return { id: `${from}`, account: 'a', tariff, tariffVersion: 1, period: { from, to }, closing: CLOSING }
+  }
+  it.each([
+    ['alone', [contract('t', 10, 20)], { from: 10, to: 20 }],
+    [
+      'after and before others of the tariff',
+      [contract('t', 0, 10), contract('t', 10, 20), contract('t', 20, 30)],
+      { from: 0, to: 30 },
+    ],
+    ['after a pause', [contract('t', 0, 9), contract('t', 10, 20)], { from: 10, to: 20 }],
+    [
+      'between other tariffs',
+      [contract('u', 0, 10), contract('t', 10, 20), contract('u', 20)],
+      { from: 10, to: 20 },
+    ],
+    [
+      'before one without end',
+      [contract('t', 10, 20), contract('t', 20)],
+      closed({ from: 10, to: undefined }),
+    ],
+  ])('a contract %s', (_, all, expected) => {
+    const own = all.find(({ period: { from } }) => from === 10)!
+    expect(agreedOver(own, all.toReversed())).toEqual(expected)
   })
 })

@@ -76,6 +76,22 @@ export function cutByContract(period: Period, contracts: readonly Contract[]): S
     .toSorted((a, b) => a.period.from - b.period.from)
 }
 
+/**
+ * From where to where a contract and those of the same tariff that it follows, or that follow it, run without a pause: a new version of
+ * the tariff interrupts nothing.
+ */
+export function agreedOver({ tariff, period }: Contract, contracts: readonly Contract[]): Period {
+  const others = contracts.filter((other) => other.tariff === tariff).map((other) => closed(other.period))
+  let { from, to } = closed(period)
+  for (;;) {
+    const before = others.find((other) => other.to === from)
+    const after = others.find((other) => other.from === to)
+    if (before === undefined && after === undefined) return { from, to }
+    from = before?.from ?? from
+    to = after?.to ?? to
+  }
+}
+
 /** The part of each assignment that lies in a period, in order of resource, then of time. */
 export function assignedIn(period: Period, assignments: readonly Assignment[]): AssignedResource[] {
   return assignments

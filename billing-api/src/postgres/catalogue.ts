@@ -126,6 +126,16 @@ export async function findTariff(sql: Sql, { id, version }: VersionId): Promise<
   return tariff
 }
 
+/** The tariff that a contract or a statement names: versions are kept for ever. */
+export async function tariffOf(
+  sql: Sql,
+  { tariff: id, tariffVersion: version }: { readonly tariff: string; readonly tariffVersion: number },
+): Promise<Tariff> {
+  const tariff = await findTariff(sql, { id, version })
+  if (tariff === undefined) throw new Error(`version ${version} of tariff ${id} is gone`)
+  return tariff
+}
+
 /** The newest version of each tariff, by id. */
 export async function listTariffs(sql: Sql, { limit, after }: PageRequest): Promise<Page<Tariff>> {
   const rows = await sql.rows<TariffRow>(

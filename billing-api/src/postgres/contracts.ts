@@ -1,5 +1,6 @@
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
+import { agreedOver } from '../contract/contract.ts'
 import type { Assignment, Closing, Contract, OpenPeriod } from '../contract/contract.ts'
 import { pageOf } from './page.ts'
 import type { Page, PageRequest } from './page.ts'
@@ -102,12 +103,18 @@ export async function setEnd(sql: Sql, table: Table, id: string, toMs: number): 
 }
 
 /** An account's contracts that touch a period. */
-export async function contractsIn(sql: Sql, account: string, period: Period): Promise<Contract[]> {
+export async function contractsIn(sql: Sql, account: string, period: OpenPeriod): Promise<Contract[]> {
   const rows = await sql.rows<ContractRow>(
     `SELECT ${CONTRACT} FROM billing.contracts WHERE account_id = $1 AND period && tstzrange($2, $3)`,
     [account, ...ends(period)],
   )
   return rows.map(contractOf)
+}
+
+/** From where to where an account is under the tariff of a contract without a pause. */
+export async function agreedPeriod(sql: Sql, contract: Contract): Promise<Period> {
+  const always = { from: 0, to: undefined }
+  return agreedOver(contract, await contractsIn(sql, contract.account, always))
 }
 
 /** An account's assignments that touch a period. */
@@ -134,7 +141,7 @@ export async function holderOf(
 
 /**
  * Accounts to draw invoices for over a period, by id, at most `limit`: those with a contract that touches it, and those whose
- * contract has ended but may still take late usage of invoices that reach up to a year beyond its end.
+ * contract has ended but may still take late usage, or have fees given back, of invoices that reach up to a year beyond its end.
  */
 export async function accountsToDraw(
   sql: Sql,
@@ -143,8 +150,11 @@ export async function accountsToDraw(
 ): Promise<{ readonly id: string; readonly isUnderContract: boolean }[]> {
   const rows = await sql.rows<{ account_id: string; under: boolean }>(
     `SELECT account_id, bool_or(period && tstzrange($1, $2)) AS under FROM billing.contracts
-     WHERE period && tstzrange($1, $2) OR (late_usage = 'next-invoice' AND upper(period) <= $1
-       AND upper(period) + make_interval(years => 1, days => late_days) >= $1)
+     WHERE period && tstzrange($1, $2) OR (upper(period) <= $1
+       AND upper(period) + make_interval(years => 1, days => late_days) >= $1
+       AND (late_usage = 'next-invoice' OR EXISTS (
+         SELECT FROM billing.invoice_statements s JOIN billing.invoices i USING (invoice_id)
+         WHERE i.account_id = contracts.account_id AND s.advance_from >= upper(contracts.period))))
      GROUP BY account_id ORDER BY account_id LIMIT $3`,
     [...ends(period), limit],
   )

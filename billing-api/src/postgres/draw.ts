@@ -1,9 +1,9 @@
 import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
+import type { BilledLine } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
 import { uuidV7 } from '@vouch/proto/kernel/id.ts'
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
-import { cutByContract } from '../contract/contract.ts'
 import type { Account, Contract } from '../contract/contract.ts'
 import { draftInvoices } from '../invoice/draft.ts'
 import type { Rated } from '../invoice/draft.ts'
@@ -12,17 +12,19 @@ import { skippedOf } from '../invoice/skipped.ts'
 import type { Skipped } from '../invoice/skipped.ts'
 import type { Chance, Rating } from '../ports.ts'
 import { lockAccount } from './accounts.ts'
-import { findTariff } from './catalogue.ts'
+import { rateAdvance } from './advance.ts'
 import { availabilityIn } from './availability.ts'
 import { corrections } from './correct.ts'
-import { openGrantBooks } from './grants.ts'
-import type { GrantBooks } from './grants.ts'
+import { openBooks } from './books.ts'
+import type { Books } from './books.ts'
 import { accountsToDraw, contractsIn } from './contracts.ts'
 import { savepoint } from './database.ts'
 import type { Sql } from './database.ts'
 import { measureFor } from './measured.ts'
 import { holdCorrections } from './usage-corrections.ts'
 import { deleteDraftsOver, insertDraft, issuedTouching } from './invoices.ts'
+import { stretchesOf } from './stretches.ts'
+import type { TariffStretch } from './stretches.ts'
 
 /** What drawing works with. */
 export interface DrawContext {
@@ -37,6 +39,13 @@ export interface DrawContext {
 export interface Drawn {
   readonly invoices: readonly Invoice[]
   readonly skipped: readonly Skipped[]
+}
+
+/** A stretch of a period that gets a statement. */
+interface RatedStretch extends Omit<TariffStretch, 'tariff'> {
+  readonly period: Period
+  /** What was billed of it in advance. */
+  readonly billed: readonly BilledLine[]
 }
 
 /** Most accounts in one run: it is one transaction. */
@@ -69,9 +78,10 @@ export async function drawForAccount(
   const issued = await issuedTouching(sql, id, period)
   const partly = issued.find(({ period: { from, to } }) => from !== period.from || to !== period.to)
   if (partly !== undefined) throwFault('INVOICE_ISSUED', `invoice ${partly.number} covers part of the period`)
-  const grants = openGrantBooks(sql, id)
-  const current = await rateAccount(context, account, period, { contracts, grants })
-  const { rated: late, skipped } = await corrections(context, account, period, grants)
+  const books = openBooks(sql, id)
+  // First, so that what is new in a window counts for the period as well.
+  const { rated: late, skipped } = await corrections(context, account, period, books)
+  const current = await rateAccount(context, account, period, books)
   const head = { seller, buyer: { id, name: account.name }, period, timeZone: account.timeZone }
   const invoices: Invoice[] = []
   const drafts = unwrap(draftInvoices(head, [...current, ...late]))
@@ -122,34 +132,38 @@ function graceMs(contracts: readonly Contract[]): number {
   return Math.max(0, ...contracts.map(({ closing }) => closing.graceMinutes * MINUTE_MS))
 }
 
-/** What an account's contracts come to in a period, with usage as it is known now. Faults: those of rating. */
+/**
+ * What an account's contracts come to in a period, with usage as it is known now; and what is billed in advance with it. Faults: those of
+ * rating.
+ */
 export async function rateAccount(
   context: Pick<DrawContext, 'sql' | 'rating'>,
   account: Account,
   period: Period,
-  { contracts, grants }: { readonly contracts: readonly Contract[]; readonly grants: GrantBooks },
+  books: Books,
 ): Promise<Rated[]> {
   const rated: Rated[] = []
-  for (const { contract, period: inForce } of cutByContract(period, contracts)) {
-    const tariff = await findTariff(context.sql, { id: contract.tariff, version: contract.tariffVersion })
-    if (tariff === undefined) throw new Error(`contract ${contract.id} names a tariff that is gone`)
-    rated.push(await rateStretch(context, account, tariff, { period, inForce }, grants))
+  for (const { tariff, ...place } of await stretchesOf(context.sql, account, period)) {
+    const billed = await books.advances.take(tariff, place.inForce)
+    rated.push(await rateStretch(context, account, tariff, { period, billed, ...place }, books))
   }
-  return rated
+  return [...rated, ...(await rateAdvance(context, account, period, books))]
 }
 
-/** What an account's usage in a stretch of a period comes to under a tariff; what it uses of grants is counted. Faults: those of rating. */
+/** What an account's usage in a stretch of a period comes to under a tariff; what it uses and bills is counted. Faults: those of rating. */
 export async function rateStretch(
   { sql, rating }: Pick<DrawContext, 'sql' | 'rating'>,
   { id: account, timeZone }: Account,
   tariff: Tariff,
-  { period, inForce }: { readonly period: Period; readonly inForce: Period },
-  grants: GrantBooks,
+  { period, inForce, agreed, billed }: RatedStretch,
+  books: Books,
 ): Promise<Rated> {
   const measured = await measureFor({ sql, rating }, account, tariff, { period, inForce, timeZone })
   const availability = await availabilityIn(sql, account, inForce)
-  const snapshot = { ...measured, availability, used: await grants.used(tariff.currency) }
+  const used = await books.grants.used(tariff.currency)
+  const windows = await books.windows.of(tariff, { inForce, timeZone, agreed })
+  const snapshot = { ...measured, availability, used, billed: [...billed], ...windows }
   const { charges, unpriced } = await rating.rate(tariff, snapshot)
-  grants.count(charges)
+  books.count(tariff, charges)
   return { tariff, statement: { snapshot, unpriced, corrects: undefined }, charges }
 }

@@ -34,9 +34,9 @@ const ISSUED = `SELECT s.invoice_id, s.ordinal, i.ordinal AS number, s.tariff_id
    WHERE (c.corrects, c.corrects_ordinal) = (s.invoice_id, s.ordinal) AND ci.issued_at IS NOT NULL
    ORDER BY ci.ordinal DESC LIMIT 1) AS latest
   FROM billing.invoice_statements s JOIN billing.invoices i USING (invoice_id)
-  WHERE i.issued_at IS NOT NULL AND s.corrects IS NULL`
+  WHERE i.issued_at IS NOT NULL AND s.corrects IS NULL AND s.advance_from IS NULL`
 
-/** Statements of issued invoices of an account whose periods end in [since, until], in order of time. */
+/** Statements of issued invoices of an account, but those in advance, whose periods end in [since, until], in order of time. */
 export async function issuedStatements(
   sql: Sql,
   account: string,
@@ -57,8 +57,11 @@ export async function statementsOfInvoice(sql: Sql, invoice: string): Promise<Is
   return rows.map(issuedOf)
 }
 
-/** The lines of a statement, and of all its corrections that were issued, in the order of invoices. */
-export async function billedLines(sql: Sql, { invoice, ordinal }: StatementRef): Promise<BilledLine[]> {
+/** What was billed of a statement in advance, its lines, and those of all its corrections that were issued, in the order of invoices. */
+export async function billedLines(
+  sql: Sql,
+  { ref: { invoice, ordinal }, snapshot }: Pick<IssuedStatement, 'ref' | 'snapshot'>,
+): Promise<BilledLine[]> {
   const rows = await sql.rows<{ charge: Buffer }>(
     `SELECT l.charge FROM billing.invoice_lines l JOIN billing.invoices i USING (invoice_id)
      JOIN billing.invoice_statements s ON (s.invoice_id, s.ordinal) = (l.invoice_id, l.statement)
@@ -67,7 +70,7 @@ export async function billedLines(sql: Sql, { invoice, ordinal }: StatementRef):
      ORDER BY i.ordinal, l.line_number`,
     [invoice, ordinal],
   )
-  return rows.map(({ charge }) => billedLine(fromBinary(ChargeSchema, charge)))
+  return [...snapshot.billed, ...rows.map(({ charge }) => billedLine(fromBinary(ChargeSchema, charge)))]
 }
 
 function issuedOf(row: IssuedRow): IssuedStatement {

@@ -1,6 +1,8 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { SnapshotSchema, UnpricedSchema } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { sha256 } from '@vouch/proto/seal/seal.ts'
+import { formatInstant } from '@vouch/proto/kernel/period.ts'
+import { periodOf } from '../invoice/invoice.ts'
 import type { Statement } from '../invoice/invoice.ts'
 import type { Sql } from './database.ts'
 
@@ -21,17 +23,21 @@ export async function insertStatements(
 ): Promise<void> {
   for (const [ordinal, statement] of statements.entries()) {
     const snapshot = Buffer.from(toBinary(SnapshotSchema, statement.snapshot))
-    await sql.rows('INSERT INTO billing.invoice_statements VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)', [
-      invoice,
-      ordinal,
-      statement.tariff,
-      statement.tariffVersion,
-      snapshot,
-      sha256(snapshot),
-      statement.unpriced.map((each) => Buffer.from(toBinary(UnpricedSchema, each))),
-      statement.corrects?.invoice ?? null,
-      statement.corrects?.ordinal ?? null,
-    ])
+    await sql.rows(
+      'INSERT INTO billing.invoice_statements VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)',
+      [
+        invoice,
+        ordinal,
+        statement.tariff,
+        statement.tariffVersion,
+        snapshot,
+        sha256(snapshot),
+        statement.unpriced.map((each) => Buffer.from(toBinary(UnpricedSchema, each))),
+        statement.corrects?.invoice ?? null,
+        statement.corrects?.ordinal ?? null,
+        statement.snapshot.advance ? formatInstant(periodOf(statement.snapshot.inForce).from) : null,
+      ],
+    )
   }
 }
 

@@ -49,6 +49,11 @@ describe('every fault of a document is named, with its place', () => {
       document([use(per('1'))], { usage: [units('1', { estimated: 'none' })] }),
       ['/usage/0/estimated FIELD_INVALID'],
     ],
+    [
+      'a fee of another document',
+      document([{ kind: 'fee', id: 'f', amount: '1', timing: 'advance' }]),
+      ['/rules/0/timing TARIFF_INVALID'],
+    ],
     ['no rules', document([]), ['/rules FIELD_INVALID']],
     ['an unknown member', document([use(per('1'))], { curency: 'EUR' }), ['/curency FIELD_UNKNOWN']],
     ['an unknown kind', document([{ kind: 'usages', id: 'x' }]), ['/rules/0/kind FIELD_INVALID']],

@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import { DIRECTION_POLICIES, MISSING_SLOT_POLICIES } from '../usage/percentile.ts'
+import { FEE_TIMINGS } from '../rule/fee.ts'
 import { GRAINS } from '../tariff/grain.ts'
 import {
   closed,
@@ -18,6 +19,7 @@ import {
   RoundingMode,
   Unit,
   Basis,
+  Window,
   At,
   Estimate,
   EstimateMethod,
@@ -59,7 +61,14 @@ const Free = Type.Object(
 const rule = { id: Id, name: optional(Name) }
 const inForce = { effective: optional(PeriodDocument) }
 const ofRules = { of: optional(Type.Array(Id, { minItems: 1, maxItems: 1000 })) }
-const spend = { ...rule, ...ofRules, ...inForce, amount: Unsigned, proration: optional(Basis) }
+const spend = {
+  ...rule,
+  ...ofRules,
+  ...inForce,
+  amount: Unsigned,
+  proration: optional(Basis),
+  window: optional(Window),
+}
 
 /** Every rule of a contract. */
 export const RuleDocument = Type.Union([
@@ -92,6 +101,7 @@ export const RuleDocument = Type.Union([
         ),
       ),
       continues: optional(Id),
+      window: optional(Window),
       price: Type.Union([...Model.anyOf, ModelByWindow, ModelByMatrix]),
     },
     closed,
@@ -120,6 +130,7 @@ export const RuleDocument = Type.Union([
       amount: Decimal,
       quantity: optional(Decimal),
       period: optional(PeriodDocument),
+      timing: optional(oneOf(FEE_TIMINGS, 'with which invoice it is billed; arrears by default')),
       proration: optional(Basis),
     },
     closed,
@@ -216,6 +227,12 @@ export const QuoteDocument = Type.Object(
     currency: contractMembers.currency,
     zone: optional(Type.String({ description: 'an IANA time zone; UTC by default' })),
     period: PeriodDocument,
+    contract: optional(
+      Type.Object(
+        { from: Instant, to: optional(Instant) },
+        { ...closed, description: 'from where to where it runs: years of the contract begin with it' },
+      ),
+    ),
     rounding: contractMembers.rounding,
     items: contractMembers.items,
     rules: contractMembers.rules,

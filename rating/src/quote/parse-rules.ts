@@ -4,6 +4,7 @@ import type { BurstRule } from '../rule/burst.ts'
 import type { Rule } from '../rule/evaluate.ts'
 import { beginsAnew } from '../rule/quantity.ts'
 import type { QuantityRule } from '../rule/quantity.ts'
+import { isSpend } from '../rule/spend.ts'
 import type { Terms } from '../rule/types.ts'
 import type { Selector } from '../rule/select.ts'
 import type { UsageRule } from '../rule/usage.ts'
@@ -39,7 +40,7 @@ export function readRules(
       })
     if ('of' in rule && rule.of !== undefined) earlier(rule.of, 'of')
     if (known.has(rule.id)) reader.refuse(`${pointer}/id`, `another rule has the id ${rule.id} already`)
-    const read = chained(readRule(rule, pointer, terms, reader), known)
+    const read = resolved(readRule(rule, pointer, terms, reader), known)
     if (rule.kind === 'usage') checkUsage(rule, pointer, reader)
     if (rule.kind === 'usage' && rule.continues !== undefined) {
       const before = known.get(rule.continues)
@@ -58,8 +59,9 @@ export function readRules(
   })
 }
 
-/** With all rules that a usage rule goes on from, not only the last. */
-function chained(rule: Rule, known: ReadonlyMap<string, Rule>): Rule {
+/** With all rules that a usage rule goes on from, not only the last; and by name those of which earlier documents count. */
+function resolved(rule: Rule, known: ReadonlyMap<string, Rule>): Rule {
+  if (isSpend(rule)) return rule.window === undefined ? rule : { ...rule, of: rule.of ?? [...known.keys()] }
   if (rule.kind !== 'usage') return rule
   const continues = rule.continues.flatMap((id) => {
     const before = known.get(id)
@@ -85,6 +87,7 @@ function readRule(rule: QuoteRule, pointer: string, terms: Terms, reader: Reader
         period: reader.period(`${pointer}/period`, rule.period, terms.period),
         effective: effectiveOf(rule, pointer, reader),
         proration: rule.proration ?? 'day',
+        timing: rule.timing ?? 'arrears',
       }
     case 'minimum':
     case 'maximum':
@@ -125,6 +128,7 @@ function checkUsage(rule: Of<'usage'>, pointer: string, reader: Reader): void {
   const { model } = rule.price
   if (rule.level !== undefined && rule.estimate !== undefined)
     reader.refuse(`${pointer}/estimate`, 'a level lasts until its next change; there is nothing to estimate')
+  if (rule.window !== undefined) checkWindow(rule, pointer, reader)
   const cut = model === 'calendar' || model === 'matrix' ? `of a ${model}` : undefined
   const where = model === 'percentage' ? 'of a percentage' : cut
   const members =
@@ -135,6 +139,17 @@ function checkUsage(rule: Of<'usage'>, pointer: string, reader: Reader): void {
   for (const member of members)
     if (rule[member] !== undefined)
       reader.refuse(`${pointer}/${member}`, `${member} has no meaning for the quantities ${where}`)
+}
+
+/** Tiers go on over a window where a quantity in parts is the same as at once. */
+function checkWindow(rule: Of<'usage'>, pointer: string, reader: Reader): void {
+  const refuse = (reason: string): void => reader.refuse(`${pointer}/window`, reason)
+  const { free, minimum, aggregate = 'sum', price, level, late } = rule
+  if (free !== undefined || minimum !== undefined || aggregate !== 'sum')
+    refuse('free, minimum and aggregates but the sum do not go on')
+  if (price.model === 'percentage') refuse('a percentage has no tiers that go on')
+  if (level !== undefined) refuse('an average does not go on')
+  if (late === 'own-period') refuse('late usage of its own period has a window of its own')
 }
 
 function readUsage(rule: Of<'usage'>, pointer: string, reader: Reader): Omit<UsageRule, 'id' | 'name'> {
@@ -152,6 +167,7 @@ function readUsage(rule: Of<'usage'>, pointer: string, reader: Reader): Omit<Usa
     effective: effectiveOf(rule, pointer, reader),
     level: rule.level,
     continues: rule.continues === undefined ? [] : [rule.continues],
+    window: rule.window,
   }
 }
 
@@ -224,6 +240,7 @@ function readSpend(rule: Of<'minimum' | 'maximum' | 'commitment'>, pointer: stri
     amount: reader.decimal(rule.amount, ZERO),
     proration: rule.proration ?? 'day',
     effective: effectiveOf(rule, pointer, reader),
+    window: rule.window,
   } as const
 }
 

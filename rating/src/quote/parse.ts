@@ -2,7 +2,7 @@ import { parseCurrency } from '@vouch/proto/kernel/currency.ts'
 import { parseDecimal } from '@vouch/proto/kernel/decimal.ts'
 import { fail, unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
-import { parseInstant } from '@vouch/proto/kernel/instant.ts'
+import { INSTANT_MAX_MS, parseInstant } from '@vouch/proto/kernel/instant.ts'
 import { parseAmount } from '@vouch/proto/kernel/money.ts'
 import { parsePeriod, parseZone } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
@@ -11,6 +11,7 @@ import { ONE, ZERO, add, equals } from '@vouch/proto/kernel/rational.ts'
 import type { Rule } from '../rule/evaluate.ts'
 import type { PriceChoice } from '../rule/pieces.ts'
 import { beginsAnew } from '../rule/quantity.ts'
+import { isSpend } from '../rule/spend.ts'
 import type { Facts, Terms, Usage } from '../rule/types.ts'
 import type { Quote } from './document.ts'
 
@@ -54,18 +55,32 @@ const NO_PERIOD: Period = { from: 0, to: 1 }
 /** What holds for all rules. */
 export function readTerms(document: Quote, reader: Reader): Terms {
   const { rounding } = document
+  const period = reader.period('/period', document.period, NO_PERIOD)
   return {
     currency: reader.take('/currency', parseCurrency(document.currency)) ?? 'EUR',
     zone: document.zone === undefined ? 'UTC' : (reader.take('/zone', parseZone(document.zone)) ?? 'UTC'),
-    period: reader.period('/period', document.period, NO_PERIOD),
+    period,
+    inForce: period,
+    contract: contractOf(document, period, reader),
     rounding: { stage: rounding?.stage ?? 'line', mode: rounding?.mode ?? 'half-up' },
   }
+}
+
+/** From where to where the contract runs, the whole of the document's period among it. */
+function contractOf({ contract }: Quote, period: Period, reader: Reader): Period | undefined {
+  if (contract === undefined) return undefined
+  const from = reader.instant('/contract/from', contract.from) ?? period.from
+  const to = reader.instant('/contract/to', contract.to) ?? INSTANT_MAX_MS
+  if (from > period.from) reader.refuse('/contract/from', 'the period begins before the contract')
+  if (to < period.to) reader.refuse('/contract/to', 'the period ends after the contract')
+  return { from, to }
 }
 
 /** What the rules are applied to. */
 export function readFacts(document: Quote, terms: Terms, rules: readonly Rule[], reader: Reader): Facts {
   const { usage = [], changes = [], series = [], billed = [], availability = [] } = document
   const slots = series[0]?.values.length ?? 0
+  const continued = readBilled(billed, terms, rules, reader)
   return {
     usage: usage.map((entry, index) => readUsage(entry, index, terms, reader)),
     changes: changes.map((entry, index) => ({
@@ -87,19 +102,8 @@ export function readFacts(document: Quote, terms: Terms, rules: readonly Rule[],
         values: entry.values.map((value) => (value === null ? undefined : reader.decimal(value, ZERO))),
       }
     }),
-    billed: billed.map((entry, index) => {
-      const pointer = `/billed/${index}`
-      checkBilled(entry, rules, pointer, reader)
-      if (entry.amount !== undefined)
-        reader.take(`${pointer}/amount`, parseAmount(entry.amount, terms.currency))
-      return {
-        rule: entry.rule,
-        pool: entry.pool ?? '',
-        period: reader.period(`${pointer}/period`, entry.period, terms.period),
-        quantity: reader.maybe(entry.quantity),
-        amount: reader.maybe(entry.amount),
-      }
-    }),
+    billed: continued,
+    earlier: continued,
     used: new Map(),
     availability: availability.map(({ service, expected, available }, index) => {
       if (availability.findIndex((each) => each.service === service) < index)
@@ -140,16 +144,58 @@ function readUsage(
   }
 }
 
-/** What was billed is a quantity of usage, or an amount of what is bounded; of other rules nothing is continued. */
-function checkBilled(
-  entry: NonNullable<Quote['billed']>[number],
+type BilledEntry = NonNullable<Quote['billed']>[number]
+
+function readBilled(
+  billed: readonly BilledEntry[],
+  terms: Terms,
+  rules: readonly Rule[],
+  reader: Reader,
+): Facts['billed'] {
+  const check = rules.some(countsOverWindow) ? checkEarlier : checkBilled
+  return billed.map((entry, index) => {
+    const pointer = `/billed/${index}`
+    check(entry, rules, pointer, reader)
+    if (entry.amount !== undefined)
+      reader.take(`${pointer}/amount`, parseAmount(entry.amount, terms.currency))
+    return {
+      rule: entry.rule,
+      pool: entry.pool ?? '',
+      period: reader.period(`${pointer}/period`, entry.period, terms.period),
+      quantity: reader.maybe(entry.quantity),
+      unit: undefined,
+      amount: reader.maybe(entry.amount),
+    }
+  })
+}
+
+function countsOverWindow(rule: Rule): boolean {
+  return (rule.kind === 'usage' || isSpend(rule)) && rule.window !== undefined
+}
+
+/** Lines of earlier documents, where rules count over a window: any rule's amounts, and the quantities that tiers go on from. */
+function checkEarlier(
+  { rule: id, pool, quantity, amount }: BilledEntry,
   rules: readonly Rule[],
   pointer: string,
   reader: Reader,
 ): void {
+  const rule = rules.find((each) => each.id === id)
+  if (rule === undefined) reader.refuse(`${pointer}/rule`, `there is no rule ${id}`)
+  else if (isSpend(rule) && pool !== undefined) reader.refuse(`${pointer}/pool`, 'a bound has no pools')
+  else if (quantity !== undefined && !continuesQuantity(rule))
+    reader.refuse(pointer, `rule ${id} takes no quantity`)
+  else if (quantity === undefined && rule.kind === 'usage' && rule.window !== undefined)
+    reader.refuse(pointer, 'give the quantity that was billed')
+  else if (quantity === undefined && amount === undefined)
+    reader.refuse(pointer, 'give the amount that was billed')
+}
+
+/** What was billed is a quantity of usage, or an amount of what is bounded; of other rules nothing is continued. */
+function checkBilled(entry: BilledEntry, rules: readonly Rule[], pointer: string, reader: Reader): void {
   const rule = rules.find(({ id }) => id === entry.rule)
-  const continues = rule?.kind === 'usage' && !isPercentage(rule.price) && !beginsAnew(rule.quantity)
-  const isBound = rule?.kind === 'minimum' || rule?.kind === 'maximum' || rule?.kind === 'commitment'
+  const continues = continuesQuantity(rule)
+  const isBound = rule !== undefined && isSpend(rule)
   if (rule === undefined) reader.refuse(`${pointer}/rule`, `there is no rule ${entry.rule}`)
   else if (!continues && !isBound) reader.refuse(`${pointer}/rule`, `rule ${entry.rule} continues nothing`)
   else if (isBound && entry.pool !== undefined) reader.refuse(`${pointer}/pool`, 'a bound has no pools')
@@ -160,6 +206,10 @@ function checkBilled(
     )
   else if (continues ? entry.amount !== undefined : entry.quantity !== undefined)
     reader.refuse(pointer, `rule ${entry.rule} takes no ${continues ? 'amount' : 'quantity'}`)
+}
+
+function continuesQuantity(rule: Rule | undefined): boolean {
+  return rule?.kind === 'usage' && !isPercentage(rule.price) && !beginsAnew(rule.quantity)
 }
 
 function isPercentage(price: PriceChoice): boolean {

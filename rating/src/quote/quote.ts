@@ -38,6 +38,8 @@ export function quote(text: string): Result<JsonValue> {
   document.rules.forEach((rule, index) => {
     if ('reviewBelow' in rule)
       reader.refuse(`/rules/${index}/reviewBelow`, 'a quote does not know what readings cover; a tariff does')
+    if ('timing' in rule)
+      reader.refuse(`/rules/${index}/timing`, 'a quote is one document: name the period that the fee is for')
   })
   if (reader.faults.length > 0) return invalid(reader.faults)
   const evaluated = evaluate(terms, rules, facts)

@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import { ROUNDINGS } from '@vouch/proto/kernel/rounding.ts'
 import { UNITS } from '@vouch/proto/kernel/unit.ts'
+import { WINDOWS } from '@vouch/proto/kernel/window.ts'
 import { WEEKDAYS } from '../tariff/calendar-windows.ts'
 import { ESTIMATE_METHODS } from '../rule/estimate.ts'
 import { PRORATION_BASES } from '../tariff/proration.ts'
@@ -68,6 +69,8 @@ export const Basis = oneOf(
   Object.keys(PRORATION_BASES) as ProrationBasis[],
   'how a part of a period is measured',
 )
+/** Over what a rule counts. */
+export const Window = oneOf(WINDOWS, 'over what it counts, several documents long; the period by default')
 /** To what something is applied. */
 export const At = oneOf(
   ['entry', 'resource', 'line'],

@@ -49,6 +49,28 @@ export function differences(
   return ok([...now.value, ...gone].filter((charge) => !isNothing(charge)))
 }
 
+/**
+ * The charges, those of them that were billed in part as {@link differences} has them, and the reverse of lines that there is no charge for.
+ * Faults: AMOUNT_SCALE, DECIMAL_INVALID.
+ */
+export function beyond(
+  charges: readonly Charge[],
+  billed: readonly BilledLine[],
+  currency: CurrencyCode,
+): Result<Charge[]> {
+  const ids = new Set(billed.map(({ lineId }) => lineId))
+  const touched = charges.filter(({ lineId }) => ids.has(lineId))
+  const rest = differences(touched, billed, currency)
+  if (!rest.ok) return rest
+  const byId = new Map(rest.value.map((charge) => [charge.lineId, charge]))
+  const known = new Set(charges.map(({ lineId }) => lineId))
+  const own = charges.flatMap((charge) => {
+    const left = ids.has(charge.lineId) ? byId.get(charge.lineId) : charge
+    return left === undefined ? [] : [left]
+  })
+  return ok([...own, ...rest.value.filter(({ lineId }) => !known.has(lineId))])
+}
+
 function earlierOf(billed: readonly BilledLine[], currency: CurrencyCode): Result<Earlier[]> {
   return collect(
     [...Map.groupBy(billed, ({ lineId }) => lineId).values()].map((lines): Result<Earlier> => {

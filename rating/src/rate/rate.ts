@@ -16,11 +16,14 @@ import type { Period } from '@vouch/proto/kernel/period.ts'
 import { type Evaluation, evaluate } from '../rule/evaluate.ts'
 import { union } from '../usage/interval.ts'
 import { chargesOf } from './charges.ts'
-import { differences } from './difference.ts'
+import { beyond, differences } from './difference.ts'
 import { cutsWithin, meterPlans } from './cuts.ts'
 import { periodInit } from './message.ts'
 import { type SnapshotFacts, readSnapshot } from './snapshot.ts'
 import { type PricedTariff, parseTariff } from './tariff.ts'
+
+/** What lines in advance are: fees, and the rest where the total alone is rounded. */
+const ADVANCE_KINDS = new Set(['fee', 'rounding'])
 
 /** What a tariff makes of a snapshot. */
 export interface Rated {
@@ -66,19 +69,35 @@ export function rateSnapshot(tariff: Tariff, snapshot: Snapshot): Result<Rated> 
   const { terms, rules } = priced.value
   const whole = checkCuts(priced.value, read.value, snapshot)
   if (!whole.ok) return whole
-  if (snapshot.corrects === '' && snapshot.billed.length > 0)
-    return fail('FIELD_INVALID', 'lines were billed, so name the document that billed them first', {
-      pointer: '/corrects',
-    })
+  const billed = checkBilled(snapshot)
+  if (!billed.ok) return billed
+  const windows = checkWindows(tariff, read.value, snapshot)
+  if (!windows.ok) return windows
   const used = usedGrants(snapshot, terms.currency)
   if (!used.ok) return used
-  const evaluated = evaluate(terms, rules, { ...read.value.facts, used: used.value })
+  const own = snapshot.advance ? inAdvance(rules, snapshot) : rules
+  const evaluated = evaluate(terms, own, { ...read.value.facts, used: used.value })
   if (!evaluated.ok) return evaluated
   const charges = chargesOf(evaluated.value, priced.value, read.value, snapshot)
   const unpriced = unpricedOf(evaluated.value, read.value)
-  if (snapshot.corrects === '') return ok({ charges, unpriced })
-  const due = differences(charges, snapshot.billed, terms.currency)
+  const due = (snapshot.corrects === '' ? beyond : differences)(charges, snapshot.billed, terms.currency)
   return due.ok ? ok({ charges: due.value, unpriced }) : due
+}
+
+/** What was billed of a stretch was billed by a document that it corrects, or in advance; what is billed in advance was not measured. */
+function checkBilled({ corrects, billed, advance, measurements }: Snapshot): Result<void> {
+  if (advance && measurements.length > 0)
+    return fail('FIELD_INVALID', 'nothing is measured in advance', { pointer: '/measurements' })
+  if (corrects === '' && billed.some(({ kind }) => !ADVANCE_KINDS.has(kind)))
+    return fail('FIELD_INVALID', 'lines were billed, so name the document that billed them first', {
+      pointer: '/corrects',
+    })
+  return ok(undefined)
+}
+
+/** The rules that bill in advance; none where all that they billed is given back. */
+function inAdvance(rules: PricedTariff['rules'], { corrects }: Snapshot): PricedTariff['rules'] {
+  return corrects === '' ? rules.filter((rule) => rule.kind === 'fee' && rule.timing === 'advance') : []
 }
 
 function usedGrants({ used }: Snapshot, currency: CurrencyCode): Result<ReadonlyMap<string, Money>> {
@@ -120,6 +139,16 @@ function checkCuts(
       },
     )
   }
+  return ok(undefined)
+}
+
+/** Rules that count over windows need the contract; where none does, nothing of earlier documents counts. */
+function checkWindows({ rules }: Tariff, { place }: SnapshotFacts, snapshot: Snapshot): Result<void> {
+  const isCounted = rules.some((rule) => 'window' in rule) && !snapshot.advance
+  if (isCounted && place.contract === undefined)
+    return fail('FIELD_MISSING', 'rules count over windows: name the contract', { pointer: '/contract' })
+  if (!isCounted && snapshot.windowBilled.length > 0)
+    return fail('FIELD_INVALID', 'no rule counts over a window', { pointer: '/windowBilled' })
   return ok(undefined)
 }
 

@@ -1,5 +1,6 @@
 import type {
   Availability,
+  BilledLine,
   EpochUsage,
   Measurement,
   Snapshot,
@@ -9,7 +10,7 @@ import { type Result, collect, fail, ok } from '@vouch/proto/kernel/fault.ts'
 import { type Period, parseZone } from '@vouch/proto/kernel/period.ts'
 import { type Rational, compare, multiply, rational, sign } from '@vouch/proto/kernel/rational.ts'
 import { parseUnit } from '@vouch/proto/kernel/unit.ts'
-import type { Facts, Series, Usage } from '../rule/types.ts'
+import type { Billed, Facts, Series, Usage } from '../rule/types.ts'
 import { CUTS_MAX } from '../rule/cuts.ts'
 import { type Correction, readCorrections, statedEntries, touching, withoutCorrected } from './corrections.ts'
 import { SLOT_MS } from './cuts.ts'
@@ -60,6 +61,8 @@ export function readSnapshot(snapshot: Snapshot): Result<SnapshotFacts> {
   if (!frames.ok) return frames
   const availability = collect(snapshot.availability.map(availabilityOf))
   if (!availability.ok) return availability
+  const earlier = collect(snapshot.windowBilled.map(earlierOf))
+  if (!earlier.ok) return earlier
   const usage: Usage[] = []
   const usageFrom: number[] = []
   const series: Series[] = []
@@ -90,7 +93,8 @@ export function readSnapshot(snapshot: Snapshot): Result<SnapshotFacts> {
     usage.push(guessed)
     estimatedOf.set(measurement, [...(estimatedOf.get(measurement) ?? []), guessed])
   }
-  const facts = { usage, series, changes: [], billed: [], availability: availability.value, used: new Map() }
+  const known = { earlier: earlier.value, availability: availability.value }
+  const facts = { usage, series, changes: [], billed: [], used: new Map(), ...known }
   return ok({
     place: place.value,
     facts,
@@ -106,7 +110,8 @@ export function placeOf({
   period: whole,
   inForce: part,
   timeZone,
-}: Pick<Snapshot, 'period' | 'inForce' | 'timeZone'>): Result<Place> {
+  contract: agreed,
+}: Pick<Snapshot, 'period' | 'inForce' | 'timeZone'> & Partial<Pick<Snapshot, 'contract'>>): Result<Place> {
   const period = parsePeriodMessage(whole, '/period')
   if (!period.ok) return period
   const inForce = parsePeriodMessage(part, '/inForce')
@@ -115,7 +120,14 @@ export function placeOf({
     return fail('FIELD_INVALID', 'the stretch reaches beyond the period', { pointer: '/inForce' })
   const zone = parseZone(timeZone)
   if (!zone.ok) return fail(zone.fault.code, zone.fault.message, { pointer: '/timeZone' })
-  return ok({ period: period.value, inForce: inForce.value, zone: zone.value })
+  const place = { period: period.value, inForce: inForce.value, zone: zone.value }
+  if (agreed === undefined) return ok(place)
+  const contract = parsePeriodMessage(agreed, '/contract')
+  if (!contract.ok) return contract
+  const { from, to } = contract.value
+  if (place.inForce.from < from || place.inForce.to > to)
+    return fail('FIELD_INVALID', 'the stretch reaches beyond the contract', { pointer: '/contract' })
+  return ok({ ...place, contract: contract.value })
 }
 
 function frameOf(
@@ -231,4 +243,28 @@ function availabilityOf(
   if (all.findIndex((other) => other.service === service) < index)
     return fail('FIELD_INVALID', `${service} is named twice`, { pointer: `${pointer}/service` })
   return ok({ service, expected: whole.value, available: part.value })
+}
+
+/** A line of an earlier document, for rules that count over a window. */
+function earlierOf(
+  { ruleId, pool, period, quantity, unit, amount }: BilledLine,
+  index: number,
+): Result<Billed> {
+  const pointer = `/windowBilled/${index}`
+  const span = parsePeriodMessage(period, `${pointer}/period`)
+  if (!span.ok) return span
+  const read = (name: string, text: string): Result<Rational | undefined> => {
+    const value = text === '' ? ok(undefined) : parseDecimal(text)
+    return value.ok ? value : fail(value.fault.code, value.fault.message, { pointer: `${pointer}/${name}` })
+  }
+  const used = read('quantity', quantity)
+  if (!used.ok) return used
+  const spent = read('amount', amount)
+  if (!spent.ok) return spent
+  const own = { rule: ruleId, pool, period: span.value, quantity: used.value, amount: spent.value }
+  if (unit === '') return ok({ ...own, unit: undefined })
+  const known = parseUnit(unit)
+  return known.ok
+    ? ok({ ...own, unit: known.value })
+    : fail(known.fault.code, known.fault.message, { pointer: `${pointer}/unit` })
 }

@@ -9,6 +9,7 @@ import { ContractDocument, type ContractText, type QuoteRule } from '../quote/do
 import { readRules } from '../quote/parse-rules.ts'
 import { Reader } from '../quote/parse.ts'
 import type { Rule } from '../rule/evaluate.ts'
+import { isSpend } from '../rule/spend.ts'
 import type { Terms } from '../rule/types.ts'
 import { rankedDirections } from '../usage/percentile.ts'
 
@@ -18,6 +19,8 @@ export interface Place {
   readonly period: Period
   /** The part of it in which the tariff is in force. */
   readonly inForce: Period
+  /** From where to where the account is under it; undefined = not known. */
+  readonly contract?: Period | undefined
   /** IANA. */
   readonly zone: string
 }
@@ -52,6 +55,8 @@ export function parseTariff(tariff: Tariff, place: Place = SOME_PLACE): Result<P
     currency: reader.take('/currency', parseCurrency(contract.currency)) ?? 'EUR',
     zone: place.zone,
     period: place.period,
+    inForce: place.inForce,
+    contract: place.contract,
     rounding: { stage: contract.rounding?.stage ?? 'line', mode: contract.rounding?.mode ?? 'half-up' },
   }
   const rules = readRules(contract, terms, reader)
@@ -176,7 +181,8 @@ function rateIn(unit: UnitId, wanted: UnitId): Result<unknown> {
 
 /** The rule in the stretch in which the tariff is in force; none where they do not meet. */
 function inForce(rule: Rule, { period, inForce: stretch }: Place): Rule[] {
-  if (!('effective' in rule)) return [rule]
+  // What counts over a window has its own part of that.
+  if (!('effective' in rule) || (isSpend(rule) && rule.window !== undefined)) return [rule]
   if (stretch.from === period.from && stretch.to === period.to) return [rule]
   const effective = rule.effective === undefined ? stretch : intersect(rule.effective, stretch)
   return effective === undefined ? [] : [{ ...rule, effective }]

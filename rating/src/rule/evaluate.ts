@@ -125,9 +125,9 @@ function apply(rule: Rule, scope: Scope): Result<Outcome> {
       return ok(applyFee(rule, scope))
     case 'minimum':
     case 'maximum':
-      return ok(applyBound(rule, scope))
+      return applyBound(rule, scope)
     case 'commitment':
-      return ok(applyCommitment(rule, scope))
+      return applyCommitment(rule, scope)
     case 'discount':
       return ok(applyDiscount(rule, scope))
     case 'credit':

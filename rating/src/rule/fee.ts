@@ -8,6 +8,9 @@ import { prorated } from './due-part.ts'
 import { lineOf } from './lines.ts'
 import type { Outcome, Scope } from './types.ts'
 
+/** With which invoice a fee is billed: that of its period, or the one before. */
+export const FEE_TIMINGS = ['arrears', 'advance'] as const
+
 /** An amount that is due whatever was used. */
 export interface FeeRule {
   readonly kind: 'fee'
@@ -21,6 +24,7 @@ export interface FeeRule {
   /** When it is in force; undefined = the whole period. */
   readonly effective: Period | undefined
   readonly proration: ProrationBasis
+  readonly timing: (typeof FEE_TIMINGS)[number]
 }
 
 /** A fee for the part of its period in which it is in force; nothing where that is no part of it. */

@@ -1,24 +1,31 @@
+import type { Result } from '@vouch/proto/kernel/fault.ts'
+import { ok } from '@vouch/proto/kernel/fault.ts'
 import { intersect } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
-import { ZERO, add, compare, multiply, subtract } from '@vouch/proto/kernel/rational.ts'
+import { ZERO, add, compare, isZero, multiply, subtract } from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
+import type { WindowName } from '@vouch/proto/kernel/window.ts'
 import { prorate } from '../tariff/proration.ts'
 import type { ProrationBasis } from '../tariff/proration.ts'
 import { exactText } from '../tariff/trace.ts'
 import type { TraceStep } from '../tariff/trace.ts'
 import { lineOf, linesOf, sumOf } from './lines.ts'
-import type { Line, LineKind, Outcome, Scope } from './types.ts'
+import type { Billed, LineKind, Outcome, Scope } from './types.ts'
+import { earlierIn, windowOf } from './window.ts'
+import type { Window } from './window.ts'
 
 interface SpendRule {
   readonly id: string
   readonly name: string
-  /** Rules whose lines count; undefined = all before this one. */
+  /** Rules whose lines count; undefined = all before this one. Where it counts over a window, they are named. */
   readonly of: readonly string[] | undefined
-  /** For a whole period of the document. */
+  /** For a whole period of the document, or for a whole window. */
   readonly amount: Rational
   readonly proration: ProrationBasis
-  /** When it is in force; undefined = the whole period. */
+  /** When it is in force; undefined = the whole period, or the whole window. */
   readonly effective: Period | undefined
+  /** Over what it counts; undefined = the period of the document. */
+  readonly window: WindowName | undefined
 }
 
 /** At least, or at most, so much for lines of a window; what earlier documents of the window billed counts. */
@@ -31,61 +38,116 @@ export interface CommitmentRule extends SpendRule {
   readonly kind: 'commitment'
   /** Of the price of what is beyond the commitment; 1 = the same, 1.5 = half as much again. */
   readonly overageFactor: Rational
-  /** Whether what is missing is billed with this document, or a later one of the window. */
+  /** Whether what is missing is billed: with this document, or with the one that ends the window. */
   readonly trueUp: boolean
 }
 
-/** The line that lifts the lines to their minimum, or lowers them to their maximum. */
-export function applyBound(rule: BoundRule, scope: Scope): Outcome {
-  const part = partOf(rule, scope)
-  if (part === undefined) return { lines: [] }
-  const { bound, spent, trace } = spendOf(rule, part, scope)
-  const order = compare(spent, bound)
-  if (rule.kind === 'minimum' ? order >= 0 : order <= 0) return { lines: [] }
-  const exact = subtract(bound, spent)
-  return { lines: [spendLine(rule, rule.kind, { period: part, exact, trace }, scope)] }
+/** What was spent, and what it is held to. */
+interface Spend {
+  readonly bound: Rational
+  readonly spent: Rational
+  /** Whether no later document counts for it. */
+  readonly isOver: boolean
+  readonly trace: readonly TraceStep[]
 }
 
-/** The true-up of a commitment that was not used, or the surcharge on what is beyond it. */
-export function applyCommitment(rule: CommitmentRule, scope: Scope): Outcome {
-  const part = partOf(rule, scope)
-  if (part === undefined) return { lines: [] }
-  const { bound, spent, trace } = spendOf(rule, part, scope)
-  const order = compare(spent, bound)
-  if (order < 0) {
-    if (!rule.trueUp) return { lines: [] }
-    return {
-      lines: [spendLine(rule, 'true-up', { period: part, exact: subtract(bound, spent), trace }, scope)],
+/** What is due of a rule in all, with the kind of the line. */
+interface Due {
+  readonly kind: LineKind
+  readonly exact: Rational
+  readonly trace: readonly TraceStep[]
+}
+
+/** Whether a rule bounds what is spent. */
+export function isSpend<R extends { readonly kind: string }>(
+  rule: R,
+): rule is Extract<R, { readonly kind: 'minimum' | 'maximum' | 'commitment' }> {
+  return rule.kind === 'minimum' || rule.kind === 'maximum' || rule.kind === 'commitment'
+}
+
+/** The line that lifts the lines to their minimum, or lowers them to their maximum. Faults: those of a window. */
+export function applyBound(rule: BoundRule, scope: Scope): Result<Outcome> {
+  return applySpend(rule, scope, ({ bound, spent, isOver, trace }) => {
+    const order = compare(spent, bound)
+    const isDue = rule.kind === 'minimum' ? isOver && order < 0 : order > 0
+    return { kind: rule.kind, exact: isDue ? subtract(bound, spent) : ZERO, trace }
+  })
+}
+
+/** The true-up of a commitment that was not used, or the surcharge on what is beyond it. Faults: those of a window. */
+export function applyCommitment(rule: CommitmentRule, scope: Scope): Result<Outcome> {
+  return applySpend(rule, scope, ({ bound, spent, isOver, trace }) => {
+    if (compare(spent, bound) < 0) {
+      const isDue = isOver && rule.trueUp
+      return isDue
+        ? { kind: 'true-up', exact: subtract(bound, spent), trace }
+        : { kind: 'overage', exact: ZERO, trace }
     }
-  }
-  const beyond = subtract(spent, bound)
-  const exact = multiply(beyond, subtract(rule.overageFactor, { n: 1n, d: 1n }))
-  if (exact.n === 0n) return { lines: [] }
-  const surcharge: TraceStep = {
-    rule: `overage factor ${exactText(rule.overageFactor)}`,
-    input: `${exactText(beyond)} beyond the commitment`,
+    const beyond = subtract(spent, bound)
+    const exact = multiply(beyond, subtract(rule.overageFactor, { n: 1n, d: 1n }))
+    const surcharge: TraceStep = {
+      rule: `overage factor ${exactText(rule.overageFactor)}`,
+      input: `${exactText(beyond)} beyond the commitment`,
+      output: exactText(exact),
+    }
+    return { kind: 'overage', exact, trace: [...trace, surcharge] }
+  })
+}
+
+function applySpend(
+  rule: BoundRule | CommitmentRule,
+  scope: Scope,
+  dueOf: (spend: Spend) => Due,
+): Result<Outcome> {
+  const { terms } = scope
+  if (rule.window !== undefined) return applyOverWindow(rule, rule.window, scope, dueOf)
+  const part = rule.effective === undefined ? terms.period : intersect(rule.effective, terms.period)
+  if (part === undefined) return ok({ lines: [] })
+  const billed = scope.facts.billed.filter(
+    ({ rule: of, period }) => of === rule.id && intersect(period, terms.period) !== undefined,
+  )
+  const spend = spendOf(rule, { part, whole: terms.period, isOver: true }, billed, scope)
+  return ok(outcomeOf(rule, part, dueOf(spend), scope))
+}
+
+/**
+ * What is due of the window as it is known so far, less what the rule itself has billed of it before: so what a document adds is billed
+ * once, and documents together come to what one over the whole window does.
+ */
+function applyOverWindow(
+  rule: BoundRule | CommitmentRule,
+  name: WindowName,
+  scope: Scope,
+  dueOf: (spend: Spend) => Due,
+): Result<Outcome> {
+  const window = windowOf(name, rule.effective, scope.terms)
+  if (!window.ok) return window
+  const part = window.value && intersect(window.value.part, scope.terms.inForce)
+  if (window.value === undefined || part === undefined) return ok({ lines: [] })
+  const before = earlierIn(window.value, rule.of ?? [], scope)
+  const due = dueOf(spendOf(rule, window.value, before, scope))
+  const own = amountOf(earlierIn(window.value, [rule.id], scope))
+  const exact = subtract(due.exact, own)
+  const step = {
+    rule: 'less what this rule billed of the window before',
+    input: `${exactText(due.exact)} - ${exactText(own)}`,
     output: exactText(exact),
   }
-  return { lines: [spendLine(rule, 'overage', { period: part, exact, trace: [...trace, surcharge] }, scope)] }
-}
-
-/** When it is in force in this document; undefined = never. */
-function partOf({ effective }: SpendRule, { terms }: Scope): Period | undefined {
-  return effective === undefined ? terms.period : intersect(effective, terms.period)
+  const trace = [window.value.trace, ...due.trace, ...(isZero(own) ? [] : [step])]
+  return ok(outcomeOf(rule, part, { ...due, exact, trace }, scope))
 }
 
 function spendOf(
   rule: BoundRule | CommitmentRule,
-  part: Period,
+  { part, whole, isOver }: Pick<Window, 'part' | 'whole' | 'isOver'>,
+  before: readonly Billed[],
   scope: Scope,
-): { readonly bound: Rational; readonly spent: Rational; readonly trace: readonly TraceStep[] } {
-  const { terms, facts } = scope
-  const share = prorate(part, terms.period, rule.proration, terms)
+): Spend {
+  const { terms } = scope
+  const share = prorate(part, whole, rule.proration, terms)
   const bound = multiply(rule.amount, share.fraction)
   const lines = sumOf(linesOf(scope, rule.of), terms)
-  const billed = facts.billed
-    .filter(({ rule: of, period }) => of === rule.id && intersect(period, terms.period) !== undefined)
-    .reduce((sum, { amount }) => add(sum, amount ?? ZERO), ZERO)
+  const billed = amountOf(before)
   const spent = add(lines, billed)
   const trace = [
     share.trace,
@@ -100,20 +162,22 @@ function spendOf(
       output: exactText(spent),
     },
   ]
-  return { bound, spent, trace }
+  return { bound, spent, isOver, trace }
 }
 
-function spendLine(
+function amountOf(billed: readonly Billed[]): Rational {
+  return billed.reduce((sum, { amount }) => add(sum, amount ?? ZERO), ZERO)
+}
+
+/** A line of what is due; none of nothing. */
+function outcomeOf(
   { id, name }: SpendRule,
-  kind: LineKind,
-  {
-    period,
-    exact,
-    trace,
-  }: { readonly period: Period; readonly exact: Rational; readonly trace: readonly TraceStep[] },
+  period: Period,
+  { kind, exact, trace }: Due,
   { terms }: Scope,
-): Line {
+): Outcome {
+  if (isZero(exact)) return { lines: [] }
   const draft = { rule: id, kind, pool: '', name, period, quantity: undefined, unit: undefined }
   const last = { rule: 'difference', input: kind, output: exactText(exact) }
-  return lineOf({ ...draft, exact, trace: [...trace, last] }, terms)
+  return { lines: [lineOf({ ...draft, exact, trace: [...trace, last] }, terms)] }
 }

@@ -62,6 +62,8 @@ export interface Billed {
   /** The period that it was for. */
   readonly period: Period
   readonly quantity: Rational | undefined
+  /** Of the quantity; undefined = that of the rule. */
+  readonly unit: UnitId | undefined
   readonly amount: Rational | undefined
 }
 
@@ -78,6 +80,8 @@ export interface Facts {
   readonly changes: readonly LevelChange[]
   readonly series: readonly Series[]
   readonly billed: readonly Billed[]
+  /** What earlier documents billed, for rules that count over a window. */
+  readonly earlier: readonly Billed[]
   readonly availability: readonly Availability[]
   /** What is used up of grants elsewhere, by the grant's id. */
   readonly used: ReadonlyMap<string, Money>
@@ -89,6 +93,10 @@ export interface Terms {
   /** IANA: days and months are those of this zone. */
   readonly zone: string
   readonly period: Period
+  /** The part of the period in which the rules are in force, unless they say otherwise. */
+  readonly inForce: Period
+  /** From where to where the contract runs; undefined = not known. */
+  readonly contract: Period | undefined
   /** Where amounts are rounded: every line, or the total alone; and how. */
   readonly rounding: { readonly stage: 'line' | 'document'; readonly mode: RoundingName }
 }

@@ -5,12 +5,14 @@ import type { Period } from '@vouch/proto/kernel/period.ts'
 import { ZERO, add, isZero, sign, subtract } from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import type { UnitId } from '@vouch/proto/kernel/unit.ts'
+import type { WindowName } from '@vouch/proto/kernel/window.ts'
 import { priceOf, unitPriceOf } from '../tariff/model.ts'
 import type { Grain } from '../tariff/grain.ts'
 import type { Model } from '../tariff/model.ts'
 import type { ProrationBasis } from '../tariff/proration.ts'
 import { exactText } from '../tariff/trace.ts'
 import type { TraceStep } from '../tariff/trace.ts'
+import { beforeOf } from './before.ts'
 import { estimateLines, takesEstimate } from './estimate.ts'
 import type { EstimateRule } from './estimate.ts'
 import { averageLevels } from './level.ts'
@@ -54,6 +56,8 @@ export interface UsageRule {
   readonly level: ProrationBasis | undefined
   /** The rules whose quantities this one continues, so that tiers do not begin again. */
   readonly continues: readonly string[]
+  /** Over what its tiers count; undefined = the period of the document. */
+  readonly window: WindowName | undefined
 }
 
 /** Prices usage. Faults: UNIT_MISMATCH, OUT_OF_RANGE, TARIFF_INVALID. */
@@ -210,7 +214,9 @@ function draftLine(
   const isCorrection = kind === 'late-usage' && rule.late === 'own-period'
   if (isCorrection && pieces.some(({ usage }) => usage.chosenBy !== undefined))
     return fail('TARIFF_INVALID', `rule ${rule.id}: what chose the tier of late usage before is not known`)
-  const before = isCorrection ? undefined : beforeOf(rule, { pool, kind }, scope)
+  const earlier = isCorrection ? ok(undefined) : beforeOf(rule, { pool, kind }, scope)
+  if (!earlier.ok) return earlier
+  const before = earlier.value
   const whole = before === undefined ? value : add(value, before)
   if (sign(whole) < 0 && model.model !== 'per-unit')
     return fail('OUT_OF_RANGE', `rule ${rule.id}: ${model.model} has no price for a quantity below zero`)
@@ -260,31 +266,6 @@ function correction(draft: Draft, rule: UsageRule, model: Model, scope: Scope): 
     exact: subtract(draft.exact, amount),
     trace: [...draft.trace, step],
   }
-}
-
-/** What was billed in the same window before: by an earlier document, by the rule that this one continues, and by this one. */
-function beforeOf(
-  rule: UsageRule,
-  { pool, kind }: Pick<Place, 'pool' | 'kind'>,
-  scope: Scope,
-): Rational | undefined {
-  const { from, to } = scope.terms.period
-  const billed = [rule.id, ...rule.continues]
-    .flatMap((id) => billedOf(id, pool, scope))
-    .filter(({ period }) => period.from < to && from < period.to)
-  const continued = scope.lines.filter(
-    (line) =>
-      line.pool === pool &&
-      ((isOfPeriod(line) && rule.continues.includes(line.rule)) ||
-        (kind === 'late-usage' && line.rule === rule.id)),
-  )
-  if (billed.length === 0 && continued.length === 0) return undefined
-  return continued.reduce((sum, { quantity }) => add(sum, quantity ?? ZERO), totalOf(billed))
-}
-
-/** Usage of the document's period, measured or estimated. */
-function isOfPeriod({ kind }: Line): boolean {
-  return kind === 'usage' || kind === 'estimate'
 }
 
 function billedOf(rule: string, pool: string, { facts }: Scope): readonly Billed[] {

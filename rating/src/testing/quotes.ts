@@ -8,6 +8,7 @@ export interface Answer {
     readonly rule: string
     readonly kind: string
     readonly pool?: string
+    readonly quantity?: string
     readonly exact: string
     readonly amount: string
     readonly trace: readonly { readonly rule: string; readonly input: string; readonly output: string }[]

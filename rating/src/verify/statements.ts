@@ -45,9 +45,15 @@ export function checkStatements(
   return own
 }
 
-/** No two statements are in force at one time, a correction beside what it corrects least of all: the same use would be billed twice. */
+/**
+ * No two statements are in force at one time, a correction beside what it corrects least of all: the same use would be billed twice. Fees that
+ * were billed in advance may be given back beside what is due instead.
+ */
 function checkStretches({ statements }: Invoice): void {
-  const own = statements.map(({ snapshot }, i) => ({ i, ...snapshot!.inForce! }))
+  const own = statements.flatMap(({ snapshot }, i) => {
+    const { advance, corrects, inForce } = snapshot!
+    return advance && corrects !== '' ? [] : [{ i, ...inForce! }]
+  })
   for (const [position, one] of own.entries()) {
     const other = own.slice(0, position).find((each) => each.fromMs < one.toMs && one.fromMs < each.toMs)
     if (other === undefined) continue

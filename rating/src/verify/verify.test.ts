@@ -1,6 +1,6 @@
-import { clone } from '@bufbuild/protobuf'
+import { clone, create } from '@bufbuild/protobuf'
 import { type Proof, ProofSchema } from '@vouch/proto/gen/vouch/proof/v1/proof_pb.ts'
-import { GapKind } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import { BilledLineSchema, GapKind, type Snapshot } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { toHex } from '@vouch/proto/kernel/bytes.ts'
 import { proofText, sealProof } from '@vouch/proto/seal/proof.ts'
 import fc from 'fast-check'
@@ -79,6 +79,17 @@ test('a character removed or doubled anywhere is found', () => {
   )
 })
 
+/** Adds a statement of a day that is billed in advance. */
+function inAdvance(copy: Proof, fromMs: number): Snapshot {
+  const statement = clone(ProofSchema, copy).invoice!.statements[0]!
+  const snapshot = statement.snapshot!
+  const day = { fromMs: BigInt(fromMs), toMs: BigInt(fromMs + 86_400_000) }
+  const place = { period: { ...snapshot.period!, ...day }, inForce: { ...snapshot.inForce!, ...day } }
+  Object.assign(snapshot, { ...place, advance: true, measurements: [], slotBatches: [] })
+  copy.invoice!.statements.push(statement)
+  return snapshot
+}
+
 describe('a new proof under another seal still names what does not follow from the signed readings', () => {
   const charge = (copy: Proof) => copy.invoice!.lines[0]!.charge!
   const snapshot = (copy: Proof) => copy.invoice!.statements[0]!.snapshot!
@@ -86,7 +97,7 @@ describe('a new proof under another seal still names what does not follow from t
   const epoch = (copy: Proof) => stream(copy).epochs[0]!
   const rule = (copy: Proof) => copy.tariffs[0]!.rules[0]!
   const at = 'invoice.lines[0].charge'
-  const own = 'invoice.statements[0].snapshot'
+  const [own, next] = [0, 1].map((i) => `invoice.statements[${i}].snapshot`)
   const usage = `${own}.measurements[0].streams[0]`
   const first = `${usage}.epochs[0]`
   test.each<[string, (copy: Proof) => void, string]>([
@@ -159,6 +170,23 @@ describe('a new proof under another seal still names what does not follow from t
         p.invoice!.statements.push(again)
       },
       'invoice.statements[1].snapshot.inForce',
+    ],
+    [
+      'lines of earlier documents that no rule counts',
+      (p) => void snapshot(p).windowBilled.push(create(BilledLineSchema, { period: snapshot(p).period! })),
+      `${own}.windowBilled`,
+    ],
+    [
+      'measured statement, called one in advance',
+      (p) => void (snapshot(p).advance = true),
+      `${own}.measurements`,
+    ],
+    ['statement in advance, now', (p) => void inAdvance(p, BILLED.from), `${next}.inForce`],
+    ['statement in advance, later', (p) => void inAdvance(p, BILLED.to + 1), `${next}.period.fromMs`],
+    [
+      'return of what is not billed yet',
+      (p) => void (inAdvance(p, BILLED.to).corrects = 'INV-000000'),
+      `${next}.period`,
     ],
     ['statement of a line', (p) => void (p.invoice!.lines[0]!.statement = 1), 'invoice.lines[0].statement'],
     [

@@ -1,11 +1,13 @@
 import { Type } from '@fastify/type-provider-typebox'
 import type { Static } from '@fastify/type-provider-typebox'
 import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
+import type { Snapshot } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { throwFault } from '@vouch/proto/kernel/fault.ts'
 import { correction } from '../../invoice/late.ts'
-import { findTariff } from '../../postgres/catalogue.ts'
-import { measureAgain, tariffOf } from '../../postgres/correct.ts'
-import { openGrantBooks } from '../../postgres/grants.ts'
+import { openBooks } from '../../postgres/books.ts'
+import type { Books } from '../../postgres/books.ts'
+import { findTariff, tariffOf } from '../../postgres/catalogue.ts'
+import { contractOf, measureAgain, windowsAt } from '../../postgres/correct.ts'
 import { findInvoice } from '../../postgres/invoices.ts'
 import { billedLines, statementsOfInvoice } from '../../postgres/late.ts'
 import type { IssuedStatement } from '../../postgres/late.ts'
@@ -72,18 +74,30 @@ async function rerated(
     usage === 'frozen'
       ? statement.latest
       : await measureAgain({ sql: database, rating }, account, statement, tariff)
-  const billed = await billedLines(database, statement.ref)
-  const used =
-    usage === 'frozen'
-      ? measured.used
-      : await openGrantBooks(database, account).used(tariff.currency, statement.ref)
+  const billed = await billedLines(database, statement)
+  const books = openBooks(database, account)
+  const known =
+    usage === 'frozen' ? measured : await knownNow({ database, books }, account, statement, tariff)
   const snapshot = correction(
-    { ...measured, availability: statement.snapshot.availability, used },
+    { ...measured, ...known, availability: statement.snapshot.availability },
     statement.number,
     billed,
   )
   const { charges } = await rating.rate(tariff, snapshot)
   return { tariff, snapshot, billed, charges }
+}
+
+/** What other documents used of grants and billed in windows, as it is known now. */
+async function knownNow(
+  { database, books }: Pick<Services, 'database'> & { readonly books: Books },
+  account: string,
+  statement: IssuedStatement,
+  tariff: Tariff,
+): Promise<Pick<Snapshot, 'used' | 'windowBilled' | 'contract'>> {
+  const used = await books.grants.used(tariff.currency, statement.ref)
+  const contract = await contractOf(database, account, statement)
+  if (contract === undefined) return { used, windowBilled: [] }
+  return { used, ...(await windowsAt(database, books, tariff, statement, contract)) }
 }
 
 async function otherTariff(

@@ -7,17 +7,19 @@ import { parseAmount, sumMoney } from '@vouch/proto/kernel/money.ts'
 import type { Money } from '@vouch/proto/kernel/money.ts'
 import { formatInstant, monthOf } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
+import { cutAtWindows } from '@vouch/proto/kernel/window.ts'
 import { at } from '../../catalogue/item.ts'
-import { cutByContract } from '../../contract/contract.ts'
+import { closed, cutByContract } from '../../contract/contract.ts'
 import type { Account } from '../../contract/contract.ts'
 import type { Rated } from '../../invoice/draft.ts'
 import { rankCourses } from '../../invoice/simulation.ts'
+import { windowsOf } from '../../invoice/windows.ts'
 import type { Course } from '../../invoice/simulation.ts'
 import { findAccount } from '../../postgres/accounts.ts'
+import { openBooks } from '../../postgres/books.ts'
 import { findTariff } from '../../postgres/catalogue.ts'
 import { contractsIn } from '../../postgres/contracts.ts'
 import { rateAccount, rateStretch } from '../../postgres/draw.ts'
-import { openGrantBooks } from '../../postgres/grants.ts'
 import { found, write } from '../operation.ts'
 import type { WriteContext } from '../operation.ts'
 import { SimulationBody, SimulationReply } from '../invoice-schemas.ts'
@@ -105,11 +107,11 @@ async function presentCourse(
 > {
   const bills = []
   const months: Month[] = []
-  const grants = openGrantBooks(context.sql, account.id, periods[0]!.from)
+  const books = openBooks(context.sql, account.id, periods[0]!.from)
   for (const period of periods) {
     const contracts = await contractsIn(context.sql, account.id, period)
     months.push({ period, stretches: joined(cutByContract(period, contracts).map((part) => part.period)) })
-    bills.push(await rateAccount(context, account, period, { contracts, grants }))
+    bills.push(await rateAccount(context, account, period, books))
   }
   const names = new Set(bills.flat().map(({ tariff }) => tariff.currency))
   const [name] = names
@@ -139,11 +141,22 @@ async function courseUnder(
   currency: CurrencyCode,
 ): Promise<Course> {
   const totals: Money[] = []
-  const grants = openGrantBooks(context.sql, account.id, months[0]!.period.from)
+  const always = { from: 0, to: undefined }
+  const agreements = cutByContract(closed(always), await contractsIn(context.sql, account.id, always))
+  // Under another tariff all contracts that follow each other are one; without any, it begins with the first month.
+  const contracts = joined(agreements.map((part) => part.period))
+  const whole = closed({ from: months[0]!.period.from, to: undefined })
+  const books = openBooks(context.sql, account.id, months[0]!.period.from)
   for (const { period, stretches } of months) {
     const rated: Rated[] = []
-    for (const inForce of stretches)
-      rated.push(await rateStretch(context, account, tariff, { period, inForce }, grants))
+    for (const stretch of stretches) {
+      const agreed = contracts.find(({ from, to }) => from <= stretch.from && stretch.to <= to) ?? whole
+      const place = { zone: account.timeZone, contractFromMs: agreed.from }
+      for (const inForce of cutAtWindows(stretch, windowsOf(tariff), place))
+        rated.push(
+          await rateStretch(context, account, tariff, { period, inForce, agreed, billed: [] }, books),
+        )
+    }
     totals.push(totalOf(rated, currency))
   }
   return { tariff: { id: tariff.tariffId, version: tariff.version }, totals }

@@ -173,6 +173,7 @@ function factsOf(series: readonly StreamSeries[], { terms }: PricedTariff): Fact
     changes: [],
     series: [],
     billed: [],
+    earlier: [],
     availability: [],
     used: new Map(),
   }

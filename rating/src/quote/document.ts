@@ -29,7 +29,7 @@ const Select = Type.Object(
   closed,
 )
 const sold = {
-  item: optional(Type.String({ ...Id, description: 'an item, in the place of meters, unit and rounding' })),
+  item: optional(Type.String({ ...Id, description: 'an item, in the place of meters and unit' })),
   select: optional(Select),
   unit: optional(Unit),
   reviewBelow: optional(
@@ -41,6 +41,7 @@ const sold = {
   ),
 }
 const Increment = Type.Object({ size: Positive, minimum: optional(Unsigned), at: optional(At) }, closed)
+const Threshold = Type.Object({ quantity: Unsigned, at: optional(At) }, closed)
 const QuantityRounding = Type.Object(
   { mode: RoundingMode, scale: Type.Integer({ minimum: 0, maximum: 12 }), at: optional(At) },
   closed,
@@ -78,6 +79,7 @@ export const RuleDocument = Type.Union([
       ),
       grain: optional(oneOf(GRAINS, 'entries are cut at every local hour or day; not by default')),
       level: optional(Basis),
+      threshold: optional(Threshold),
       increment: optional(Increment),
       rounding: optional(QuantityRounding),
       free: optional(Free),
@@ -184,7 +186,15 @@ const fact = { meter: Name, resource: optional(Text), dimensions: optional(Dimen
 
 /** A meter that is sold in a unit. */
 const ItemDocument = Type.Object(
-  { id: Id, name: optional(Name), meter: Name, unit: Unit, rounding: optional(QuantityRounding) },
+  {
+    id: Id,
+    name: optional(Name),
+    meter: Name,
+    unit: Unit,
+    threshold: optional(Threshold),
+    increment: optional(Increment),
+    rounding: optional(QuantityRounding),
+  },
   closed,
 )
 

@@ -8,9 +8,20 @@ import type { Terms } from '../rule/types.ts'
 import type { Selector } from '../rule/select.ts'
 import type { UsageRule } from '../rule/usage.ts'
 import type { Quote, QuoteRule } from './document.ts'
-import { withItems } from './parse-items.ts'
+import { originOf, withItems } from './parse-items.ts'
+import type { SoldRule } from './parse-items.ts'
 import { readModel, readPrice } from './parse-models.ts'
 import type { Reader } from './parse.ts'
+
+/** A quantity that is billed as it is. */
+const UNCHANGED: QuantityRule = {
+  aggregate: 'sum',
+  threshold: undefined,
+  increment: undefined,
+  rounding: undefined,
+  free: undefined,
+  minimum: undefined,
+}
 
 type Of<Kind extends QuoteRule['kind']> = Extract<QuoteRule, { kind: Kind }>
 
@@ -23,7 +34,7 @@ export function readRules(
   const rules = withItems(given, items, reader)
   const known = new Map<string, Rule>()
   const grants = new Set<string>()
-  return rules.map((rule, index) => {
+  return rules.map(({ rule, item }, index) => {
     const pointer = `/rules/${index}`
     const earlier = (ids: readonly string[], member: string): void =>
       ids.forEach((id, at) => {
@@ -35,14 +46,17 @@ export function readRules(
       })
     if ('of' in rule && rule.of !== undefined) earlier(rule.of, 'of')
     if (known.has(rule.id)) reader.refuse(`${pointer}/id`, `another rule has the id ${rule.id} already`)
-    const read = chained(readRule(rule, pointer, terms, reader), known)
+    const read = chained(readRule({ rule, item }, pointer, terms, reader), known)
     if (rule.kind === 'usage') checkUsage(rule, pointer, reader)
     if (rule.kind === 'usage' && rule.continues !== undefined) {
       const before = known.get(rule.continues)
       if (before?.kind !== 'usage')
         reader.refuse(`${pointer}/continues`, `${rule.continues} is no usage rule before this one`)
       else if (read.kind === 'usage' && (beginsAnew(read.quantity) || beginsAnew(before.quantity)))
-        reader.refuse(`${pointer}/continues`, 'free, minimum and aggregates but the sum do not go on')
+        reader.refuse(
+          `${pointer}/continues`,
+          'free, minimum, thresholds of sums and aggregates but the sum do not go on',
+        )
     }
     if (rule.kind === 'credit')
       rule.grants.forEach(({ id }, at) => {
@@ -64,12 +78,12 @@ function chained(rule: Rule, known: ReadonlyMap<string, Rule>): Rule {
   return { ...rule, continues }
 }
 
-function readRule(rule: QuoteRule, pointer: string, terms: Terms, reader: Reader): Rule {
+function readRule({ rule, item }: SoldRule, pointer: string, terms: Terms, reader: Reader): Rule {
   const { id, name = rule.id } = rule
   const common = { id, name }
   switch (rule.kind) {
     case 'usage':
-      return { ...common, ...readUsage(rule, pointer, reader) }
+      return { ...common, ...readUsage(rule, item, pointer, reader) }
     case 'percentile':
       return { ...common, ...readPercentile(rule, pointer, reader) }
     case 'fee':
@@ -123,15 +137,20 @@ function checkUsage(rule: Of<'usage'>, pointer: string, reader: Reader): void {
   const where = model === 'percentage' ? 'of a percentage' : cut
   const members =
     model === 'percentage'
-      ? (['free', 'minimum', 'increment', 'rounding'] as const)
-      : (['free', 'minimum'] as const)
+      ? (['free', 'minimum', 'threshold', 'increment', 'rounding'] as const)
+      : (['free', 'minimum', ...(rule.threshold?.at === 'entry' ? [] : (['threshold'] as const))] as const)
   if (where === undefined) return
   for (const member of members)
     if (rule[member] !== undefined)
       reader.refuse(`${pointer}/${member}`, `${member} has no meaning for the quantities ${where}`)
 }
 
-function readUsage(rule: Of<'usage'>, pointer: string, reader: Reader): Omit<UsageRule, 'id' | 'name'> {
+function readUsage(
+  rule: Of<'usage'>,
+  item: SoldRule['item'],
+  pointer: string,
+  reader: Reader,
+): Omit<UsageRule, 'id' | 'name'> {
   return {
     kind: 'usage',
     select: readSelect(rule),
@@ -139,7 +158,7 @@ function readUsage(rule: Of<'usage'>, pointer: string, reader: Reader): Omit<Usa
     per: rule.per ?? 'contract',
     grain: rule.grain,
     reviewBelow: reader.maybe(rule.reviewBelow),
-    quantity: readQuantity(rule, reader),
+    quantity: readQuantity(rule, item, reader),
     price: readPrice(rule.price, `${pointer}/price`, reader),
     late: rule.late ?? 'this-period',
     effective: effectiveOf(rule, pointer, reader),
@@ -152,13 +171,18 @@ function readSelect({ select }: Of<'usage' | 'percentile'>): Selector {
   return { meters: select?.meters ?? [], dimensions: select?.dimensions ?? {} }
 }
 
-function readQuantity(
-  rule: Pick<Of<'usage'>, 'aggregate' | 'increment' | 'rounding' | 'free' | 'minimum'>,
-  reader: Reader,
-): QuantityRule {
-  const { increment, rounding, free } = rule
+function readQuantity(rule: Of<'usage'>, item: SoldRule['item'], reader: Reader): QuantityRule {
+  const { threshold, increment, free } = rule
   return {
     aggregate: rule.aggregate ?? 'sum',
+    threshold:
+      threshold === undefined
+        ? undefined
+        : {
+            quantity: reader.decimal(threshold.quantity, ZERO),
+            at: threshold.at ?? 'line',
+            origin: originOf('threshold', rule, item),
+          },
     increment:
       increment === undefined
         ? undefined
@@ -166,14 +190,19 @@ function readQuantity(
             size: reader.decimal(increment.size, ONE),
             minimum: reader.decimal(increment.minimum, ZERO),
             at: increment.at ?? 'entry',
+            origin: originOf('increment', rule, item),
           },
-    rounding: rounding === undefined ? undefined : { ...rounding, at: rounding.at ?? 'line' },
+    rounding: readRounding(rule.rounding),
     free:
       free === undefined
         ? undefined
         : { quantity: reader.decimal(free.quantity, ZERO), stage: free.stage ?? 'before-rounding' },
     minimum: reader.maybe(rule.minimum),
   }
+}
+
+function readRounding(rounding: Of<'usage'>['rounding']): QuantityRule['rounding'] {
+  return rounding === undefined ? undefined : { ...rounding, at: rounding.at ?? 'line' }
 }
 
 function readPercentile(
@@ -197,10 +226,7 @@ function readPercentile(
     unit: rule.unit ?? '1',
     commit: reader.decimal(rule.commit, ZERO),
     factor: reader.decimal(rule.factor, ONE),
-    quantity: readQuantity(
-      rule.rounding === undefined ? {} : { rounding: { ...rule.rounding, at: 'line' } },
-      reader,
-    ),
+    quantity: { ...UNCHANGED, rounding: readRounding(rule.rounding && { ...rule.rounding, at: 'line' }) },
     price: readModel(rule.price, `${pointer}/price`, reader),
   }
 }

@@ -37,6 +37,11 @@ export const UsageReply = Type.Object(
   closed,
 )
 
+const AMOUNT_OF_COST_CENTRE = {
+  costCentre: Type.Optional(Type.String({ description: 'Absent = the account as such' })),
+  amount: Amount,
+}
+
 const InvoiceLine = Type.Object(
   {
     lineNumber: Type.Integer({ minimum: 1 }),
@@ -58,6 +63,26 @@ const InvoiceLine = Type.Object(
     coverage: Type.Object(
       { coveredMs: Milliseconds, spreadMs: Milliseconds, missingMs: Milliseconds },
       { ...closed, description: 'Summed over streams' },
+    ),
+    costCentres: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            ...AMOUNT_OF_COST_CENTRE,
+            share: Type.Optional(
+              Type.String({
+                description:
+                  'Exact part of the line: a decimal, or a fraction; absent in corrections, which are differences of two divisions',
+              }),
+            ),
+          },
+          closed,
+        ),
+        {
+          description:
+            'How the amount divides over the account’s cost centres; sums to it; absent where the account bears it as such',
+        },
+      ),
     ),
     held: Type.Boolean({ description: 'Readings cover less of the time than the rule asks for' }),
     trace: Type.Array(
@@ -119,6 +144,11 @@ export const InvoiceReply = Type.Object(
     ...InvoiceHead,
     lines: Type.Array(InvoiceLine),
     statements: Type.Array(Statement),
+    costCentres: Type.Optional(
+      Type.Array(Type.Object(AMOUNT_OF_COST_CENTRE, closed), {
+        description: 'Totals over all lines; sum to the total; absent where no line is divided',
+      }),
+    ),
     release: Type.Optional(
       Type.Object(
         { at: Instant, actor: Type.String({ description: 'The API key' }), reason: Type.String() },

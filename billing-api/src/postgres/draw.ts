@@ -19,6 +19,7 @@ import { corrections } from './correct.ts'
 import { openGrantBooks } from './grants.ts'
 import type { GrantBooks } from './grants.ts'
 import { accountsToDraw, contractsIn } from './contracts.ts'
+import { divided } from './divide.ts'
 import { savepoint } from './database.ts'
 import type { Sql } from './database.ts'
 import { deleteDraftsOver, insertDraft, issuedTouching } from './invoices.ts'
@@ -72,7 +73,9 @@ export async function drawForAccount(
   const { rated: late, skipped } = await corrections(context, account, period, grants)
   const head = { seller, buyer: { id, name: account.name }, period, timeZone: account.timeZone }
   const invoices: Invoice[] = []
-  const drafts = unwrap(draftInvoices(head, [...current, ...late]))
+  const rated: Rated[] = []
+  for (const each of [...current, ...late]) rated.push(await divided(context, id, each))
+  const drafts = unwrap(draftInvoices(head, rated))
   const open = drafts.filter(({ currency }) => issued.every((invoice) => invoice.currency !== currency))
   const [first] = issued
   if (first !== undefined && open.length === 0)

@@ -23,6 +23,7 @@ const QUANTITY_SCALE = 6
 const CATEGORIES: Readonly<Record<string, string>> = {
   usage: 'Usage',
   'late-usage': 'Usage',
+  estimate: 'Usage',
   fee: 'Purchase',
   discount: 'Credit',
   credit: 'Credit',

@@ -61,7 +61,15 @@ const InvoiceLine = Type.Object(
     exact: Type.String({ description: 'The amount before it was rounded: a decimal, or a fraction' }),
     amount: Amount,
     coverage: Type.Object(
-      { coveredMs: Milliseconds, spreadMs: Milliseconds, missingMs: Milliseconds },
+      {
+        coveredMs: Milliseconds,
+        spreadMs: Milliseconds,
+        missingMs: Milliseconds,
+        estimatedMs: Type.Integer({
+          minimum: 0,
+          description: 'Milliseconds of what is missing that a line estimates',
+        }),
+      },
       { ...closed, description: 'Summed over streams' },
     ),
     costCentres: Type.Optional(
@@ -111,6 +119,26 @@ const Statement = Type.Object(
         closed,
       ),
       { description: 'The newest batch of each agent when usage was frozen' },
+    ),
+    estimates: Type.Array(
+      Type.Object(
+        {
+          resource: Type.String(),
+          meter: Type.String(),
+          method: Type.String(),
+          gap: PeriodBody,
+          periods: Type.Array(PeriodBody, {
+            description: 'The parts of the gap for which the hour stands in',
+          }),
+          hour: PeriodBody,
+          quantity: Type.String({
+            description: 'What was measured in the hour, in the unit of the register',
+          }),
+          unit: Type.String(),
+        },
+        closed,
+      ),
+      { description: 'Gaps in what was measured, and what stands in for them' },
     ),
     unpriced: Type.Array(
       Type.Object({ resource: Type.String(), meter: Type.String(), periods: Type.Array(PeriodBody) }, closed),

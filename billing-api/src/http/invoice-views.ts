@@ -97,6 +97,7 @@ function lineView(
       coveredMs: millisecondsOf(coverage?.coveredMs),
       spreadMs: millisecondsOf(coverage?.spreadMs),
       missingMs: millisecondsOf(coverage?.missingMs),
+      estimatedMs: millisecondsOf(coverage?.estimatedMs),
     },
     ...(costCentres.length === 0 ? {} : { costCentres: costCentres.map((part) => costCentreView(part)) }),
     held: charge.held,
@@ -195,6 +196,16 @@ function statementView({
       sequence: `${sequence}`,
       batch: toHex(batchDigest),
       lastReading: formatInstant(millisecondsOf(lastMs)),
+    })),
+    estimates: snapshot.estimates.map(({ measurement, resource, method, gap, periods, reference }) => ({
+      resource,
+      meter: measurements[measurement]?.meter ?? '',
+      method,
+      gap: periodOf(gap),
+      periods: periods.map(periodOf),
+      hour: periodOf(reference?.period),
+      quantity: reference?.quantity ?? '',
+      unit: measurements[measurement]?.unit ?? '',
     })),
     unpriced: unpriced.map(({ measurement, periods }) => {
       const { resource = '', meter = '' } = measurements[measurement] ?? {}

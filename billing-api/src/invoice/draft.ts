@@ -17,9 +17,9 @@ export interface Rated {
   readonly costCentres?: readonly Division[]
 }
 
-/** Whether a line of this kind prices usage. */
+/** Whether a line of this kind prices usage, measured or estimated. */
 export function isUsage(kind: string): boolean {
-  return kind === 'usage' || kind === 'late-usage'
+  return kind === 'usage' || kind === 'late-usage' || kind === 'estimate'
 }
 
 /** Everything of a draft that does not follow from its charges. */

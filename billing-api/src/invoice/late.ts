@@ -21,9 +21,10 @@ export function correction(now: Snapshot, number: string, billed: readonly Bille
   return create(SnapshotSchema, { ...now, corrects: number, billed: [...billed] })
 }
 
-/** Whether the same was measured. */
+/** Whether the same was measured, and estimated. */
 export function measuresAlike(a: Snapshot, b: Snapshot): boolean {
-  const measured = ({ measurements }: Snapshot) => create(SnapshotSchema, { measurements })
+  const measured = ({ measurements, estimates }: Snapshot) =>
+    create(SnapshotSchema, { measurements, estimates })
   return equals(SnapshotSchema, measured(a), measured(b))
 }
 

@@ -6,7 +6,7 @@ import type { Invoice, InvoiceLine } from '../invoice/invoice.ts'
 import { formatLocal, formatSpan } from './local-time.ts'
 import { BOLD, EDGES, INK, MUTED, REGULAR, ensure, heading, paragraph, renderPages } from './page.ts'
 import type { Page } from './page.ts'
-import { gapNotes, readingRows, unpricedNotes } from './readings.ts'
+import { estimateNotes, gapNotes, readingRows, unpricedNotes } from './readings.ts'
 import { drawTable } from './table.ts'
 import type { Cell, Column } from './table.ts'
 
@@ -44,6 +44,7 @@ export async function renderInvoice(invoice: Invoice): Promise<Uint8Array> {
     drawTotal(page, invoice)
     drawReadings(page, invoice)
     drawCoverage(page, invoice)
+    drawEstimates(page, invoice)
     drawUnpriced(page, invoice)
     drawProof(page, invoice)
   })
@@ -147,6 +148,14 @@ function drawCoverage(page: Page, invoice: Invoice): void {
   const notes = behind.flatMap((one) => gapNotes(one, invoice.timeZone))
   if (notes.length === 0) paragraph(page, 'All usage on the lines was measured without a gap.')
   drawNotes(page, notes, 'meters with gaps')
+}
+
+function drawEstimates(page: Page, { statements, timeZone }: Invoice): void {
+  const notes = statements.flatMap((statement) => estimateNotes(statement, timeZone))
+  if (notes.length === 0) return
+  heading(page, 'Estimated')
+  paragraph(page, 'What was not measured is on lines of its own, as much as in an hour before that was.')
+  drawNotes(page, notes, 'estimates')
 }
 
 function drawUnpriced(page: Page, { statements, timeZone }: Invoice): void {

@@ -35,6 +35,15 @@ export function unpricedNotes({ snapshot, unpriced }: Statement, timeZone: strin
   })
 }
 
+/** What stands in for what nobody measured, in words. */
+export function estimateNotes({ snapshot }: Statement, timeZone: string): string[] {
+  return snapshot.estimates.map(({ measurement, resource, periods, reference }) => {
+    const { meter, unit } = measurementAt(snapshot, measurement)
+    const hour = spans(reference?.period === undefined ? [] : [reference.period], timeZone)
+    return `${resource}, ${meter}: ${spans(periods, timeZone)} as in ${hour}, when it was ${reference?.quantity ?? ''} ${unit}.`
+  })
+}
+
 function gapNote(lines: string, { resource, coverage }: StreamUsage, timeZone: string): string[] {
   if (coverage === undefined || coverage.gaps.length === 0) return []
   const parts = [

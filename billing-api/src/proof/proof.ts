@@ -87,9 +87,13 @@ function inChainOrder(batches: readonly SignedBatch[]): SignedBatch[] {
     .map(({ batch }) => batch)
 }
 
-function readings({ measurements }: Snapshot): Reading[] {
-  return measurements
-    .flatMap(({ streams }) => streams.flatMap(({ epochs }) => epochs))
+function readings({ measurements, estimates }: Snapshot): Reading[] {
+  const streams = [
+    ...measurements.flatMap((measurement) => measurement.streams),
+    ...estimates.flatMap(({ reference }) => reference ?? []),
+  ]
+  return streams
+    .flatMap(({ epochs }) => epochs)
     .flatMap(({ opening, closing, cuts }) => [opening, closing, ...cuts])
     .flatMap((boundary) => [boundary?.before, boundary?.after])
     .filter((reading) => reading !== undefined)

@@ -27,6 +27,7 @@ export const TAGS = {
   day: 'vouch/day/v1',
   trail: 'vouch/trail/v1',
   stream: 'vouch/stream/v1',
+  usageCorrection: 'vouch/usage-correction/v1',
 } as const
 
 /** A domain tag. */

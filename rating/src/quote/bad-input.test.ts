@@ -34,6 +34,21 @@ describe('every fault of a document is named, with its place', () => {
       document([{ ...use(per('1')), reviewBelow: '0.9' }]),
       ['/rules/0/reviewBelow TARIFF_INVALID'],
     ],
+    [
+      'an estimate of levels',
+      document([use(per('1'), { level: 'second', estimate: { method: 'last-known' } })]),
+      ['/rules/0/estimate TARIFF_INVALID'],
+    ],
+    [
+      'an estimate by no known method, and of gaps of no hour',
+      document([use(per('1'), { estimate: { method: 'guess', longestHours: 0 } })]),
+      ['/rules/0/estimate/method FIELD_INVALID', '/rules/0/estimate/longestHours FIELD_INVALID'],
+    ],
+    [
+      'usage that was estimated by no known method',
+      document([use(per('1'))], { usage: [units('1', { estimated: 'none' })] }),
+      ['/usage/0/estimated FIELD_INVALID'],
+    ],
     ['no rules', document([]), ['/rules FIELD_INVALID']],
     ['an unknown member', document([use(per('1'))], { curency: 'EUR' }), ['/curency FIELD_UNKNOWN']],
     ['an unknown kind', document([{ kind: 'usages', id: 'x' }]), ['/rules/0/kind FIELD_INVALID']],

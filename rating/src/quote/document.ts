@@ -19,6 +19,8 @@ import {
   Unit,
   Basis,
   At,
+  Estimate,
+  EstimateMethod,
   ModelByWindow,
   ModelByMatrix,
   Model,
@@ -84,6 +86,7 @@ export const RuleDocument = Type.Union([
       rounding: optional(QuantityRounding),
       free: optional(Free),
       minimum: optional(Unsigned),
+      estimate: optional(Estimate),
       late: optional(
         oneOf(
           ['this-period', 'own-period', 'rejected'],
@@ -236,6 +239,7 @@ export const QuoteDocument = Type.Object(
             quantity: optional(Decimal),
             chosenBy: optional(Unsigned),
             items: optional(Type.Array(Decimal, { minItems: 1, maxItems: 100_000 })),
+            estimated: optional(EstimateMethod),
           },
           closed,
         ),

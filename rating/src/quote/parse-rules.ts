@@ -23,6 +23,10 @@ const UNCHANGED: QuantityRule = {
   minimum: undefined,
 }
 
+/** Gaps beyond three days are looked at by people, unless the rule says otherwise. */
+const LONGEST_HOURS = 72
+const HOUR_MS = 3_600_000
+
 type Of<Kind extends QuoteRule['kind']> = Extract<QuoteRule, { kind: Kind }>
 
 /** Reads the rules of a document; notes what contradicts itself. */
@@ -133,6 +137,8 @@ function readRule({ rule, item }: SoldRule, pointer: string, terms: Terms, reade
 /** What a price does not take into account is refused, not ignored. */
 function checkUsage(rule: Of<'usage'>, pointer: string, reader: Reader): void {
   const { model } = rule.price
+  if (rule.level !== undefined && rule.estimate !== undefined)
+    reader.refuse(`${pointer}/estimate`, 'a level lasts until its next change; there is nothing to estimate')
   const cut = model === 'calendar' || model === 'matrix' ? `of a ${model}` : undefined
   const where = model === 'percentage' ? 'of a percentage' : cut
   const members =
@@ -157,6 +163,7 @@ function readUsage(
     unit: rule.unit ?? '1',
     per: rule.per ?? 'contract',
     grain: rule.grain,
+    estimate: readEstimate(rule),
     reviewBelow: reader.maybe(rule.reviewBelow),
     quantity: readQuantity(rule, item, reader),
     price: readPrice(rule.price, `${pointer}/price`, reader),
@@ -165,6 +172,12 @@ function readUsage(
     level: rule.level,
     continues: rule.continues === undefined ? [] : [rule.continues],
   }
+}
+
+function readEstimate({ estimate }: Of<'usage'>): UsageRule['estimate'] {
+  if (estimate === undefined || estimate.method === 'none') return undefined
+  const { method, longestHours = LONGEST_HOURS } = estimate
+  return { method, longestMs: longestHours * HOUR_MS }
 }
 
 function readSelect({ select }: Of<'usage' | 'percentile'>): Selector {

@@ -11,7 +11,7 @@ import { ONE, ZERO, add, equals } from '@vouch/proto/kernel/rational.ts'
 import type { Rule } from '../rule/evaluate.ts'
 import type { PriceChoice } from '../rule/pieces.ts'
 import { beginsAnew } from '../rule/quantity.ts'
-import type { Facts, Terms } from '../rule/types.ts'
+import type { Facts, Terms, Usage } from '../rule/types.ts'
 import type { Quote } from './document.ts'
 
 /** Reads members of a document that its schema has let through; notes every fault with its pointer. */
@@ -67,27 +67,7 @@ export function readFacts(document: Quote, terms: Terms, rules: readonly Rule[],
   const { usage = [], changes = [], series = [], billed = [], availability = [] } = document
   const slots = series[0]?.values.length ?? 0
   return {
-    usage: usage.map((entry, index) => {
-      const items = (entry.items ?? []).map((item) => reader.decimal(item, ZERO))
-      const sum = items.reduce((total, item) => add(total, item), ZERO)
-      if (entry.quantity === undefined && items.length === 0)
-        reader.refuse(`/usage/${index}/quantity`, 'give a quantity, or the items that it is the sum of')
-      if (
-        entry.quantity !== undefined &&
-        items.length > 0 &&
-        !equals(reader.decimal(entry.quantity, ZERO), sum)
-      )
-        reader.refuse(`/usage/${index}/quantity`, 'it is not the sum of the items')
-      return {
-        index,
-        ...placeOf(entry),
-        unit: entry.unit ?? '1',
-        period: reader.period(`/usage/${index}/period`, entry.period, terms.period),
-        quantity: reader.decimal(entry.quantity, sum),
-        chosenBy: reader.maybe(entry.chosenBy),
-        items,
-      }
-    }),
+    usage: usage.map((entry, index) => readUsage(entry, index, terms, reader)),
     changes: changes.map((entry, index) => ({
       ...placeOf(entry),
       atMs: reader.instant(`/changes/${index}/at`, entry.at) ?? 0,
@@ -130,6 +110,33 @@ export function readFacts(document: Quote, terms: Terms, rules: readonly Rule[],
         available: reader.decimal(available, ZERO),
       }
     }),
+  }
+}
+
+function readUsage(
+  entry: NonNullable<Quote['usage']>[number],
+  index: number,
+  terms: Terms,
+  reader: Reader,
+): Usage {
+  const items = (entry.items ?? []).map((item) => reader.decimal(item, ZERO))
+  const sum = items.reduce((total, item) => add(total, item), ZERO)
+  if (entry.quantity === undefined && items.length === 0)
+    reader.refuse(`/usage/${index}/quantity`, 'give a quantity, or the items that it is the sum of')
+  if (entry.quantity !== undefined && items.length > 0 && !equals(reader.decimal(entry.quantity, ZERO), sum))
+    reader.refuse(`/usage/${index}/quantity`, 'it is not the sum of the items')
+  const period = reader.period(`/usage/${index}/period`, entry.period, terms.period)
+  const estimated =
+    entry.estimated === undefined ? undefined : { method: entry.estimated, gapMs: period.to - period.from }
+  return {
+    index,
+    ...placeOf(entry),
+    unit: entry.unit ?? '1',
+    period,
+    estimated,
+    quantity: reader.decimal(entry.quantity, sum),
+    chosenBy: reader.maybe(entry.chosenBy),
+    items,
   }
 }
 

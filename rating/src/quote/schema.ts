@@ -2,6 +2,7 @@ import { Type } from 'typebox'
 import { ROUNDINGS } from '@vouch/proto/kernel/rounding.ts'
 import { UNITS } from '@vouch/proto/kernel/unit.ts'
 import { WEEKDAYS } from '../tariff/calendar-windows.ts'
+import { ESTIMATE_METHODS } from '../rule/estimate.ts'
 import { PRORATION_BASES } from '../tariff/proration.ts'
 import type { ProrationBasis } from '../tariff/proration.ts'
 
@@ -47,6 +48,18 @@ export const Dimensions = Type.Record(Type.String({ minLength: 1, maxLength: 100
 export const RoundingMode = oneOf(
   Object.keys(ROUNDINGS) as (keyof typeof ROUNDINGS)[],
   'how halves and rests are rounded',
+)
+/** How an entry was estimated; its period is the gap. */
+export const EstimateMethod = oneOf(ESTIMATE_METHODS, 'how it was estimated; its period is the gap')
+/** What stands in for time in which nothing was measured. */
+export const Estimate = Type.Object(
+  {
+    method: oneOf(['none', ...ESTIMATE_METHODS], 'what stands in for time in which nothing was measured'),
+    longestHours: optional(
+      Type.Integer({ minimum: 1, maximum: 8784, description: 'longer gaps stay gaps; 72 by default' }),
+    ),
+  },
+  closed,
 )
 /** A unit of the catalogue. */
 export const Unit = oneOf(Object.keys(UNITS) as (keyof typeof UNITS)[], 'a unit of the catalogue')

@@ -8,6 +8,7 @@ import {
 import { formatAmount, majorAmount } from '@vouch/proto/kernel/money.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
+import { takesEstimate } from '../rule/estimate.ts'
 import type { Evaluation } from '../rule/evaluate.ts'
 import { quantityText } from '../rule/quantity.ts'
 import type { Line } from '../rule/types.ts'
@@ -61,7 +62,7 @@ function numbered(charges: Charge[]): Charge[] {
 function chargeOf(
   line: Line,
   { itemOf, rules }: PricedTariff,
-  { usageFrom, seriesFrom, facts, place }: SnapshotFacts,
+  { usageFrom, estimatedOf, seriesFrom, facts, place }: SnapshotFacts,
   snapshot: Snapshot,
 ): Charge {
   const sources = line.sources ?? []
@@ -72,7 +73,8 @@ function chargeOf(
   const measured = measurements.map((index) => snapshot.measurements[index]!)
   const parts = isRanked ? [] : sources.map((index) => facts.usage[index]!.period)
   const period = hull(parts) ?? clipped(line.period, place.inForce)
-  const coverage = coverageOf(measured)
+  const estimatedMs = estimatedIn(measurements, rule, estimatedOf)
+  const coverage = { ...coverageOf(measured), estimatedMs }
   const review = reviewOf(coverage, rule?.reviewBelow)
   return create(ChargeSchema, {
     lineId: lineId(line, period),
@@ -95,6 +97,19 @@ function chargeOf(
     coverage,
     held: review.isHeld,
   })
+}
+
+/** Of what the measurements miss, what the rule estimates on a line of its own, milliseconds. */
+function estimatedIn(
+  measurements: readonly number[],
+  rule: ReturnType<typeof ruleOf>,
+  estimatedOf: SnapshotFacts['estimatedOf'],
+): bigint {
+  if (rule?.kind !== 'usage' || rule.estimate === undefined) return 0n
+  return measurements
+    .flatMap((measurement) => estimatedOf.get(measurement) ?? [])
+    .filter((usage) => takesEstimate(rule.estimate, usage))
+    .reduce((sum, { period }) => sum + BigInt(period.to - period.from), 0n)
 }
 
 /** The rule that a line prices usage by. */

@@ -33,7 +33,7 @@ export function lineUsages(
   const ranked = new Set(tariff.rules.flatMap(({ id, kind }) => (kind === 'percentile' ? [id] : [])))
   return lines.flatMap((line, index) => {
     const usage = ranked.has(line.rule) ? rankedUsage(line, read) : pricedUsage(line, read)
-    return usage.length === 0 ? [] : [{ lineId: charges[index]!.lineId, parts: joined(line, usage) }]
+    return usage.length === 0 ? [] : [{ lineId: charges[index]!.lineId, parts: joined(line, usage, read) }]
   })
 }
 
@@ -49,14 +49,15 @@ function rankedUsage({ sources = [] }: Line, { facts, usageFrom, seriesFrom }: S
   return facts.usage.filter((usage) => ports.has(nameOf(usageFrom[usage.index]!, usage)))
 }
 
-function joined(line: Line, usage: readonly Usage[]): UsagePart[] {
+function joined(line: Line, usage: readonly Usage[], { usageFrom }: SnapshotFacts): UsagePart[] {
   const parts: UsagePart[] = []
-  let before: Usage | undefined
+  let before: number | undefined
   for (const each of usage) {
     const quantity = inUnitOf(line, each)
     const last = parts.at(-1)
-    const follows = before?.cutOf === each.cutOf && before?.period.to === each.period.from
-    if (last !== undefined && follows)
+    const resource = each.dimensions['resource']!
+    const isSame = before === usageFrom[each.index] && last?.resource === resource
+    if (last !== undefined && isSame && last.period.to === each.period.from)
       parts[parts.length - 1] = {
         ...last,
         period: { from: last.period.from, to: each.period.to },
@@ -64,12 +65,12 @@ function joined(line: Line, usage: readonly Usage[]): UsagePart[] {
       }
     else
       parts.push({
-        resource: each.dimensions['resource']!,
+        resource,
         meter: each.meter,
         period: each.period,
         quantity,
       })
-    before = each
+    before = usageFrom[each.index]
   }
   return parts
 }

@@ -7,11 +7,14 @@ import {
 import { type Measurement, MeasurementSchema } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { compareBytes, fromHex, toHex } from '@vouch/proto/kernel/bytes.ts'
 import { type Result, fail, ok, unwrap } from '@vouch/proto/kernel/fault.ts'
-import { type Period, contains } from '@vouch/proto/kernel/period.ts'
+import { METERS, isBuiltInMeter } from '@vouch/proto/kernel/meter.ts'
+import type { Period } from '@vouch/proto/kernel/period.ts'
 import { selfAndAncestors } from '../usage/resource.ts'
 import { type SlotReadings, slotRuns, slotWindow } from '../usage/slots.ts'
 import type { Stream, StreamRecord } from '../usage/stream-usage.ts'
-import { type MeterPlan, meterPlans } from './cuts.ts'
+import { type Correction, readCorrections, touching } from './corrections.ts'
+import { type MeterPlan, cutsWithin, meterPlans } from './cuts.ts'
+import { type MeasuredMeter, estimatesOf } from './estimate.ts'
 import { periodInit, streamUsageMessage } from './message.ts'
 import type { Archive, BatchPlace, UsageStore } from './ports.ts'
 import { type Assignment, parseAssignments } from './request.ts'
@@ -23,6 +26,16 @@ import { meteredUsage } from './usage-report.ts'
 export interface Sources {
   readonly store: UsageStore
   readonly archive: Archive
+}
+
+/** One meter of one assignment, and how it is looked at. */
+interface Look {
+  readonly assignment: Assignment
+  readonly plan: MeterPlan
+  readonly streams: readonly Stream[]
+  /** Those that touch it. */
+  readonly corrections: readonly Correction[]
+  readonly cuts: readonly number[]
 }
 
 /** Streams that are looked at in one way: one assigned stretch, cuts and slots. */
@@ -55,23 +68,31 @@ export async function measure(request: MeasureRequest, sources: Sources): Promis
   if (!plans.ok) return plans
   const assignments = parseAssignments(request.assignments, inForce)
   if (!assignments.ok) return assignments
+  const corrections = readCorrections(request.usageCorrections, '/usageCorrections')
+  if (!corrections.ok) return corrections
   const streams = await streamsOf(assignments.value, plans.value, sources.store)
   if (!streams.ok) return streams
   const owners = ownersOf(streams.value, assignments.value)
-  const found = await findAll(owners, plans.value, inForce, sources.store)
+  const looks = looksOf(owners, plans.value, corrections.value)
+  const found = await findAll(looks, inForce, sources.store)
   if (!found.ok) return found
   const measurements: Measurement[] = []
-  for (const assignment of assignments.value) {
-    for (const plan of plans.value) {
-      const own = (owners.get(assignment) ?? [])
-        .filter(({ meter }) => meter === plan.meter)
-        .flatMap((stream) => found.value.records.get(foundKey(stream, assignment.period)) ?? [])
-      if (own.length === 0) continue
-      const measured = measurementOf(assignment, plan, own)
-      if (!measured.ok) return measured
-      measurements.push(measured.value)
-    }
+  const meters: MeasuredMeter[] = []
+  for (const look of looks) {
+    const { assignment, plan } = look
+    const own = look.streams.flatMap(
+      (stream) => found.value.records.get(foundKey(stream, assignment.period)) ?? [],
+    )
+    if (own.length === 0 && look.corrections.every(({ stated }) => stated === undefined)) continue
+    const measured = measurementOf(look, own)
+    if (!measured.ok) return measured
+    measurements.push(measured.value)
+    const records = own.map(({ record }) => record)
+    meters.push({ period: assignment.period, records, estimates: plan.estimates })
   }
+  const corrected = new Set(looks.flatMap((look) => look.corrections))
+  const estimates = await estimatesOf(meters, place.value.zone, sources.store)
+  if (!estimates.ok) return estimates
   const agents = new Set(measurements.flatMap((each) => each.streams.map(({ agentId }) => toHex(agentId))))
   const newest = await sources.archive.newest([...agents].toSorted())
   if (!newest.ok) return newest
@@ -84,6 +105,10 @@ export async function measure(request: MeasureRequest, sources: Sources): Promis
         measurements,
         watermarks: newest.value.map(watermarkInit),
         slotBatches: [...found.value.batches],
+        estimates: estimates.value,
+        usageCorrections: corrections.value
+          .filter((correction) => corrected.has(correction))
+          .map(({ message }) => message),
       },
     }),
   )
@@ -117,8 +142,7 @@ function ownersOf(streams: readonly Stream[], assignments: readonly Assignment[]
 
 /** What all streams measured; one question to the store for each way to look at them. */
 async function findAll(
-  owners: ReadonlyMap<Assignment, readonly Stream[]>,
-  plans: readonly MeterPlan[],
+  looks: readonly Look[],
   stretch: Period,
   store: UsageStore,
 ): Promise<
@@ -126,7 +150,7 @@ async function findAll(
 > {
   const records = new Map<string, Found>()
   const batches = new Map<string, Uint8Array>()
-  for (const { period, cuts, slotMs, streams } of groupsOf(owners, plans)) {
+  for (const { period, cuts, slotMs, streams } of groupsOf(looks)) {
     const found = await store.records(streams, period, cuts)
     if (!found.ok) return found
     const slots = await slotsOf(streams, period, stretch, slotMs, store)
@@ -142,22 +166,36 @@ async function findAll(
   return ok({ records, batches: [...batches.values()].toSorted(compareBytes) })
 }
 
-function groupsOf(owners: ReadonlyMap<Assignment, readonly Stream[]>, plans: readonly MeterPlan[]): Group[] {
-  const looks = [...owners].flatMap(([{ period }, streams]) =>
-    plans.flatMap((plan) => {
-      const own = streams.filter(({ meter }) => meter === plan.meter)
-      const cuts = insideOf(period, plan)
-      return own.length === 0 ? [] : [{ period, cuts, slotMs: plan.slotMs, streams: own }]
+function looksOf(
+  owners: ReadonlyMap<Assignment, readonly Stream[]>,
+  plans: readonly MeterPlan[],
+  all: readonly Correction[],
+): Look[] {
+  return [...owners].flatMap(([assignment, streams]) =>
+    plans.map((plan) => {
+      const corrections = touching(all, { ...assignment, meter: plan.meter })
+      return {
+        assignment,
+        plan,
+        streams: streams.filter(({ meter }) => meter === plan.meter),
+        corrections,
+        cuts: cutsWithin(assignment.period, plan, corrections),
+      }
     }),
   )
-  const alike = Map.groupBy(looks, ({ period, cuts, slotMs }) =>
-    [period.from, period.to, slotMs, ...cuts].join(' '),
-  )
-  return [...alike.values()].map((same) => ({ ...same[0]!, streams: same.flatMap(({ streams }) => streams) }))
 }
 
-function insideOf(period: Period, { cuts }: MeterPlan): number[] {
-  return cuts.filter((ms) => ms !== period.from && contains(period, ms))
+function groupsOf(looks: readonly Look[]): Group[] {
+  const alike = Map.groupBy(
+    looks.filter(({ streams }) => streams.length > 0),
+    ({ assignment: { period }, cuts, plan }) => [period.from, period.to, plan.slotMs, ...cuts].join(' '),
+  )
+  return [...alike.values()].map((same) => ({
+    period: same[0]!.assignment.period,
+    cuts: same[0]!.cuts,
+    slotMs: same[0]!.plan.slotMs,
+    streams: same.flatMap(({ streams }) => streams),
+  }))
 }
 
 async function slotsOf(
@@ -177,11 +215,26 @@ function foundKey({ streamId }: Stream, { from, to }: Period): string {
   return `${streamId} ${from} ${to}`
 }
 
+/** What was measured; of what nobody measured, what a person stated is still to be attached to something. */
 function measurementOf(
-  { resource, period, dimensions, share }: Assignment,
-  plan: MeterPlan,
+  { assignment, plan: { meter, slotMs }, cuts, corrections }: Look,
   found: readonly Found[],
 ): Result<Measurement> {
+  const { resource, period, dimensions, share, itself } = assignment
+  const frame = {
+    resource,
+    meter,
+    period: periodInit(period),
+    dimensions,
+    share,
+    cutsMs: cuts.map(BigInt),
+    slotMs,
+    itself,
+  }
+  if (found.length === 0) {
+    const unit = isBuiltInMeter(meter) ? METERS[meter].unit : corrections[0]!.message.unit
+    return ok(create(MeasurementSchema, { ...frame, unit }))
+  }
   const metered = meteredUsage(
     found.map(({ record }) => record),
     period,
@@ -190,14 +243,8 @@ function measurementOf(
   const slots = new Map(found.map((each) => [each.record.stream.streamId, each.slots]))
   return ok(
     create(MeasurementSchema, {
-      resource,
-      meter: plan.meter,
+      ...frame,
       unit: metered.value.unit,
-      period: periodInit(period),
-      dimensions,
-      share,
-      cutsMs: insideOf(period, plan).map(BigInt),
-      slotMs: plan.slotMs,
       streams: metered.value.usages.map((usage) => {
         const message = streamUsageMessage(usage)
         message.slots = slotsInit(slots.get(usage.stream.streamId) ?? [])

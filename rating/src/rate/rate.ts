@@ -18,7 +18,7 @@ import { exactText } from '../tariff/trace.ts'
 import { union } from '../usage/interval.ts'
 import { chargesOf } from './charges.ts'
 import { differences } from './difference.ts'
-import { meterPlans } from './cuts.ts'
+import { cutsWithin, meterPlans } from './cuts.ts'
 import { type LineUsage, lineUsages } from './line-usage.ts'
 import { periodInit } from './message.ts'
 import { type SnapshotFacts, readSnapshot } from './snapshot.ts'
@@ -109,13 +109,18 @@ function usedGrants({ used }: Snapshot, currency: CurrencyCode): Result<Readonly
 }
 
 /** A snapshot that was not cut for these prices would be split evenly, which is not what was measured. */
-function checkCuts(tariff: PricedTariff, { place }: SnapshotFacts, { measurements }: Snapshot): Result<void> {
+function checkCuts(
+  tariff: PricedTariff,
+  { place, corrections }: SnapshotFacts,
+  { measurements }: Snapshot,
+): Result<void> {
   const plans = meterPlans(tariff, place.inForce)
   if (!plans.ok) return plans
   const byMeter = new Map(plans.value.map((plan) => [plan.meter, plan]))
   for (const [index, { meter, period, cutsMs, slotMs }] of measurements.entries()) {
     const plan = byMeter.get(meter)
-    const inside = plan?.cuts.map(BigInt).filter((ms) => period!.fromMs < ms && ms < period!.toMs)
+    const own = { from: Number(period!.fromMs), to: Number(period!.toMs) }
+    const inside = plan && cutsWithin(own, plan, corrections[index]!)
     // One cut too many is an entry more, which is rounded by itself.
     if (plan?.slotMs === slotMs && inside?.join(' ') === cutsMs.join(' ')) continue
     return fail(
@@ -138,7 +143,10 @@ function unpricedOf(
   const ranked = new Set(
     facts.series.filter(({ index }) => !idle.has(index)).map(({ index }) => seriesFrom[index]!),
   )
-  const open = unpriced.usage.filter(({ index }) => !ranked.has(usageFrom[index]!))
+  // What another rule of the meter estimates is nothing that was used.
+  const open = unpriced.usage.filter(
+    ({ index }) => !ranked.has(usageFrom[index]!) && facts.usage[index]!.estimated === undefined,
+  )
   return [...Map.groupBy(open, ({ index }) => usageFrom[index]!)].map(([measurement, parts]) => ({
     measurement,
     periods: union(parts.flatMap(({ periods }) => periods)),

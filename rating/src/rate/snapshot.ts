@@ -6,14 +6,16 @@ import type {
 } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { parseDecimal } from '@vouch/proto/kernel/decimal.ts'
 import { type Result, collect, fail, ok } from '@vouch/proto/kernel/fault.ts'
-import { directionOf } from '@vouch/proto/kernel/meter.ts'
-import { type Period, contains, parseZone } from '@vouch/proto/kernel/period.ts'
-import { type Rational, ZERO, compare, multiply, rational, sign } from '@vouch/proto/kernel/rational.ts'
-import { type UnitId, parseUnit, rateOf } from '@vouch/proto/kernel/unit.ts'
-import type { Dimensions, Facts, Series, Usage } from '../rule/types.ts'
-import { slotStarts } from '../usage/slots.ts'
+import { type Period, parseZone } from '@vouch/proto/kernel/period.ts'
+import { type Rational, compare, multiply, rational, sign } from '@vouch/proto/kernel/rational.ts'
+import { parseUnit } from '@vouch/proto/kernel/unit.ts'
+import type { Facts, Series, Usage } from '../rule/types.ts'
 import { CUTS_MAX } from '../rule/cuts.ts'
+import { type Correction, readCorrections, statedEntries, touching, withoutCorrected } from './corrections.ts'
 import { SLOT_MS } from './cuts.ts'
+import type { Frame } from './frame.ts'
+import { readEstimates } from './read-estimates.ts'
+import { seriesOf } from './read-series.ts'
 import { parsePeriodMessage } from './request.ts'
 import { shareOf } from './share.ts'
 import type { Place } from './tariff.ts'
@@ -24,18 +26,12 @@ export interface SnapshotFacts {
   readonly facts: Facts
   /** The measurement of each usage fact, by its index. */
   readonly usageFrom: readonly number[]
+  /** What persons decided about each measurement, by its place. */
+  readonly corrections: readonly (readonly Correction[])[]
+  /** What is estimated of each measurement that anything is of. */
+  readonly estimatedOf: ReadonlyMap<number, readonly Usage[]>
   /** The measurement of each series, by its index. */
   readonly seriesFrom: readonly number[]
-}
-
-/** A measurement without its streams. */
-interface Frame {
-  readonly index: number
-  readonly period: Period
-  readonly cuts: readonly number[]
-  readonly unit: UnitId
-  readonly share: Rational
-  readonly dimensions: Dimensions
 }
 
 /** One register's way through a period: its value at some instants, the first and the last of them its ends. */
@@ -47,15 +43,19 @@ interface Course {
 
 /**
  * The facts of a snapshot: of every metered resource an entry for each part between the cuts, and a series where there are
- * slots. An entry's resource is the assigned one; the metered one is its dimension `resource`. Pure; the same for
+ * slots; then an entry for each part of a gap that is estimated. An entry's resource is the assigned one; the metered one is its dimension `resource`. Pure; the same for
  * rating and for whoever checks it. Faults: FIELD_MISSING, FIELD_INVALID, INSTANT_INVALID, PERIOD_REVERSED, ZONE_UNKNOWN,
  * UNIT_UNKNOWN, UNIT_MISMATCH, DECIMAL_INVALID, USAGE_INCOMPLETE where a register is not known at a cut.
  */
 export function readSnapshot(snapshot: Snapshot): Result<SnapshotFacts> {
   const place = placeOf(snapshot)
   if (!place.ok) return place
+  const corrections = readCorrections(snapshot.usageCorrections, '/usageCorrections')
+  if (!corrections.ok) return corrections
   const frames = collect(
-    snapshot.measurements.map((measurement, index) => frameOf(measurement, index, place.value)),
+    snapshot.measurements.map((measurement, index) =>
+      frameOf(measurement, index, place.value, corrections.value),
+    ),
   )
   if (!frames.ok) return frames
   const availability = collect(snapshot.availability.map(availabilityOf))
@@ -68,7 +68,8 @@ export function readSnapshot(snapshot: Snapshot): Result<SnapshotFacts> {
     const measurement = snapshot.measurements[index]!
     const entries = entriesOf(measurement, frame)
     if (!entries.ok) return entries
-    for (const entry of entries.value) {
+    const stated = statedEntries(frame.corrections, measurement, frame)
+    for (const entry of [...withoutCorrected(entries.value, frame.corrections), ...stated]) {
       usageFrom.push(index)
       usage.push({ ...entry, index: usage.length })
     }
@@ -80,8 +81,24 @@ export function readSnapshot(snapshot: Snapshot): Result<SnapshotFacts> {
       series.push({ ...each, index: series.length })
     }
   }
+  const estimated = readEstimates(snapshot, frames.value, place.value.zone)
+  if (!estimated.ok) return estimated
+  const estimatedOf = new Map<number, Usage[]>()
+  for (const { measurement, entry } of estimated.value) {
+    usageFrom.push(measurement)
+    const guessed = { ...entry, index: usage.length }
+    usage.push(guessed)
+    estimatedOf.set(measurement, [...(estimatedOf.get(measurement) ?? []), guessed])
+  }
   const facts = { usage, series, changes: [], billed: [], availability: availability.value, used: new Map() }
-  return ok({ place: place.value, facts, usageFrom, seriesFrom })
+  return ok({
+    place: place.value,
+    facts,
+    usageFrom,
+    corrections: frames.value.map((frame) => frame.corrections),
+    estimatedOf,
+    seriesFrom,
+  })
 }
 
 /** The stretch of a snapshot, or of a request to measure one. Faults: as of {@link readSnapshot}. */
@@ -101,7 +118,12 @@ export function placeOf({
   return ok({ period: period.value, inForce: inForce.value, zone: zone.value })
 }
 
-function frameOf(measurement: Measurement, index: number, { inForce }: Place): Result<Frame> {
+function frameOf(
+  measurement: Measurement,
+  index: number,
+  { inForce }: Place,
+  all: readonly Correction[],
+): Result<Frame> {
   const pointer = `/measurements/${index}`
   const period = parsePeriodMessage(measurement.period, `${pointer}/period`)
   if (!period.ok) return period
@@ -123,8 +145,17 @@ function frameOf(measurement: Measurement, index: number, { inForce }: Place): R
     })
   if (measurement.slotMs !== 0 && measurement.slotMs !== SLOT_MS)
     return fail('FIELD_INVALID', `slots have ${SLOT_MS} ms`, { pointer: `${pointer}/slotMs` })
-  const { dimensions } = measurement
-  return ok({ index, period: period.value, cuts, unit: unit.value, share: share.value, dimensions })
+  const { dimensions, resource, meter, itself } = measurement
+  const corrections = touching(all, { resource, meter, itself, period: period.value })
+  return ok({
+    index,
+    period: period.value,
+    corrections,
+    cuts,
+    unit: unit.value,
+    share: share.value,
+    dimensions,
+  })
 }
 
 function entriesOf(
@@ -173,36 +204,6 @@ function quantityIn({ fromMs, toMs, registers }: Course, { from, to }: Period): 
   const valueAt = (ms: number): bigint | undefined => registers.get(Math.min(Math.max(ms, fromMs), toMs))
   const [opening, closing] = [valueAt(from), valueAt(to)]
   return opening === undefined || closing === undefined ? undefined : closing - opening
-}
-
-/** Each metered resource's quantities as rates; a slot that all its streams miss is undefined, one outside of the assignment is zero. */
-function seriesOf(
-  { resource, meter, slotMs, streams }: Measurement,
-  { index, period, unit, share, dimensions }: Frame,
-  stretch: Period,
-): Result<Omit<Series, 'index'>[]> {
-  const rate = rateOf(unit)
-  if (!rate.ok) return fail(rate.fault.code, rate.fault.message, { pointer: `/measurements/${index}/unit` })
-  const { unit: rateUnit, factor } = rate.value
-  const perSlot = multiply(multiply(factor, share), rational(1000n, BigInt(slotMs)))
-  const starts = slotStarts(stretch, slotMs)
-  return ok(
-    [...Map.groupBy(streams, (stream) => stream.resource)].map(([metered, own]) => {
-      const known = new Map<number, bigint>()
-      for (const { fromMs, quantities } of own.flatMap(({ slots }) => slots))
-        for (const [i, quantity] of quantities.entries()) {
-          const start = Number(fromMs) + i * slotMs
-          known.set(start, (known.get(start) ?? 0n) + quantity)
-        }
-      const values = starts.map((start) => {
-        if (!contains(period, start)) return ZERO
-        const quantity = known.get(start)
-        return quantity === undefined ? undefined : multiply(rational(quantity), perSlot)
-      })
-      const all = { ...dimensions, resource: metered }
-      return { resource, meter, dimensions: all, unit: rateUnit, direction: directionOf(meter), values }
-    }),
-  )
 }
 
 function availabilityOf(

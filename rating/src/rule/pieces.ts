@@ -1,8 +1,11 @@
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
-import { ONE, divide, isZero, multiply } from '@vouch/proto/kernel/rational.ts'
+import { ONE, ZERO, add, divide, isZero, multiply } from '@vouch/proto/kernel/rational.ts'
+import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import { conversion } from '@vouch/proto/kernel/unit.ts'
+import { exactText } from '../tariff/trace.ts'
+import type { TraceStep } from '../tariff/trace.ts'
 import { cutByWindows } from '../tariff/calendar-windows.ts'
 import type { Window } from '../tariff/calendar-windows.ts'
 import { cutByGrain } from '../tariff/grain.ts'
@@ -11,6 +14,7 @@ import type { Entry } from './quantity.ts'
 import { matches, within } from './select.ts'
 import type { Dimensions, Scope, Usage } from './types.ts'
 import type { UsageRule } from './usage.ts'
+import { partsOf } from './whole.ts'
 
 /** Which quantities are priced together: all, those of a resource, of an entry, or of a value of a dimension. */
 export type Pool = 'contract' | 'resource' | 'entry' | { readonly dimension: string }
@@ -120,4 +124,35 @@ function poolOf(per: Pool, usage: Usage): string {
   if (per === 'resource') return usage.resource
   if (per === 'entry') return entryName(usage)
   return usage.dimensions[per.dimension] ?? ''
+}
+
+/** Places of the usage, as it was measured, that pieces are of. */
+export function sourcesOf(pieces: readonly Piece[]): number[] {
+  const places = new Set(pieces.flatMap(({ usage }) => partsOf(usage).map(({ index }) => index)))
+  return [...places].toSorted((a, b) => a - b)
+}
+
+/** What persons stated instead of what was measured, for the trace. */
+export function statedSteps(pieces: readonly Piece[]): TraceStep[] {
+  const stated = pieces.filter(({ usage }) => usage.stated !== undefined)
+  return [...Map.groupBy(stated, ({ usage }) => usage.stated!.id).values()].map((own) => ({
+    rule: 'usage replaced',
+    input: `${own[0]!.usage.stated!.id}: ${own[0]!.usage.stated!.reason}`,
+    output: exactText(own.reduce<Rational>((sum, { quantity }) => add(sum, quantity), ZERO)),
+  }))
+}
+
+/** The conversions to the billable unit, for the trace. */
+export function converted({ unit }: UsageRule, pieces: readonly Piece[]): TraceStep[] {
+  const units = new Set(pieces.map(({ usage }) => usage.unit))
+  return [...units]
+    .filter((from) => from !== unit)
+    .map((from) => {
+      const factor = conversion(from, unit)
+      return {
+        rule: `${from} to ${unit}`,
+        input: 'each entry',
+        output: factor.ok ? `× ${exactText(factor.value)}` : '',
+      }
+    })
 }

@@ -6,6 +6,7 @@ import type { RoundingName } from '@vouch/proto/kernel/rounding.ts'
 import type { UnitId } from '@vouch/proto/kernel/unit.ts'
 import type { TraceStep } from '../tariff/trace.ts'
 import type { SlotSeries } from '../usage/percentile.ts'
+import type { Estimated } from './estimate.ts'
 
 /** Names and values that usage is told apart by, such as region or class. */
 export type Dimensions = Readonly<Record<string, string>>
@@ -28,6 +29,10 @@ export interface Usage {
   readonly cutOf?: string | undefined
   /** The facts that this one is joined of, in order of time; absent = itself. */
   readonly parts?: readonly Usage[] | undefined
+  /** How it stands in for what nobody measured; absent = it was measured. */
+  readonly estimated?: Estimated | undefined
+  /** The correction by which a person stated it; absent = nobody did. */
+  readonly stated?: { readonly id: string; readonly reason: string } | undefined
 }
 
 /** A change of a level, such as seats in use: the level is the sum of the changes so far. */
@@ -92,6 +97,7 @@ export interface Terms {
 export type LineKind =
   | 'usage'
   | 'late-usage'
+  | 'estimate'
   | 'fee'
   | 'minimum'
   | 'maximum'

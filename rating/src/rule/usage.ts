@@ -4,7 +4,6 @@ import { intersect } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import { ZERO, add, isZero, sign, subtract } from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
-import { conversion } from '@vouch/proto/kernel/unit.ts'
 import type { UnitId } from '@vouch/proto/kernel/unit.ts'
 import { priceOf, unitPriceOf } from '../tariff/model.ts'
 import type { Grain } from '../tariff/grain.ts'
@@ -12,9 +11,12 @@ import type { Model } from '../tariff/model.ts'
 import type { ProrationBasis } from '../tariff/proration.ts'
 import { exactText } from '../tariff/trace.ts'
 import type { TraceStep } from '../tariff/trace.ts'
+import { estimateLines, takesEstimate } from './estimate.ts'
+import type { EstimateRule } from './estimate.ts'
 import { averageLevels } from './level.ts'
 import { lineOf } from './lines.ts'
-import { piecesOf } from './pieces.ts'
+import type { Draft } from './lines.ts'
+import { converted, piecesOf, sourcesOf, statedSteps } from './pieces.ts'
 import type { Piece, Pool, PriceChoice } from './pieces.ts'
 import { beginsAnew, billable } from './quantity.ts'
 import type { QuantityRule } from './quantity.ts'
@@ -40,6 +42,8 @@ export interface UsageRule {
   readonly quantity: QuantityRule
   readonly price: PriceChoice
   readonly late: LateUsage
+  /** How what nobody measured is estimated, on lines of its own; undefined = it is not. */
+  readonly estimate: EstimateRule | undefined
   /** Share of the time that readings must cover, or its lines are held for review; undefined = any will do. */
   readonly reviewBelow: Rational | undefined
   /** When it is in force; undefined = always. */
@@ -57,7 +61,11 @@ export function applyUsage(rule: UsageRule, scope: Scope): Result<Outcome> {
   const { terms } = scope
   const { selected, changes } = selectedBy(rule, scope)
   const isLate = ({ period }: Usage): boolean => period.to <= terms.period.from
-  const taken = selected.filter((usage) => rule.late !== 'rejected' || !isLate(usage))
+  const taken = selected.filter((usage) =>
+    isLate(usage)
+      ? rule.late !== 'rejected' && usage.estimated === undefined
+      : takesEstimate(rule.estimate, usage),
+  )
   const whole = wholeFor(rule, taken, terms.zone)
   if (!whole.ok) return whole
   const cut = collectResults(whole.value.map((usage) => piecesOf(rule, usage, scope)))
@@ -68,31 +76,49 @@ export function applyUsage(rule: UsageRule, scope: Scope): Result<Outcome> {
       'TARIFF_INVALID',
       `rule ${rule.id}: free, minimum and aggregates but the sum do not go on over late usage; late must be own-period or rejected`,
     )
-  const current = priceAll(
-    rule,
-    pieces.filter(({ usage }) => !isLate(usage)),
-    { period: terms.period, kind: 'usage' },
-    scope,
-  )
+  const { late = [], own = [] } = Object.groupBy(pieces, ({ usage }) => (isLate(usage) ? 'late' : 'own'))
+  const current = currentLines(rule, own, scope)
   if (!current.ok) return current
-  // What is late goes on where this period's own usage has left the tiers.
-  const seen = { ...scope, lines: [...scope.lines, ...current.value] }
-  const late = Map.groupBy(
-    pieces.filter(({ usage }) => isLate(usage)),
-    ({ usage }) => (rule.late === 'own-period' ? nameOf(ownPeriod(rule, usage, scope)) : ''),
-  )
-  const lateLines = collectResults(
-    [...late.values()].map((own) => {
-      const period = rule.late === 'own-period' ? ownPeriod(rule, own[0]!.usage, scope) : terms.period
-      return priceAll(rule, own, { period, kind: 'late-usage' }, seen)
-    }),
-  )
-  if (!lateLines.ok) return lateLines
-  const lines = [...lateLines.value.flat(), ...current.value]
+  // What is late goes on where this period's own usage, measured or estimated, has left the tiers.
+  const belated = lateLines(rule, late, { ...scope, lines: [...scope.lines, ...current.value] })
+  if (!belated.ok) return belated
+  const lines = [...belated.value, ...current.value]
   const priced = whole.value.flatMap((usage, index) =>
     cut.value[index]!.flatMap((piece) => pricedParts(usage, piece.usage.period)),
   )
   return ok({ lines, priced, pricedChanges: changes })
+}
+
+/** Lines for the document's own period: what was measured, then what is estimated. */
+function currentLines(rule: UsageRule, pieces: readonly Piece[], scope: Scope): Result<Line[]> {
+  const place = { period: scope.terms.period, kind: 'usage' } as const
+  const { measured = [], estimated = [] } = Object.groupBy(pieces, ({ usage }) =>
+    usage.estimated === undefined ? 'measured' : 'estimated',
+  )
+  const lines = priceAll(rule, measured, place, scope)
+  if (!lines.ok) return lines
+  const estimates = estimateLines(
+    measured,
+    estimated,
+    (pool) => priceOrNothing(rule, pool, place, scope),
+    scope.terms,
+  )
+  return estimates.ok ? ok([...lines.value, ...estimates.value]) : estimates
+}
+
+/** Lines for usage of earlier periods; `scope` has the lines of this one. */
+function lateLines(rule: UsageRule, pieces: readonly Piece[], scope: Scope): Result<Line[]> {
+  const byPeriod = Map.groupBy(pieces, ({ usage }) =>
+    rule.late === 'own-period' ? nameOf(ownPeriod(rule, usage, scope)) : '',
+  )
+  const lines = collectResults(
+    [...byPeriod.values()].map((own) => {
+      const isOwn = rule.late === 'own-period'
+      const period = isOwn ? ownPeriod(rule, own[0]!.usage, scope) : scope.terms.period
+      return priceAll(rule, own, { period, kind: 'late-usage' }, scope)
+    }),
+  )
+  return lines.ok ? ok(lines.value.flat()) : lines
 }
 
 /** What of the usage as it was measured lies in a period that has a price. */
@@ -137,13 +163,28 @@ function priceAll(
   scope: Scope,
 ): Result<Line[]> {
   const pools = Map.groupBy(pieces, ({ key }) => key)
-  const isInForce = rule.effective === undefined || intersect(rule.effective, place.period) !== undefined
-  const isWhole = rule.per === 'contract' && rule.price.by === 'nothing'
-  if (pools.size === 0 && place.kind === 'usage' && isWhole && isInForce) pools.set('', [])
+  if (pools.size === 0 && place.kind === 'usage' && pricesNothing(rule, place.period)) pools.set('', [])
   const priced = collectResults(
     [...pools.values()].map((own) => priceLine(rule, own, { ...place, pool: own[0]?.pool ?? '' }, scope)),
   )
   return priced.ok ? ok(priced.value.filter((line) => pieces.length > 0 || !isZero(line.exact))) : priced
+}
+
+/** Whether a rule has a price where nothing was used: one for the whole contract. */
+function pricesNothing({ per, price, effective }: UsageRule, period: Period): boolean {
+  const isInForce = effective === undefined || intersect(effective, period) !== undefined
+  return per === 'contract' && price.by === 'nothing' && isInForce
+}
+
+/** What pieces of one pool come to; undefined where there are none, and nothing has no price. */
+function priceOrNothing(
+  rule: UsageRule,
+  pieces: readonly Piece[],
+  place: Omit<Place, 'pool'>,
+  scope: Scope,
+): Result<Draft | undefined> {
+  if (pieces.length === 0 && !pricesNothing(rule, place.period)) return ok(undefined)
+  return draftLine(rule, pieces, { ...place, pool: pieces[0]?.pool ?? '' }, scope)
 }
 
 interface Place {
@@ -152,12 +193,17 @@ interface Place {
   readonly kind: LineKind
 }
 
-function priceLine(
+function priceLine(rule: UsageRule, pieces: readonly Piece[], place: Place, scope: Scope): Result<Line> {
+  const draft = draftLine(rule, pieces, place, scope)
+  return draft.ok ? ok(lineOf(draft.value, scope.terms)) : draft
+}
+
+function draftLine(
   rule: UsageRule,
   pieces: readonly Piece[],
   { pool, period, kind }: Place,
   scope: Scope,
-): Result<Line> {
+): Result<Draft> {
   const model = pieces[0]?.model ?? (rule.price.by === 'nothing' ? rule.price.model : undefined)
   if (model === undefined) throw new Error(`rule ${rule.id} has no price for ${pool}`)
   const { value, trace } = billable(pieces, rule.quantity)
@@ -189,18 +235,13 @@ function priceLine(
     unitPrice: unitPriceOf(model),
     sources: sourcesOf(pieces),
     exact: priced.amount,
-    trace: [...converted(rule, pieces), ...trace, ...priced.trace],
+    trace: [...converted(rule, pieces), ...statedSteps(pieces), ...trace, ...priced.trace],
   }
-  return isCorrection ? correction(draft, rule, model, scope) : ok(lineOf(draft, scope.terms))
+  return ok(isCorrection ? correction(draft, rule, model, scope) : draft)
 }
 
 /** What the whole of an earlier period costs less what was billed of it. */
-function correction(
-  draft: Parameters<typeof lineOf>[0],
-  rule: UsageRule,
-  model: Model,
-  scope: Scope,
-): Result<Line> {
+function correction(draft: Draft, rule: UsageRule, model: Model, scope: Scope): Draft {
   const billed = billedOf(rule.id, draft.pool, scope).filter(
     ({ period }) => period.from === draft.period.from && period.to === draft.period.to,
   )
@@ -213,17 +254,12 @@ function correction(
     input: `${exactText(quantityNow)} known now - ${exactText(quantity)} billed`,
     output: exactText(subtract(quantityNow, quantity)),
   }
-  return ok(
-    lineOf(
-      {
-        ...draft,
-        quantity: subtract(quantityNow, quantity),
-        exact: subtract(draft.exact, amount),
-        trace: [...draft.trace, step],
-      },
-      scope.terms,
-    ),
-  )
+  return {
+    ...draft,
+    quantity: subtract(quantityNow, quantity),
+    exact: subtract(draft.exact, amount),
+    trace: [...draft.trace, step],
+  }
 }
 
 /** What was billed in the same window before: by an earlier document, by the rule that this one continues, and by this one. */
@@ -239,11 +275,16 @@ function beforeOf(
   const continued = scope.lines.filter(
     (line) =>
       line.pool === pool &&
-      ((line.kind === 'usage' && rule.continues.includes(line.rule)) ||
+      ((isOfPeriod(line) && rule.continues.includes(line.rule)) ||
         (kind === 'late-usage' && line.rule === rule.id)),
   )
   if (billed.length === 0 && continued.length === 0) return undefined
   return continued.reduce((sum, { quantity }) => add(sum, quantity ?? ZERO), totalOf(billed))
+}
+
+/** Usage of the document's period, measured or estimated. */
+function isOfPeriod({ kind }: Line): boolean {
+  return kind === 'usage' || kind === 'estimate'
 }
 
 function billedOf(rule: string, pool: string, { facts }: Scope): readonly Billed[] {
@@ -254,24 +295,4 @@ function billedOf(rule: string, pool: string, { facts }: Scope): readonly Billed
 
 function totalOf(billed: readonly Billed[]): Rational {
   return billed.reduce((sum, { quantity }) => add(sum, quantity ?? ZERO), ZERO)
-}
-
-/** Places of the usage, as it was measured, that pieces are of. */
-function sourcesOf(pieces: readonly Piece[]): number[] {
-  const places = new Set(pieces.flatMap(({ usage }) => partsOf(usage).map(({ index }) => index)))
-  return [...places].toSorted((a, b) => a - b)
-}
-
-function converted({ unit }: UsageRule, pieces: readonly Piece[]): TraceStep[] {
-  const units = new Set(pieces.map(({ usage }) => usage.unit))
-  return [...units]
-    .filter((from) => from !== unit)
-    .map((from) => {
-      const factor = conversion(from, unit)
-      return {
-        rule: `${from} to ${unit}`,
-        input: 'each entry',
-        output: factor.ok ? `× ${exactText(factor.value)}` : '',
-      }
-    })
 }

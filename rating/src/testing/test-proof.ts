@@ -3,7 +3,7 @@ import type { SignedBatch } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import { type Proof, ProofSchema } from '@vouch/proto/gen/vouch/proof/v1/proof_pb.ts'
 import { GetEvidenceRequestSchema, MeasureRequestSchema } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
 import { type Tariff, TariffSchema } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
-import type { Snapshot } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import type { Snapshot, UsageCorrection } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { formatAmount, parseAmount, sumMoney } from '@vouch/proto/kernel/money.ts'
 import { type Period, formatInstant } from '@vouch/proto/kernel/period.ts'
@@ -100,11 +100,15 @@ export const RANKED: Tariff = create(TariffSchema, {
 
 /** The batches behind a snapshot, with what else the archive gives. */
 export async function collectEvidence(
-  { measurements, slotBatches }: Snapshot,
+  { measurements, estimates, slotBatches }: Snapshot,
   archive: Archive,
 ): Promise<Pick<Proof, 'batches' | 'streams' | 'keys'>> {
-  const boundaries = measurements
-    .flatMap(({ streams }) => streams.flatMap(({ epochs }) => epochs))
+  const usages = [
+    ...measurements.flatMap(({ streams }) => streams),
+    ...estimates.flatMap(({ reference }) => reference ?? []),
+  ]
+  const boundaries = usages
+    .flatMap(({ epochs }) => epochs)
     .flatMap(({ opening, closing, cuts }) => [opening!, closing!, ...cuts])
   const batchDigests = boundaries
     .flatMap(({ before, after }) => (after === undefined ? [before!] : [before!, after]))
@@ -126,11 +130,17 @@ export async function snapshotOf(
   period: Period,
   sources: Sources,
   tariff = TARIFF,
+  usageCorrections: readonly UsageCorrection[] = [],
 ): Promise<Snapshot> {
   const stretch = { fromMs: BigInt(period.from), toMs: BigInt(period.to) }
   const assignments = resources.map((resource) => ({ resource, period: stretch }))
   const place = { period: stretch, inForce: stretch, timeZone: 'Europe/Berlin' }
-  const request = create(MeasureRequestSchema, { ...place, tariff, assignments })
+  const request = create(MeasureRequestSchema, {
+    ...place,
+    tariff,
+    assignments,
+    usageCorrections: [...usageCorrections],
+  })
   return unwrap(await measure(request, sources)).snapshot!
 }
 

@@ -50,7 +50,7 @@ function checkCharge(path: string, shown: Charge, computed: Charge): void {
   if (shown.held !== computed.held)
     mismatch(`${path}.held`, `says ${shown.held}, but ${computed.held} follows from the evidence`)
   const coverage = present(`${path}.coverage`, shown.coverage)
-  for (const name of ['coveredMs', 'spreadMs', 'missingMs'] as const)
+  for (const name of ['coveredMs', 'spreadMs', 'missingMs', 'estimatedMs'] as const)
     same(`${path}.coverage.${name}`, coverage[name], computed.coverage![name])
   same(`${path}.coverage.gaps`, coverage.gaps.length, 0)
   for (const [i, step] of computed.trace.entries()) {

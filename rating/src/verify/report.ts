@@ -76,7 +76,12 @@ function coverageText({ statements }: Invoice): string {
   if (gaps.length === 0) return 'Every millisecond of the period is covered by readings.'
   const longest = gaps.toSorted((a, b) => (a.toMs - a.fromMs > b.toMs - b.fromMs ? -1 : 1))[0]!
   const at = (ms: bigint): string => formatInstant(Number(ms))
-  return `${gaps.length} gaps over all streams, listed in the proof; the longest from ${at(longest.fromMs)} to ${at(longest.toMs)}.`
+  const guessed = statements.flatMap(({ snapshot }) => snapshot?.estimates ?? []).length
+  const estimates =
+    guessed === 0
+      ? ''
+      : ` Lines of the kind estimate bill parts of them as in ${guessed} hours that were measured before.`
+  return `${gaps.length} gaps over all streams, listed in the proof; the longest from ${at(longest.fromMs)} to ${at(longest.toMs)}.${estimates}`
 }
 
 /** What the proof cannot show: that earlier documents billed what it says they did. */

@@ -1,8 +1,16 @@
+import { create } from '@bufbuild/protobuf'
 import type { Invoice, Statement } from '@vouch/proto/gen/vouch/proof/v1/proof_pb.ts'
 import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
-import type { Measurement } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
-import { toHex } from '@vouch/proto/kernel/bytes.ts'
+import {
+  type Estimate,
+  type Measurement,
+  MeasurementSchema,
+  type Snapshot,
+} from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import { equalBytes, toHex } from '@vouch/proto/kernel/bytes.ts'
 import type { Fault } from '@vouch/proto/kernel/fault.ts'
+import { usageCorrectionValid } from '@vouch/proto/seal/usage-correction.ts'
+import { type Correction, readCorrections, touching } from '../rate/corrections.ts'
 import { parseTariff } from '../rate/tariff.ts'
 import { mismatch, present, uniqueIndex } from './mismatch.ts'
 import type { Archive } from './readings.ts'
@@ -17,6 +25,7 @@ export function checkStatements(
   invoice: Invoice,
   tariffs: readonly Tariff[],
   archive: Archive,
+  issuer: Uint8Array,
 ): StatementTariffs {
   const known = checkTariffs(tariffs)
   const used = new Set<string>()
@@ -27,7 +36,7 @@ export function checkStatements(
     if (tariff === undefined)
       return mismatch(`${path}.tariffId`, `the proof has no tariff ${tariffId}, version ${tariffVersion}`)
     used.add(`${tariffId} ${tariffVersion}`)
-    checkSnapshot(`${path}.snapshot`, statement, archive)
+    checkSnapshot(`${path}.snapshot`, statement, archive, issuer)
     return tariff
   })
   checkStretches(invoice)
@@ -67,19 +76,63 @@ export function pathOf({ pointer = '' }: Pick<Fault, 'pointer'>): string {
   return pointer.replaceAll(/\/(\d+)(?=\/|$)/g, '[$1]').replaceAll('/', '.')
 }
 
-function checkSnapshot(path: string, statement: Statement, archive: Archive): void {
+function checkSnapshot(path: string, statement: Statement, archive: Archive, issuer: Uint8Array): void {
   const snapshot = present(path, statement.snapshot)
   const stretch = periodOf(`${path}.inForce`, snapshot.inForce)
+  const corrections = checkCorrections(path, snapshot, issuer)
   for (const [i, measurement] of snapshot.measurements.entries()) {
     const own = `${path}.measurements[${i}]`
-    if (measurement.streams.length === 0) mismatch(`${own}.streams`, 'is empty: nothing was measured')
+    if (measurement.streams.length === 0 && !isStated(measurement, corrections))
+      mismatch(`${own}.streams`, 'is empty: nothing was measured')
     uniqueIndex(`${own}.streams`, measurement.streams, ({ streamId }) => toHex(streamId))
     for (const [j, usage] of measurement.streams.entries())
       checkStreamUsage(`${own}.streams[${j}]`, usage, measurement, archive)
     checkNoOverlap(own, measurement)
   }
+  for (const [i, estimate] of snapshot.estimates.entries())
+    checkReference(`${path}.estimates[${i}]`, estimate, snapshot.measurements, archive)
   checkSlots(path, snapshot, stretch, archive)
   checkSingleMeasuring(path, snapshot.measurements)
+}
+
+/** What persons decided is signed by the issuer, entry by entry. */
+function checkCorrections(
+  path: string,
+  { usageCorrections }: Snapshot,
+  issuer: Uint8Array,
+): readonly Correction[] {
+  for (const [i, entry] of usageCorrections.entries()) {
+    const own = `${path}.usageCorrections[${i}]`
+    if (!equalBytes(entry.publicKey, issuer)) mismatch(`${own}.publicKey`, "is not the issuer's key")
+    if (!usageCorrectionValid(entry))
+      mismatch(`${own}.signature`, 'the issuer has not signed this entry: something in it was changed')
+  }
+  const read = readCorrections(usageCorrections, '/usageCorrections')
+  return read.ok ? read.value : mismatch(`${path}${pathOf(read.fault)}`, read.fault.message)
+}
+
+/** Whether a person said what was used where nothing was measured. */
+function isStated(
+  { resource, meter, itself, period }: Measurement,
+  corrections: readonly Correction[],
+): boolean {
+  const place = { resource, meter, itself, period: periodOf('measurement.period', period) }
+  return touching(corrections, place).some(({ stated }) => stated !== undefined)
+}
+
+/** The hour that stands in for a gap follows from readings like any usage; the rest of an estimate is looked at where it is rated. */
+function checkReference(
+  path: string,
+  { measurement: index, resource, reference }: Estimate,
+  measurements: readonly Measurement[],
+  archive: Archive,
+): void {
+  const { meter, unit } = present(`${path}.measurement`, measurements[index])
+  const own = `${path}.reference`
+  const usage = present(own, reference)
+  const { period } = usage
+  const asked = create(MeasurementSchema, { resource, meter, unit, period: present(`${own}.period`, period) })
+  checkStreamUsage(own, usage, asked, archive)
 }
 
 /** Two streams of one resource may follow each other in a measurement, never run side by side. */

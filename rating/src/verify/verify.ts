@@ -40,7 +40,8 @@ export function verifyProof(text: string, trust: Trust = {}): Result<Verified> {
     const archive = decodeBatches(batches)
     checkStreams(proof.streams, archive)
     const invoice = present('invoice', proof.invoice)
-    const tariffs = checkStatements(invoice, proof.tariffs, archive)
+    const { publicKey } = present('seal', proof.seal)
+    const tariffs = checkStatements(invoice, proof.tariffs, archive, publicKey)
     checkLines(invoice, tariffs)
     checkInvoice(invoice)
     checkAllUsed(proof, new Map([...batches].map(([digest, { path }]) => [digest, path])), archive)
@@ -59,7 +60,10 @@ function checkAllUsed(
   archive: ReadonlyMap<string, unknown>,
 ): void {
   const snapshots = proof.invoice!.statements.map(({ snapshot }) => snapshot!)
-  const usages = snapshots.flatMap(({ measurements }) => measurements.flatMap(({ streams }) => streams))
+  const usages = snapshots.flatMap(({ measurements, estimates }) => [
+    ...measurements.flatMap(({ streams }) => streams),
+    ...estimates.flatMap(({ reference }) => reference ?? []),
+  ])
   const boundaries = usages.flatMap(({ epochs }) =>
     epochs.flatMap(({ opening, closing, cuts }) => [opening!, closing!, ...cuts]),
   )

@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file vouch/rating/v1/usage.proto.
  */
 export const file_vouch_rating_v1_usage: GenFile = /*@__PURE__*/
-  fileDesc("Cht2b3VjaC9yYXRpbmcvdjEvdXNhZ2UucHJvdG8SD3ZvdWNoLnJhdGluZy52MSJPCgdSZWFkaW5nEhQKDGJhdGNoX2RpZ2VzdBgBIAEoDBILCgNyb3cYAiABKA0SDwoHdGltZV9tcxgDIAEoAxIQCghyZWdpc3RlchgEIAEoBCJ+CghCb3VuZGFyeRINCgVhdF9tcxgBIAEoAxIQCghyZWdpc3RlchgCIAEoBBIoCgZiZWZvcmUYAyABKAsyGC52b3VjaC5yYXRpbmcudjEuUmVhZGluZxInCgVhZnRlchgEIAEoCzIYLnZvdWNoLnJhdGluZy52MS5SZWFkaW5nIq4BCgpFcG9jaFVzYWdlEg0KBWVwb2NoGAEgASgEEioKB29wZW5pbmcYAiABKAsyGS52b3VjaC5yYXRpbmcudjEuQm91bmRhcnkSKgoHY2xvc2luZxgDIAEoCzIZLnZvdWNoLnJhdGluZy52MS5Cb3VuZGFyeRIQCghxdWFudGl0eRgEIAEoBBInCgRjdXRzGAUgAygLMhkudm91Y2gucmF0aW5nLnYxLkJvdW5kYXJ5Ik0KA0dhcBIPCgdmcm9tX21zGAEgASgDEg0KBXRvX21zGAIgASgDEiYKBGtpbmQYAyABKA4yGC52b3VjaC5yYXRpbmcudjEuR2FwS2luZCJpCghDb3ZlcmFnZRISCgpjb3ZlcmVkX21zGAEgASgDEhEKCXNwcmVhZF9tcxgCIAEoAxISCgptaXNzaW5nX21zGAMgASgDEiIKBGdhcHMYBCADKAsyFC52b3VjaC5yYXRpbmcudjEuR2FwIoICCgtTdHJlYW1Vc2FnZRIRCglzdHJlYW1faWQYASABKAwSEAoIYWdlbnRfaWQYAiABKAwSEAoIcmVzb3VyY2UYAyABKAkSJwoGcGVyaW9kGAQgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBIQCghxdWFudGl0eRgFIAEoCRIrCgZlcG9jaHMYBiADKAsyGy52b3VjaC5yYXRpbmcudjEuRXBvY2hVc2FnZRIrCghjb3ZlcmFnZRgHIAEoCzIZLnZvdWNoLnJhdGluZy52MS5Db3ZlcmFnZRInCgVzbG90cxgIIAMoCzIYLnZvdWNoLnJhdGluZy52MS5TbG90UnVuIi4KB1Nsb3RSdW4SDwoHZnJvbV9tcxgBIAEoAxISCgpxdWFudGl0aWVzGAIgAygEIroCCgtNZWFzdXJlbWVudBIQCghyZXNvdXJjZRgBIAEoCRINCgVtZXRlchgCIAEoCRIMCgR1bml0GAMgASgJEicKBnBlcmlvZBgEIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSQAoKZGltZW5zaW9ucxgFIAMoCzIsLnZvdWNoLnJhdGluZy52MS5NZWFzdXJlbWVudC5EaW1lbnNpb25zRW50cnkSDQoFc2hhcmUYBiABKAkSDwoHY3V0c19tcxgHIAMoAxIPCgdzbG90X21zGAggASgNEi0KB3N0cmVhbXMYCSADKAsyHC52b3VjaC5yYXRpbmcudjEuU3RyZWFtVXNhZ2UaMQoPRGltZW5zaW9uc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiZgoJV2F0ZXJtYXJrEhAKCGFnZW50X2lkGAEgASgMEg4KBnJ1bl9pZBgCIAEoDBIQCghzZXF1ZW5jZRgDIAEoBBIUCgxiYXRjaF9kaWdlc3QYBCABKAwSDwoHbGFzdF9tcxgFIAEoAyLqAQoKQmlsbGVkTGluZRIPCgdsaW5lX2lkGAEgASgJEg8KB2l0ZW1faWQYAiABKAkSDwoHcnVsZV9pZBgDIAEoCRIMCgRwb29sGAQgASgJEhMKC2Rlc2NyaXB0aW9uGAUgASgJEicKBnBlcmlvZBgGIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSEAoIcXVhbnRpdHkYByABKAkSDAoEdW5pdBgIIAEoCRIOCgZhbW91bnQYCSABKAkSEAoIcmVzb3VyY2UYCiABKAkSDQoFbWV0ZXIYCyABKAkSDAoEa2luZBgMIAEoCSIqCglVc2VkR3JhbnQSDQoFZ3JhbnQYASABKAkSDgoGYW1vdW50GAIgASgJIkQKDEF2YWlsYWJpbGl0eRIPCgdzZXJ2aWNlGAEgASgJEhAKCGV4cGVjdGVkGAIgASgJEhEKCWF2YWlsYWJsZRgDIAEoCSKJAwoIU25hcHNob3QSJwoGcGVyaW9kGAEgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBIpCghpbl9mb3JjZRgCIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSEQoJdGltZV96b25lGAMgASgJEjIKDG1lYXN1cmVtZW50cxgEIAMoCzIcLnZvdWNoLnJhdGluZy52MS5NZWFzdXJlbWVudBIuCgp3YXRlcm1hcmtzGAUgAygLMhoudm91Y2gucmF0aW5nLnYxLldhdGVybWFyaxIzCgxhdmFpbGFiaWxpdHkYBiADKAsyHS52b3VjaC5yYXRpbmcudjEuQXZhaWxhYmlsaXR5EisKBmJpbGxlZBgHIAMoCzIbLnZvdWNoLnJhdGluZy52MS5CaWxsZWRMaW5lEhAKCGNvcnJlY3RzGAggASgJEhQKDHNsb3RfYmF0Y2hlcxgJIAMoDBIoCgR1c2VkGAogAygLMhoudm91Y2gucmF0aW5nLnYxLlVzZWRHcmFudCI4CglUcmFjZVN0ZXASDAoEcnVsZRgBIAEoCRINCgVpbnB1dBgCIAEoCRIOCgZvdXRwdXQYAyABKAkiygMKBkNoYXJnZRIPCgdsaW5lX2lkGAEgASgJEg8KB2l0ZW1faWQYAiABKAkSEAoIcmVzb3VyY2UYAyABKAkSDQoFbWV0ZXIYBCABKAkSJwoGcGVyaW9kGAUgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBIQCghxdWFudGl0eRgIIAEoCRIMCgR1bml0GAkgASgJEhIKCnVuaXRfcHJpY2UYCiABKAkSDgoGYW1vdW50GAsgASgJEhAKCGN1cnJlbmN5GAwgASgJEikKBXRyYWNlGA0gAygLMhoudm91Y2gucmF0aW5nLnYxLlRyYWNlU3RlcBIPCgdydWxlX2lkGA8gASgJEgwKBGtpbmQYECABKAkSDAoEcG9vbBgRIAEoCRITCgtkZXNjcmlwdGlvbhgSIAEoCRINCgVleGFjdBgTIAEoCRIUCgxtZWFzdXJlbWVudHMYFCADKA0SKwoIY292ZXJhZ2UYFSABKAsyGS52b3VjaC5yYXRpbmcudjEuQ292ZXJhZ2USDAoEaGVsZBgWIAEoCEoECAYQB0oECAcQCEoECA4QD1INYmFzZV9xdWFudGl0eVIJYmFzZV91bml0UgV1c2FnZSJJCghVbnByaWNlZBITCgttZWFzdXJlbWVudBgBIAEoDRIoCgdwZXJpb2RzGAIgAygLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZCpOCgdHYXBLaW5kEhgKFEdBUF9LSU5EX1VOU1BFQ0lGSUVEEAASFAoQR0FQX0tJTkRfTUlTU0lORxABEhMKD0dBUF9LSU5EX1NQUkVBRBACYgZwcm90bzM", [file_vouch_rating_v1_tariff]);
+  fileDesc("Cht2b3VjaC9yYXRpbmcvdjEvdXNhZ2UucHJvdG8SD3ZvdWNoLnJhdGluZy52MSJPCgdSZWFkaW5nEhQKDGJhdGNoX2RpZ2VzdBgBIAEoDBILCgNyb3cYAiABKA0SDwoHdGltZV9tcxgDIAEoAxIQCghyZWdpc3RlchgEIAEoBCJ+CghCb3VuZGFyeRINCgVhdF9tcxgBIAEoAxIQCghyZWdpc3RlchgCIAEoBBIoCgZiZWZvcmUYAyABKAsyGC52b3VjaC5yYXRpbmcudjEuUmVhZGluZxInCgVhZnRlchgEIAEoCzIYLnZvdWNoLnJhdGluZy52MS5SZWFkaW5nIq4BCgpFcG9jaFVzYWdlEg0KBWVwb2NoGAEgASgEEioKB29wZW5pbmcYAiABKAsyGS52b3VjaC5yYXRpbmcudjEuQm91bmRhcnkSKgoHY2xvc2luZxgDIAEoCzIZLnZvdWNoLnJhdGluZy52MS5Cb3VuZGFyeRIQCghxdWFudGl0eRgEIAEoBBInCgRjdXRzGAUgAygLMhkudm91Y2gucmF0aW5nLnYxLkJvdW5kYXJ5Ik0KA0dhcBIPCgdmcm9tX21zGAEgASgDEg0KBXRvX21zGAIgASgDEiYKBGtpbmQYAyABKA4yGC52b3VjaC5yYXRpbmcudjEuR2FwS2luZCJ/CghDb3ZlcmFnZRISCgpjb3ZlcmVkX21zGAEgASgDEhEKCXNwcmVhZF9tcxgCIAEoAxISCgptaXNzaW5nX21zGAMgASgDEiIKBGdhcHMYBCADKAsyFC52b3VjaC5yYXRpbmcudjEuR2FwEhQKDGVzdGltYXRlZF9tcxgFIAEoAyKCAgoLU3RyZWFtVXNhZ2USEQoJc3RyZWFtX2lkGAEgASgMEhAKCGFnZW50X2lkGAIgASgMEhAKCHJlc291cmNlGAMgASgJEicKBnBlcmlvZBgEIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSEAoIcXVhbnRpdHkYBSABKAkSKwoGZXBvY2hzGAYgAygLMhsudm91Y2gucmF0aW5nLnYxLkVwb2NoVXNhZ2USKwoIY292ZXJhZ2UYByABKAsyGS52b3VjaC5yYXRpbmcudjEuQ292ZXJhZ2USJwoFc2xvdHMYCCADKAsyGC52b3VjaC5yYXRpbmcudjEuU2xvdFJ1biIuCgdTbG90UnVuEg8KB2Zyb21fbXMYASABKAMSEgoKcXVhbnRpdGllcxgCIAMoBCLKAgoLTWVhc3VyZW1lbnQSEAoIcmVzb3VyY2UYASABKAkSDQoFbWV0ZXIYAiABKAkSDAoEdW5pdBgDIAEoCRInCgZwZXJpb2QYBCABKAsyFy52b3VjaC5yYXRpbmcudjEuUGVyaW9kEkAKCmRpbWVuc2lvbnMYBSADKAsyLC52b3VjaC5yYXRpbmcudjEuTWVhc3VyZW1lbnQuRGltZW5zaW9uc0VudHJ5Eg0KBXNoYXJlGAYgASgJEg8KB2N1dHNfbXMYByADKAMSDwoHc2xvdF9tcxgIIAEoDRItCgdzdHJlYW1zGAkgAygLMhwudm91Y2gucmF0aW5nLnYxLlN0cmVhbVVzYWdlEg4KBml0c2VsZhgKIAEoCBoxCg9EaW1lbnNpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLCAQoIRXN0aW1hdGUSEwoLbWVhc3VyZW1lbnQYASABKA0SEAoIcmVzb3VyY2UYAiABKAkSDgoGbWV0aG9kGAMgASgJEiQKA2dhcBgEIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSKAoHcGVyaW9kcxgFIAMoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSLwoJcmVmZXJlbmNlGAYgASgLMhwudm91Y2gucmF0aW5nLnYxLlN0cmVhbVVzYWdlIrgCCg9Vc2FnZUNvcnJlY3Rpb24SFQoNY29ycmVjdGlvbl9pZBgBIAEoCRIMCgRraW5kGAIgASgJEhAKCHJlc291cmNlGAMgASgJEg0KBW1ldGVyGAQgASgJEicKBnBlcmlvZBgFIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSEAoIcXVhbnRpdHkYBiABKAkSDAoEdW5pdBgHIAEoCRIUCgxmcm9tX2FjY291bnQYCCABKAkSEgoKdG9fYWNjb3VudBgJIAEoCRIRCgl3aXRoZHJhd3MYCiABKAkSDgoGcmVhc29uGAsgASgJEg4KBnBlcnNvbhgMIAEoCRISCgplbnRlcmVkX21zGA0gASgDEhIKCnB1YmxpY19rZXkYDiABKAwSEQoJc2lnbmF0dXJlGA8gASgMImYKCVdhdGVybWFyaxIQCghhZ2VudF9pZBgBIAEoDBIOCgZydW5faWQYAiABKAwSEAoIc2VxdWVuY2UYAyABKAQSFAoMYmF0Y2hfZGlnZXN0GAQgASgMEg8KB2xhc3RfbXMYBSABKAMi6gEKCkJpbGxlZExpbmUSDwoHbGluZV9pZBgBIAEoCRIPCgdpdGVtX2lkGAIgASgJEg8KB3J1bGVfaWQYAyABKAkSDAoEcG9vbBgEIAEoCRITCgtkZXNjcmlwdGlvbhgFIAEoCRInCgZwZXJpb2QYBiABKAsyFy52b3VjaC5yYXRpbmcudjEuUGVyaW9kEhAKCHF1YW50aXR5GAcgASgJEgwKBHVuaXQYCCABKAkSDgoGYW1vdW50GAkgASgJEhAKCHJlc291cmNlGAogASgJEg0KBW1ldGVyGAsgASgJEgwKBGtpbmQYDCABKAkiKgoJVXNlZEdyYW50Eg0KBWdyYW50GAEgASgJEg4KBmFtb3VudBgCIAEoCSJECgxBdmFpbGFiaWxpdHkSDwoHc2VydmljZRgBIAEoCRIQCghleHBlY3RlZBgCIAEoCRIRCglhdmFpbGFibGUYAyABKAki9AMKCFNuYXBzaG90EicKBnBlcmlvZBgBIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSKQoIaW5fZm9yY2UYAiABKAsyFy52b3VjaC5yYXRpbmcudjEuUGVyaW9kEhEKCXRpbWVfem9uZRgDIAEoCRIyCgxtZWFzdXJlbWVudHMYBCADKAsyHC52b3VjaC5yYXRpbmcudjEuTWVhc3VyZW1lbnQSLgoKd2F0ZXJtYXJrcxgFIAMoCzIaLnZvdWNoLnJhdGluZy52MS5XYXRlcm1hcmsSMwoMYXZhaWxhYmlsaXR5GAYgAygLMh0udm91Y2gucmF0aW5nLnYxLkF2YWlsYWJpbGl0eRIrCgZiaWxsZWQYByADKAsyGy52b3VjaC5yYXRpbmcudjEuQmlsbGVkTGluZRIQCghjb3JyZWN0cxgIIAEoCRIUCgxzbG90X2JhdGNoZXMYCSADKAwSKAoEdXNlZBgKIAMoCzIaLnZvdWNoLnJhdGluZy52MS5Vc2VkR3JhbnQSLAoJZXN0aW1hdGVzGAsgAygLMhkudm91Y2gucmF0aW5nLnYxLkVzdGltYXRlEjsKEXVzYWdlX2NvcnJlY3Rpb25zGAwgAygLMiAudm91Y2gucmF0aW5nLnYxLlVzYWdlQ29ycmVjdGlvbiI4CglUcmFjZVN0ZXASDAoEcnVsZRgBIAEoCRINCgVpbnB1dBgCIAEoCRIOCgZvdXRwdXQYAyABKAkiygMKBkNoYXJnZRIPCgdsaW5lX2lkGAEgASgJEg8KB2l0ZW1faWQYAiABKAkSEAoIcmVzb3VyY2UYAyABKAkSDQoFbWV0ZXIYBCABKAkSJwoGcGVyaW9kGAUgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBIQCghxdWFudGl0eRgIIAEoCRIMCgR1bml0GAkgASgJEhIKCnVuaXRfcHJpY2UYCiABKAkSDgoGYW1vdW50GAsgASgJEhAKCGN1cnJlbmN5GAwgASgJEikKBXRyYWNlGA0gAygLMhoudm91Y2gucmF0aW5nLnYxLlRyYWNlU3RlcBIPCgdydWxlX2lkGA8gASgJEgwKBGtpbmQYECABKAkSDAoEcG9vbBgRIAEoCRITCgtkZXNjcmlwdGlvbhgSIAEoCRINCgVleGFjdBgTIAEoCRIUCgxtZWFzdXJlbWVudHMYFCADKA0SKwoIY292ZXJhZ2UYFSABKAsyGS52b3VjaC5yYXRpbmcudjEuQ292ZXJhZ2USDAoEaGVsZBgWIAEoCEoECAYQB0oECAcQCEoECA4QD1INYmFzZV9xdWFudGl0eVIJYmFzZV91bml0UgV1c2FnZSJJCghVbnByaWNlZBITCgttZWFzdXJlbWVudBgBIAEoDRIoCgdwZXJpb2RzGAIgAygLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZCpOCgdHYXBLaW5kEhgKFEdBUF9LSU5EX1VOU1BFQ0lGSUVEEAASFAoQR0FQX0tJTkRfTUlTU0lORxABEhMKD0dBUF9LSU5EX1NQUkVBRBACYgZwcm90bzM", [file_vouch_rating_v1_tariff]);
 
 /**
  * A reading, and where to find it signed.
@@ -218,6 +218,13 @@ export type Coverage = Message<"vouch.rating.v1.Coverage"> & {
    * @generated from field: repeated vouch.rating.v1.Gap gaps = 4;
    */
   gaps: Gap[];
+
+  /**
+   * Of what is missing, what a line estimates instead; 0 but on charges.
+   *
+   * @generated from field: int64 estimated_ms = 5;
+   */
+  estimatedMs: bigint;
 };
 
 /**
@@ -389,11 +396,18 @@ export type Measurement = Message<"vouch.rating.v1.Measurement"> & {
   slotMs: number;
 
   /**
-   * By resource, then stream id.
+   * By resource, then stream id. None where all that is known was stated by a person.
    *
    * @generated from field: repeated vouch.rating.v1.StreamUsage streams = 9;
    */
   streams: StreamUsage[];
+
+  /**
+   * Only what the resource itself measured, nothing below it.
+   *
+   * @generated from field: bool itself = 10;
+   */
+  itself: boolean;
 };
 
 /**
@@ -402,6 +416,181 @@ export type Measurement = Message<"vouch.rating.v1.Measurement"> & {
  */
 export const MeasurementSchema: GenMessage<Measurement> = /*@__PURE__*/
   messageDesc(file_vouch_rating_v1_usage, 7);
+
+/**
+ * What stands in for usage of a metered resource that nobody measured: what one stream measured in an hour before, in proportion to time.
+ *
+ * @generated from message vouch.rating.v1.Estimate
+ */
+export type Estimate = Message<"vouch.rating.v1.Estimate"> & {
+  /**
+   * Place of the snapshot's measurement, from 0.
+   *
+   * @generated from field: uint32 measurement = 1;
+   */
+  measurement: number;
+
+  /**
+   * The metered resource: the assigned one, or below it.
+   *
+   * @generated from field: string resource = 2;
+   */
+  resource: string;
+
+  /**
+   * last-known or same-hour, as in the rule.
+   *
+   * @generated from field: string method = 3;
+   */
+  method: string;
+
+  /**
+   * The stretch without any measurement.
+   *
+   * @generated from field: vouch.rating.v1.Period gap = 4;
+   */
+  gap?: Period | undefined;
+
+  /**
+   * The parts of it for which the reference stands in, ascending.
+   *
+   * @generated from field: repeated vouch.rating.v1.Period periods = 5;
+   */
+  periods: Period[];
+
+  /**
+   * The hour, measured from end to end.
+   *
+   * @generated from field: vouch.rating.v1.StreamUsage reference = 6;
+   */
+  reference?: StreamUsage | undefined;
+};
+
+/**
+ * Describes the message vouch.rating.v1.Estimate.
+ * Use `create(EstimateSchema)` to create a new message.
+ */
+export const EstimateSchema: GenMessage<Estimate> = /*@__PURE__*/
+  messageDesc(file_vouch_rating_v1_usage, 8);
+
+/**
+ * What a person decided about usage. Readings stay as they are; rating goes by this where it applies.
+ *
+ * @generated from message vouch.rating.v1.UsageCorrection
+ */
+export type UsageCorrection = Message<"vouch.rating.v1.UsageCorrection"> & {
+  /**
+   * UUID.
+   *
+   * @generated from field: string correction_id = 1;
+   */
+  correctionId: string;
+
+  /**
+   * void: it was not used; replace: so much was; transfer: another account bears it; withdraw: an earlier entry holds no more.
+   *
+   * @generated from field: string kind = 2;
+   */
+  kind: string;
+
+  /**
+   * Resource; everything below it is included, but where its usage is replaced.
+   *
+   * @generated from field: string resource = 3;
+   */
+  resource: string;
+
+  /**
+   * Meter; empty = all. Of one that is replaced it is named.
+   *
+   * @generated from field: string meter = 4;
+   */
+  meter: string;
+
+  /**
+   * When.
+   *
+   * @generated from field: vouch.rating.v1.Period period = 5;
+   */
+  period?: Period | undefined;
+
+  /**
+   * What was used in all of the period, decimal text; where it is replaced.
+   *
+   * @generated from field: string quantity = 6;
+   */
+  quantity: string;
+
+  /**
+   * Its unit.
+   *
+   * @generated from field: string unit = 7;
+   */
+  unit: string;
+
+  /**
+   * The account that bears it no more, where it is transferred.
+   *
+   * @generated from field: string from_account = 8;
+   */
+  fromAccount: string;
+
+  /**
+   * The account that bears it instead.
+   *
+   * @generated from field: string to_account = 9;
+   */
+  toAccount: string;
+
+  /**
+   * The entry that holds no more, where one is withdrawn.
+   *
+   * @generated from field: string withdraws = 10;
+   */
+  withdraws: string;
+
+  /**
+   * Why.
+   *
+   * @generated from field: string reason = 11;
+   */
+  reason: string;
+
+  /**
+   * Who decided it.
+   *
+   * @generated from field: string person = 12;
+   */
+  person: string;
+
+  /**
+   * When it was entered, milliseconds since 1970.
+   *
+   * @generated from field: int64 entered_ms = 13;
+   */
+  enteredMs: bigint;
+
+  /**
+   * The issuer's, 32 bytes.
+   *
+   * @generated from field: bytes public_key = 14;
+   */
+  publicKey: Uint8Array;
+
+  /**
+   * Ed25519 over the message without it, in its one spelling; 64 bytes.
+   *
+   * @generated from field: bytes signature = 15;
+   */
+  signature: Uint8Array;
+};
+
+/**
+ * Describes the message vouch.rating.v1.UsageCorrection.
+ * Use `create(UsageCorrectionSchema)` to create a new message.
+ */
+export const UsageCorrectionSchema: GenMessage<UsageCorrection> = /*@__PURE__*/
+  messageDesc(file_vouch_rating_v1_usage, 9);
 
 /**
  * How far the archive of an agent reached when it was looked at.
@@ -450,7 +639,7 @@ export type Watermark = Message<"vouch.rating.v1.Watermark"> & {
  * Use `create(WatermarkSchema)` to create a new message.
  */
 export const WatermarkSchema: GenMessage<Watermark> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_usage, 8);
+  messageDesc(file_vouch_rating_v1_usage, 10);
 
 /**
  * A line that an earlier document billed for the same period, or the sum of several.
@@ -548,7 +737,7 @@ export type BilledLine = Message<"vouch.rating.v1.BilledLine"> & {
  * Use `create(BilledLineSchema)` to create a new message.
  */
 export const BilledLineSchema: GenMessage<BilledLine> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_usage, 9);
+  messageDesc(file_vouch_rating_v1_usage, 11);
 
 /**
  * What other documents, or other stretches of this one, used of a grant.
@@ -576,7 +765,7 @@ export type UsedGrant = Message<"vouch.rating.v1.UsedGrant"> & {
  * Use `create(UsedGrantSchema)` to create a new message.
  */
 export const UsedGrantSchema: GenMessage<UsedGrant> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_usage, 10);
+  messageDesc(file_vouch_rating_v1_usage, 12);
 
 /**
  * How available a service was in the period.
@@ -611,7 +800,7 @@ export type Availability = Message<"vouch.rating.v1.Availability"> & {
  * Use `create(AvailabilitySchema)` to create a new message.
  */
 export const AvailabilitySchema: GenMessage<Availability> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_usage, 11);
+  messageDesc(file_vouch_rating_v1_usage, 13);
 
 /**
  * Everything that a tariff is applied to. The same snapshot and tariff give the same charges.
@@ -688,6 +877,20 @@ export type Snapshot = Message<"vouch.rating.v1.Snapshot"> & {
    * @generated from field: repeated vouch.rating.v1.UsedGrant used = 10;
    */
   used: UsedGrant[];
+
+  /**
+   * What stands in for what nobody measured, by measurement, metered resource, method, gap.
+   *
+   * @generated from field: repeated vouch.rating.v1.Estimate estimates = 11;
+   */
+  estimates: Estimate[];
+
+  /**
+   * What persons decided about the usage, by resource, meter, period, id; no two hold at one time.
+   *
+   * @generated from field: repeated vouch.rating.v1.UsageCorrection usage_corrections = 12;
+   */
+  usageCorrections: UsageCorrection[];
 };
 
 /**
@@ -695,7 +898,7 @@ export type Snapshot = Message<"vouch.rating.v1.Snapshot"> & {
  * Use `create(SnapshotSchema)` to create a new message.
  */
 export const SnapshotSchema: GenMessage<Snapshot> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_usage, 12);
+  messageDesc(file_vouch_rating_v1_usage, 14);
 
 /**
  * One step of a calculation, for people and for checking.
@@ -730,7 +933,7 @@ export type TraceStep = Message<"vouch.rating.v1.TraceStep"> & {
  * Use `create(TraceStepSchema)` to create a new message.
  */
 export const TraceStepSchema: GenMessage<TraceStep> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_usage, 13);
+  messageDesc(file_vouch_rating_v1_usage, 15);
 
 /**
  * A line that a rule of the tariff makes.
@@ -823,7 +1026,7 @@ export type Charge = Message<"vouch.rating.v1.Charge"> & {
   ruleId: string;
 
   /**
-   * usage, late-usage, fee, minimum, maximum, true-up, overage, discount, credit, sla-credit, rounding.
+   * usage, late-usage, estimate, fee, minimum, maximum, true-up, overage, discount, credit, sla-credit, rounding.
    *
    * @generated from field: string kind = 16;
    */
@@ -877,7 +1080,7 @@ export type Charge = Message<"vouch.rating.v1.Charge"> & {
  * Use `create(ChargeSchema)` to create a new message.
  */
 export const ChargeSchema: GenMessage<Charge> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_usage, 14);
+  messageDesc(file_vouch_rating_v1_usage, 16);
 
 /**
  * Usage that no rule of the tariff has a price for.
@@ -905,7 +1108,7 @@ export type Unpriced = Message<"vouch.rating.v1.Unpriced"> & {
  * Use `create(UnpricedSchema)` to create a new message.
  */
 export const UnpricedSchema: GenMessage<Unpriced> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_usage, 15);
+  messageDesc(file_vouch_rating_v1_usage, 17);
 
 /**
  * Kinds of time that readings do not cover.

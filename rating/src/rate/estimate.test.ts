@@ -1,0 +1,253 @@
+import { type JsonObject, toBinary } from '@bufbuild/protobuf'
+import { type Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
+import { type Snapshot, SnapshotSchema } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import { unwrap } from '@vouch/proto/kernel/fault.ts'
+import type { Period } from '@vouch/proto/kernel/period.ts'
+import { proofText, sealProof } from '@vouch/proto/seal/proof.ts'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createArchive } from '../clickhouse/archive.ts'
+import { createReader } from '../clickhouse/reader.ts'
+import { createUsageStore } from '../clickhouse/usage-store.ts'
+import { type Sent, createMemoryStore } from '../testing/memory-store.ts'
+import { DAYS, type Outage, outage } from '../testing/test-outage.ts'
+import { tariffOf } from '../testing/test-day.ts'
+import { OTHER_ISSUER, proofOf, snapshotOf } from '../testing/test-proof.ts'
+import { type TestStore, createTestStore } from '../testing/test-store.ts'
+import { verifyProof } from '../verify/verify.ts'
+import { rateSnapshot } from './rate.ts'
+
+const HOUR_MS = 3_600_000
+/** The second of the two days. */
+const DAY: Period = { from: DAYS.from + 24 * HOUR_MS, to: DAYS.to }
+/** From half past six to ten, by the clock of the day on which three follows one. */
+const MORNING: Outage = { from: 24 + 5.5, to: 24 + 9 }
+
+const memory = (estimate: JsonObject, more: JsonObject = {}): JsonObject => ({
+  kind: 'usage',
+  id: 'memory',
+  select: { meters: ['host.memory.held'] },
+  unit: 'MiB-second',
+  per: 'resource',
+  price: { model: 'per-unit', unitPrice: '0.0001' },
+  estimate,
+  ...more,
+})
+const containers = (estimate: JsonObject) =>
+  memory(estimate, { id: 'containers', select: { meters: ['container.memory.held'] } })
+
+const measured = (sent: readonly Sent[], rules: Tariff['rules'], period = DAY): Promise<Snapshot> =>
+  snapshotOf(
+    sent.map(({ streams }) => streams[0]!.resource),
+    period,
+    createMemoryStore(sent),
+    tariffOf(rules),
+  )
+const charges = (snapshot: Snapshot, rules: Tariff['rules']) =>
+  unwrap(rateSnapshot(tariffOf(rules), snapshot)).charges
+const lines = (snapshot: Snapshot, rules: Tariff['rules']) =>
+  charges(snapshot, rules).map(({ kind, quantity, amount }) => [kind, quantity, amount])
+
+describe('a gap is filled by an hour that was measured', () => {
+  // 14 and a half hours before and after: hours 0 1 3 4 5 and half of 6, then 10 to 23, a thousand a minute more each.
+  const known = 60_000 * (1 + 2 + 4 + 5 + 6) + 30_000 * 7 + 60_000 * 245
+  test.each<[string, number]>([
+    // Three and a half times what five to six had.
+    ['last-known', 3.5 * 60 * 6000],
+    // Half of what six to seven had on the day before, then seven, eight and nine.
+    ['same-hour', 30 * 7000 + 60 * (8000 + 9000 + 10_000)],
+  ])('%s', async (method, guessed) => {
+    const rules = [memory({ method })]
+    const snapshot = await measured([outage('m', [MORNING])], rules)
+    expect(lines(snapshot, rules)).toEqual([
+      ['usage', `${known}`, (known / 10_000).toFixed(2)],
+      ['estimate', `${guessed}`, (guessed / 10_000).toFixed(2)],
+    ])
+    for (const { coverage } of charges(snapshot, rules))
+      expect(coverage).toMatchObject({
+        coveredMs: BigInt(19.5 * HOUR_MS),
+        spreadMs: 0n,
+        missingMs: BigInt(3.5 * HOUR_MS),
+        estimatedMs: BigInt(3.5 * HOUR_MS),
+      })
+  })
+
+  test('from before the period, where the agent was away already when it began', async () => {
+    const rules = [memory({ method: 'last-known' })]
+    const snapshot = await measured([outage('m', [{ from: 23.25, to: 26 }])], rules)
+    // Ten to eleven at night was the last whole hour of the day before.
+    const [, estimate] = lines(snapshot, rules)
+    expect(estimate).toEqual(['estimate', `${2 * 60 * 23_000}`, '276.00'])
+    expect(Number(snapshot.estimates[0]!.reference!.period!.fromMs)).toBe(DAY.from - 2 * HOUR_MS)
+  })
+
+  test('in parts at the windows of a calendar, each with its price', async () => {
+    const price = {
+      model: 'calendar',
+      windows: [{ name: 'early', from: '00:00', to: '07:15' }],
+      prices: { early: { model: 'per-unit', unitPrice: '0.001' } },
+      otherwise: { model: 'per-unit', unitPrice: '0.0001' },
+    }
+    const rules = [memory({ method: 'same-hour' }, { price })]
+    const snapshot = await measured([outage('m', [MORNING])], rules)
+    const early = 30 * 7000 + 15 * 8000
+    expect(lines(snapshot, rules).filter(([kind]) => kind === 'estimate')).toEqual([
+      ['estimate', `${early}`, (early / 1000).toFixed(2)],
+      ['estimate', `${1_830_000 - early}`, ((1_830_000 - early) / 10_000).toFixed(2)],
+    ])
+  })
+
+  test('for the share that the payer has', async () => {
+    const rules = [memory({ method: 'last-known' })]
+    const snapshot = await measured([outage('m', [MORNING])], rules)
+    snapshot.measurements[0]!.share = '0.5'
+    expect(lines(snapshot, rules)[1]).toEqual(['estimate', '630000', '63.00'])
+  })
+})
+
+describe('nothing is estimated', () => {
+  test.each<[string, Sent, Tariff['rules'][number]]>([
+    ['where nothing is missing', outage('m', []), memory({ method: 'last-known' })],
+    ['where no rule says so', outage('m', [MORNING]), memory({ method: 'none' })],
+    [
+      'where the gap is longer than the rule allows',
+      outage('m', [MORNING]),
+      memory({ method: 'last-known', longestHours: 3 }),
+    ],
+    [
+      'before the first hour that was measured',
+      outage('m', [{ from: -1, to: 30 }]),
+      memory({ method: 'last-known', longestHours: 100 }),
+    ],
+    [
+      'where no hour of that time of the day was measured',
+      outage('m', [
+        { from: -1, to: 24 },
+        { from: 26, to: 27 },
+      ]),
+      memory({ method: 'same-hour' }),
+    ],
+  ])('%s', async (_, sent, rule) => {
+    const snapshot = await measured([sent], [rule])
+    expect(snapshot.estimates).toEqual([])
+    expect(lines(snapshot, [rule]).map(([kind]) => kind)).not.toContain('estimate')
+    expect(charges(snapshot, [rule])[0]?.coverage?.estimatedMs ?? 0n).toBe(0n)
+  })
+
+  test('of a container that had ended, while its agent measured others; of one that was there it is', async () => {
+    const rules = [memory({ method: 'none' }), containers({ method: 'last-known' })]
+    const ended = await measured([outage('m', [], { from: 0, to: 30 })], rules)
+    expect(ended.estimates).toEqual([])
+    const away = await measured([outage('m', [MORNING], { from: 0, to: 48 })], rules)
+    expect(away.estimates.map(({ resource }) => resource)).toEqual(['host:m/container:c'])
+    expect(lines(away, rules).at(-1)).toEqual(['estimate', `${3.5 * 3600}`, '1.26'])
+  })
+})
+
+test('what arrives later takes the place of the estimate', async () => {
+  const rules = [memory({ method: 'last-known' })]
+  const first = await measured([outage('m', [MORNING])], rules)
+  const billed = charges(first, rules)
+  const second = await measured([outage('m', [])], rules)
+  second.corrects = 'INV-000001'
+  second.billed = billed.map((line) => ({ ...line, $typeName: 'vouch.rating.v1.BilledLine' }))
+  expect(lines(second, rules)).toEqual([
+    ['late-usage', '1830000', '183.00'],
+    ['estimate', '-1260000', '-126.00'],
+  ])
+})
+
+describe('an estimate is proven', () => {
+  const rules = [memory({ method: 'same-hour' }), containers({ method: 'last-known' })]
+  const tariff = tariffOf(rules)
+  const sent = [outage('m', [MORNING])]
+  const proven = async (change: (snapshot: Snapshot) => void = () => undefined) => {
+    const { archive } = createMemoryStore(sent)
+    const snapshot = await measured(sent, rules)
+    const proof = await proofOf(snapshot, DAY, archive, tariff)
+    change(proof.invoice!.statements[0]!.snapshot!)
+    const verified = verifyProof(proofText(sealProof(proof, OTHER_ISSUER)))
+    return verified.ok ? undefined : verified.fault.pointer
+  }
+  const at = 'invoice.statements[0].snapshot.estimates[0]'
+
+  test('from the signed readings of the hour', async () => {
+    expect(await proven()).toBeUndefined()
+  })
+
+  test.each<[string, (snapshot: Snapshot) => void, string]>([
+    [
+      'what the hour had',
+      ({ estimates }) => void (estimates[0]!.reference!.epochs[0]!.quantity += 1n),
+      `${at}.reference.epochs[0].quantity`,
+    ],
+    [
+      'whether the hour was measured',
+      ({ estimates }) => void (estimates[0]!.reference!.coverage!.missingMs = 1n),
+      `${at}.reference.coverage.missingMs`,
+    ],
+    ['whose hour it was', ({ estimates }) => void (estimates[0]!.resource = 'host:m'), `${at}.resource`],
+    [
+      'which hour stands in',
+      ({ estimates }) => void (estimates[0]!.periods = estimates[1]!.periods),
+      `${at}.periods`,
+    ],
+    [
+      'the gap, where it was measured',
+      ({ estimates }) => void (estimates[0]!.gap!.fromMs -= 1n),
+      `${at}.gap`,
+    ],
+    [
+      'the gap, beyond the period',
+      ({ estimates }) => void (estimates[0]!.gap!.toMs = BigInt(DAY.to) + 1n),
+      `${at}.gap`,
+    ],
+    [
+      'parts beyond the gap',
+      ({ estimates }) => void (estimates[0]!.periods[0]!.fromMs -= 1n),
+      `${at}.periods`,
+    ],
+    ['no parts', ({ estimates }) => void (estimates[0]!.periods = []), `${at}.periods`],
+    ['the method', ({ estimates }) => void (estimates[0]!.method = 'guess'), `${at}.method`],
+    ['the measurement', ({ estimates }) => void (estimates[0]!.measurement = 7), `${at}.measurement`],
+    [
+      'an estimate twice',
+      ({ estimates }) => void estimates.push(estimates[0]!),
+      'invoice.statements[0].snapshot.estimates[5].periods',
+    ],
+    [
+      'an estimate left out',
+      ({ estimates }) => void estimates.pop(),
+      'invoice.lines[0].charge.coverage.estimatedMs',
+    ],
+  ])('%s cannot be changed', async (_, change, path) => {
+    expect(await proven(change)).toBe(path)
+  })
+})
+
+describe('on ClickHouse', () => {
+  let store: TestStore
+  beforeAll(async () => {
+    store = await createTestStore()
+  })
+  afterAll(() => store.dispose())
+
+  test('the estimates are those of plain arrays, byte for byte', async () => {
+    const sent = [
+      outage('m', [MORNING, { from: 40, to: 41.5 }]),
+      outage('n', [{ from: 23, to: 30 }], { from: 5, to: 26 }),
+    ]
+    for (const { agent, streams, batches } of sent) {
+      await store.define(agent, streams)
+      await store.insert(agent, batches)
+    }
+    const reader = createReader(() => store.connect(), store.database, 2)
+    const sources = { store: createUsageStore(reader), archive: createArchive(reader) }
+    const tariff = tariffOf([memory({ method: 'same-hour' }), containers({ method: 'last-known' })])
+    const resources = ['host:m', 'host:n']
+    const stored = await snapshotOf(resources, DAY, sources, tariff)
+    expect(stored.estimates.length).toBeGreaterThan(8)
+    const plain = await snapshotOf(resources, DAY, createMemoryStore(sent), tariff)
+    await reader.close()
+    expect(toBinary(SnapshotSchema, stored)).toEqual(toBinary(SnapshotSchema, plain))
+  })
+})

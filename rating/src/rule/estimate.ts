@@ -1,0 +1,84 @@
+import { collect, ok } from '@vouch/proto/kernel/fault.ts'
+import type { Result } from '@vouch/proto/kernel/fault.ts'
+import { ZERO, add, subtract } from '@vouch/proto/kernel/rational.ts'
+import type { Rational } from '@vouch/proto/kernel/rational.ts'
+import { exactText } from '../tariff/trace.ts'
+import { lineOf } from './lines.ts'
+import type { Draft } from './lines.ts'
+import type { Piece } from './pieces.ts'
+import type { Line, Terms, Usage } from './types.ts'
+
+/**
+ * How usage that nobody measured is estimated: as much in the time as in the last hour before the gap that was measured from end to
+ * end, or as in the last such hour with the same place in the local day.
+ */
+export const ESTIMATE_METHODS = ['last-known', 'same-hour'] as const
+
+/** One of them. */
+export type EstimateMethod = (typeof ESTIMATE_METHODS)[number]
+
+/** How usage was estimated. */
+export interface Estimated {
+  readonly method: EstimateMethod
+  /** Length of the whole gap, milliseconds. */
+  readonly gapMs: number
+}
+
+/** What a rule takes in the place of what nobody measured. */
+export interface EstimateRule {
+  readonly method: EstimateMethod
+  /** Gaps that are longer stay gaps, milliseconds. */
+  readonly longestMs: number
+}
+
+/** Whether a rule is about usage as it was measured, or as it is estimated by the rule's own method. */
+export function takesEstimate(rule: EstimateRule | undefined, { estimated }: Usage): boolean {
+  if (estimated === undefined) return true
+  return rule?.method === estimated.method && estimated.gapMs <= rule.longestMs
+}
+
+/**
+ * A line for each pool of what is estimated: what all would come to, had it been measured, less what the measured part comes to.
+ * So tiers, free quantities and minima are those of the whole, and the two lines sum to it.
+ *
+ * @param priced What pieces of one pool come to; undefined where the pool is empty and has no price.
+ */
+export function estimateLines(
+  measured: readonly Piece[],
+  estimated: readonly Piece[],
+  priced: (pieces: readonly Piece[]) => Result<Draft | undefined>,
+  terms: Terms,
+): Result<Line[]> {
+  const byKey = Map.groupBy(measured, ({ key }) => key)
+  return collect(
+    [...Map.groupBy(estimated, ({ key }) => key)].map(([key, own]): Result<Line> => {
+      const before = priced(byKey.get(key) ?? [])
+      if (!before.ok) return before
+      const whole = priced([...(byKey.get(key) ?? []), ...own])
+      if (!whole.ok) return whole
+      return ok(estimateLine(own, whole.value!, before.value, terms))
+    }),
+  )
+}
+
+function estimateLine(own: readonly Piece[], whole: Draft, before: Draft | undefined, terms: Terms): Line {
+  const quantity = subtract(whole.quantity ?? ZERO, before?.quantity ?? ZERO)
+  const exact = subtract(whole.exact, before?.exact ?? ZERO)
+  const resources = new Set(own.map(({ usage }) => usage.dimensions['resource'] ?? usage.resource))
+  const ms = own.reduce((sum, { usage: { period } }) => sum + (period.to - period.from), 0)
+  const trace = [
+    {
+      rule: `estimate ${own[0]!.usage.estimated!.method}`,
+      input: `${ms} ms without a measurement, of ${resources.size} resources`,
+      output: exactText(own.reduce<Rational>((sum, piece) => add(sum, piece.quantity), ZERO)),
+    },
+    ...whole.trace,
+    {
+      rule: 'less what was measured',
+      input: `${exactText(whole.exact)} - ${exactText(before?.exact ?? ZERO)}`,
+      output: exactText(exact),
+    },
+  ]
+  const sources = own.map(({ usage }) => usage.index)
+  return lineOf({ ...whole, kind: 'estimate', quantity, exact, sources, trace }, terms)
+}

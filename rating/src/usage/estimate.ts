@@ -1,0 +1,96 @@
+import { cutByGrain } from '../tariff/grain.ts'
+import type { EstimateMethod } from '../rule/estimate.ts'
+import { measuredPart } from './epoch-usage.ts'
+import { type Interval, clip, subtract, union } from './interval.ts'
+import type { StreamRecord } from './stream-usage.ts'
+
+/** An hour of the local day that was measured from end to end stands in for a gap. */
+export const REFERENCE_MS = 3_600_000
+/** So far before the gap it is looked for. */
+export const LOOKBACK_MS = 7 * 86_400_000
+
+/** An hour that stands in for parts of a gap. */
+export interface Reference {
+  /** The stream that measured it. */
+  readonly streamId: string
+  readonly hour: Interval
+  /** Ascending. */
+  readonly periods: readonly Interval[]
+}
+
+/** Where streams have readings on both sides, covered or not. */
+export function measuredIn(records: readonly StreamRecord[], period: Interval): Interval[] {
+  return union(records.flatMap(({ epochs }) => epochs.flatMap((epoch) => measuredPart(epoch, period) ?? [])))
+}
+
+/** Where streams were sampled at cadence. */
+export function sampledIn(records: readonly StreamRecord[], period: Interval): Interval[] {
+  return union(
+    records.flatMap(({ epochs }) =>
+      epochs.flatMap((epoch) => {
+        const part = measuredPart(epoch, period)
+        if (part === undefined) return []
+        return subtract([part], union(epoch.holes.map((hole) => clip(hole, part))))
+      }),
+    ),
+  )
+}
+
+/**
+ * Where a resource was not measured though it may have been there: outside of what its streams measured, and of the time in which
+ * the agents that measure it sampled anything.
+ */
+export function gapsOf(
+  period: Interval,
+  measured: readonly Interval[],
+  sampled: readonly Interval[],
+): Interval[] {
+  return subtract(subtract([period], measured), sampled)
+}
+
+/**
+ * What stands in for a gap, by the hour that does. Parts of it for which no hour within {@link LOOKBACK_MS} before it was measured stay gaps.
+ *
+ * @param records Of the streams of the resource, over that time at least.
+ * @param zone IANA: hours are those of its days.
+ */
+export function referencesFor(
+  gap: Interval,
+  method: EstimateMethod,
+  records: readonly StreamRecord[],
+  zone: string,
+): Reference[] {
+  const hours = measuredHours({ from: gap.from - LOOKBACK_MS, to: gap.from }, records, zone)
+  if (method === 'last-known') {
+    const [latest] = hours
+    return latest === undefined ? [] : [{ ...latest, periods: [gap] }]
+  }
+  const parts = Map.groupBy(cutByGrain(gap, 'hour', zone), (part) => hourOfDay(part.from, zone))
+  return [...parts].flatMap(([name, periods]) => {
+    const latest = hours.find(({ hour }) => hourOfDay(hour.from, zone) === name)
+    return latest === undefined ? [] : [{ ...latest, periods }]
+  })
+}
+
+/** The hour of the local day, from 0 to 23. */
+export function hourOfDay(ms: number, zone: string): number {
+  return Temporal.Instant.fromEpochMilliseconds(ms).toZonedDateTimeISO(zone).hour
+}
+
+/** Whole hours that one stream measured from end to end, the latest first. */
+function measuredHours(
+  window: Interval,
+  records: readonly StreamRecord[],
+  zone: string,
+): { readonly streamId: string; readonly hour: Interval }[] {
+  const known = records
+    .map((record) => ({ streamId: record.stream.streamId, measured: measuredIn([record], window) }))
+    .toSorted((a, b) => (a.streamId < b.streamId ? -1 : 1))
+  return cutByGrain(window, 'hour', zone)
+    .filter(({ from, to }) => to - from === REFERENCE_MS)
+    .toReversed()
+    .flatMap((hour) => {
+      const whole = known.find(({ measured }) => subtract([hour], measured).length === 0)
+      return whole === undefined ? [] : [{ streamId: whole.streamId, hour }]
+    })
+}

@@ -1,4 +1,5 @@
 import { Type } from '@fastify/type-provider-typebox'
+import { CostCentreParts, CostCentreTotals } from './cost-centre-schemas.ts'
 import { Amount, Decimal, Instant, Name, PeriodBody, Slug, Uuid, Version, closed } from './schemas.ts'
 
 const Party = Type.Object({ id: Type.String(), name: Type.String() }, closed)
@@ -37,11 +38,6 @@ export const UsageReply = Type.Object(
   closed,
 )
 
-const AMOUNT_OF_COST_CENTRE = {
-  costCentre: Type.Optional(Type.String({ description: 'Absent = the account as such' })),
-  amount: Amount,
-}
-
 const InvoiceLine = Type.Object(
   {
     lineNumber: Type.Integer({ minimum: 1 }),
@@ -72,26 +68,7 @@ const InvoiceLine = Type.Object(
       },
       { ...closed, description: 'Summed over streams' },
     ),
-    costCentres: Type.Optional(
-      Type.Array(
-        Type.Object(
-          {
-            ...AMOUNT_OF_COST_CENTRE,
-            share: Type.Optional(
-              Type.String({
-                description:
-                  'Exact part of the line: a decimal, or a fraction; absent in corrections, which are differences of two divisions',
-              }),
-            ),
-          },
-          closed,
-        ),
-        {
-          description:
-            'How the amount divides over the account’s cost centres; sums to it; absent where the account bears it as such',
-        },
-      ),
-    ),
+    costCentres: Type.Optional(CostCentreParts),
     held: Type.Boolean({ description: 'Readings cover less of the time than the rule asks for' }),
     trace: Type.Array(
       Type.Object({ rule: Type.String(), input: Type.String(), output: Type.String() }, closed),
@@ -172,11 +149,7 @@ export const InvoiceReply = Type.Object(
     ...InvoiceHead,
     lines: Type.Array(InvoiceLine),
     statements: Type.Array(Statement),
-    costCentres: Type.Optional(
-      Type.Array(Type.Object(AMOUNT_OF_COST_CENTRE, closed), {
-        description: 'Totals over all lines; sum to the total; absent where no line is divided',
-      }),
-    ),
+    costCentres: Type.Optional(CostCentreTotals),
     release: Type.Optional(
       Type.Object(
         { at: Instant, actor: Type.String({ description: 'The API key' }), reason: Type.String() },

@@ -2,7 +2,12 @@ import type { Period } from '@vouch/proto/kernel/period.ts'
 import type { AgentKey, SignedBatch, StreamDefinition } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import type { LineUsage, MeterUsage, SeriesRow } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
 import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
-import type { Charge, Snapshot, Unpriced } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import type {
+  Charge,
+  Snapshot,
+  Unpriced,
+  UsageCorrection,
+} from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 
 /** Structured log lines; pino fits. */
 export interface Logger {
@@ -65,8 +70,13 @@ export interface Rating {
   ): Promise<readonly SeriesRow[]>
   /** Refuses a tariff that cannot be published. Faults: TARIFF_INVALID with every single one. */
   checkTariff(tariff: Tariff): Promise<void>
-  /** What the assigned resources used, cut where the tariff's prices change. */
-  measure(tariff: Tariff, stretch: Stretch, assigned: readonly AssignedResource[]): Promise<Snapshot>
+  /** What the assigned resources used, cut where the tariff's prices change, and what persons decided about it. */
+  measure(
+    tariff: Tariff,
+    stretch: Stretch,
+    assigned: readonly AssignedResource[],
+    corrections: readonly UsageCorrection[],
+  ): Promise<Snapshot>
   /** What a tariff makes of a snapshot: a function of both alone. */
   rate(tariff: Tariff, snapshot: Snapshot): Promise<Rated>
   /** The usage that each line of a snapshot prices, before increments, rounding and allowances; of a correction, the whole. */

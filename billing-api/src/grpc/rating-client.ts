@@ -69,10 +69,15 @@ export function openRating(options: RatingClientOptions): Rating & { close(): vo
     checkTariff: async (tariff) => {
       await translated(client.checkTariff(create(CheckTariffRequestSchema, { tariff }), deadline()))
     },
-    measure: async (tariff, { period, inForce, timeZone }, assigned) => {
+    measure: async (tariff, { period, inForce, timeZone }, assigned, corrections) => {
       const place = { period: periodInit(period), inForce: periodInit(inForce), timeZone }
       const assignments = assigned.map((one) => ({ ...one, period: periodInit(one.period) }))
-      const request = create(MeasureRequestSchema, { ...place, tariff, assignments })
+      const request = create(MeasureRequestSchema, {
+        ...place,
+        tariff,
+        assignments,
+        usageCorrections: [...corrections],
+      })
       const { snapshot } = await translated(client.measure(request, deadline()))
       return snapshot ?? throwFault('UNAVAILABLE', 'rating answered without a snapshot')
     },

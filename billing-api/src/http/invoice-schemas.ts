@@ -1,5 +1,6 @@
 import { Type } from '@fastify/type-provider-typebox'
 import { CostCentreParts, CostCentreTotals } from './cost-centre-schemas.ts'
+import { UsageCorrectionReply } from './usage-correction-view.ts'
 import { Amount, Decimal, Instant, Name, PeriodBody, Slug, Uuid, Version, closed } from './schemas.ts'
 
 const Party = Type.Object({ id: Type.String(), name: Type.String() }, closed)
@@ -117,6 +118,9 @@ const Statement = Type.Object(
       ),
       { description: 'Gaps in what was measured, and what stands in for them' },
     ),
+    usageCorrections: Type.Array(UsageCorrectionReply, {
+      description: 'What persons decided about the usage',
+    }),
     unpriced: Type.Array(
       Type.Object({ resource: Type.String(), meter: Type.String(), periods: Type.Array(PeriodBody) }, closed),
       { description: 'Usage that no rule prices' },

@@ -30,6 +30,7 @@ import { totalsOf } from '../attribution/division.ts'
 import type { Account } from '../contract/contract.ts'
 import { exactText } from '../invoice/exact.ts'
 import type { Ranked } from '../invoice/simulation.ts'
+import { usageCorrectionView } from './usage-correction-view.ts'
 import { amountView, millisecondsOf, periodView } from './views.ts'
 
 /** An invoice without lines. */
@@ -207,6 +208,7 @@ function statementView({
       quantity: reference?.quantity ?? '',
       unit: measurements[measurement]?.unit ?? '',
     })),
+    usageCorrections: snapshot.usageCorrections.map((entry) => usageCorrectionView(entry)),
     unpriced: unpriced.map(({ measurement, periods }) => {
       const { resource = '', meter = '' } = measurements[measurement] ?? {}
       return { resource, meter, periods: periods.map(periodOf) }

@@ -12,6 +12,7 @@ import { createInvoiceRun } from './operations/create-invoice-run.ts'
 import { createItem } from './operations/create-item.ts'
 import { createRuleSet } from './operations/create-rule-set.ts'
 import { createTariff } from './operations/create-tariff.ts'
+import { createUsageCorrection } from './operations/create-usage-correction.ts'
 import { discardInvoice } from './operations/discard-invoice.ts'
 import { endAssignment } from './operations/end-assignment.ts'
 import { endContract } from './operations/end-contract.ts'
@@ -36,8 +37,10 @@ import { listJournal } from './operations/list-journal.ts'
 import { listRuleSets } from './operations/list-rule-sets.ts'
 import { listTariffs } from './operations/list-tariffs.ts'
 import { listUnattributed } from './operations/list-unattributed.ts'
+import { listUsageCorrections } from './operations/list-usage-corrections.ts'
 import { previewAttribution } from './operations/preview-attribution.ts'
 import { putAttributes } from './operations/put-attributes.ts'
+import { withdrawUsageCorrection } from './operations/withdraw-usage-correction.ts'
 
 /** Every operation of the interface, one file each. */
 export const OPERATIONS: readonly Operation[] = [
@@ -49,6 +52,7 @@ export const OPERATIONS: readonly Operation[] = [
   createItem,
   createRuleSet,
   createTariff,
+  createUsageCorrection,
   discardInvoice,
   endAssignment,
   endContract,
@@ -74,10 +78,12 @@ export const OPERATIONS: readonly Operation[] = [
   listRuleSets,
   listTariffs,
   listUnattributed,
+  listUsageCorrections,
   noteAvailability,
   previewAttribution,
   putAttributes,
   releaseInvoice,
   rerateInvoice,
   simulate,
+  withdrawUsageCorrection,
 ]

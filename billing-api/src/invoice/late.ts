@@ -21,10 +21,10 @@ export function correction(now: Snapshot, number: string, billed: readonly Bille
   return create(SnapshotSchema, { ...now, corrects: number, billed: [...billed] })
 }
 
-/** Whether the same was measured, and estimated. */
+/** Whether the same was measured, estimated, and decided. */
 export function measuresAlike(a: Snapshot, b: Snapshot): boolean {
-  const measured = ({ measurements, estimates }: Snapshot) =>
-    create(SnapshotSchema, { measurements, estimates })
+  const measured = ({ measurements, estimates, usageCorrections }: Snapshot) =>
+    create(SnapshotSchema, { measurements, estimates, usageCorrections })
   return equals(SnapshotSchema, measured(a), measured(b))
 }
 

@@ -6,7 +6,7 @@ import type { Invoice, InvoiceLine } from '../invoice/invoice.ts'
 import { formatLocal, formatSpan } from './local-time.ts'
 import { BOLD, EDGES, INK, MUTED, REGULAR, ensure, heading, paragraph, renderPages } from './page.ts'
 import type { Page } from './page.ts'
-import { estimateNotes, gapNotes, readingRows, unpricedNotes } from './readings.ts'
+import { correctionNotes, estimateNotes, gapNotes, readingRows, unpricedNotes } from './readings.ts'
 import { drawTable } from './table.ts'
 import type { Cell, Column } from './table.ts'
 
@@ -45,6 +45,7 @@ export async function renderInvoice(invoice: Invoice): Promise<Uint8Array> {
     drawReadings(page, invoice)
     drawCoverage(page, invoice)
     drawEstimates(page, invoice)
+    drawCorrections(page, invoice)
     drawUnpriced(page, invoice)
     drawProof(page, invoice)
   })
@@ -156,6 +157,14 @@ function drawEstimates(page: Page, { statements, timeZone }: Invoice): void {
   heading(page, 'Estimated')
   paragraph(page, 'What was not measured is on lines of its own, as much as in an hour before that was.')
   drawNotes(page, notes, 'estimates')
+}
+
+function drawCorrections(page: Page, { statements, timeZone }: Invoice): void {
+  const notes = statements.flatMap((statement) => correctionNotes(statement, timeZone))
+  if (notes.length === 0) return
+  heading(page, 'Decided')
+  paragraph(page, 'Readings stay as they are; this was decided about the usage in them.')
+  drawNotes(page, notes, 'decisions')
 }
 
 function drawUnpriced(page: Page, { statements, timeZone }: Invoice): void {

@@ -1,4 +1,4 @@
-import type { Boundary, StreamUsage } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import type { Boundary, StreamUsage, UsageCorrection } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { measurementAt } from '../invoice/invoice.ts'
 import type { Measured, Statement } from '../invoice/invoice.ts'
 import { formatDuration, formatLocal, formatSpan } from './local-time.ts'
@@ -42,6 +42,22 @@ export function estimateNotes({ snapshot }: Statement, timeZone: string): string
     const hour = spans(reference?.period === undefined ? [] : [reference.period], timeZone)
     return `${resource}, ${meter}: ${spans(periods, timeZone)} as in ${hour}, when it was ${reference?.quantity ?? ''} ${unit}.`
   })
+}
+
+/** What persons decided about usage, in words. */
+export function correctionNotes({ snapshot }: Statement, timeZone: string): string[] {
+  return snapshot.usageCorrections.map((entry) => {
+    const { resource, meter, period, reason, person, enteredMs } = entry
+    const what = `${resource}${meter === '' ? '' : `, ${meter}`}`
+    const when = spans(period === undefined ? [] : [period], timeZone)
+    const said = `${reason} (${person}, ${formatLocal(Number(enteredMs), timeZone)})`
+    return `${what}: ${when} ${decidedIn(entry)}. ${said}`
+  })
+}
+
+function decidedIn({ kind, quantity, unit, toAccount }: UsageCorrection): string {
+  if (kind === 'replace') return `counts as ${quantity} ${unit}`
+  return kind === 'transfer' ? `is borne by ${toAccount}` : 'does not count'
 }
 
 function gapNote(lines: string, { resource, coverage }: StreamUsage, timeZone: string): string[] {

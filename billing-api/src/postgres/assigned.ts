@@ -6,10 +6,12 @@ import type { AssignedResource, Rating } from '../ports.ts'
 import { attributedAssignments } from './attributed.ts'
 import { assignmentsIn } from './contracts.ts'
 import type { Sql } from './database.ts'
+import { correctionsIn } from './usage-corrections.ts'
+import { transferredTo } from '../contract/usage-correction.ts'
 import { ruleSetsIn } from './rule-sets.ts'
 
 /**
- * What an account pays for in a period: what is assigned to it, and what the rules give it of the rest. Faults: OUT_OF_RANGE, and what
+ * What an account pays for in a period: what is assigned or transferred to it, and what the rules give it of the rest. Faults: OUT_OF_RANGE, and what
  * rating answers where there are rules.
  */
 export async function assignedOver(
@@ -18,7 +20,10 @@ export async function assignedOver(
   account: string,
   period: Period,
 ): Promise<AssignedResource[]> {
-  const assigned = assignedIn(period, await assignmentsIn(sql, account, period))
+  const assigned = [
+    ...assignedIn(period, await assignmentsIn(sql, account, period)),
+    ...transferredTo(account, period, await correctionsIn(sql, period)),
+  ]
   if ((await ruleSetsIn(sql, period)).length === 0) return assigned
   const given = await attributedAssignments(sql, rating, account, period)
   return [

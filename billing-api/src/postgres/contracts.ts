@@ -119,6 +119,19 @@ export async function assignmentsIn(sql: Sql, account: string, period: Period): 
   return rows.map(assignmentOf)
 }
 
+/** The account that has one of the resources assigned for all of a period. */
+export async function holderOf(
+  sql: Sql,
+  resources: readonly string[],
+  period: Period,
+): Promise<string | undefined> {
+  const rows = await sql.rows<{ account_id: string }>(
+    'SELECT account_id FROM billing.assignments WHERE resource = ANY($1) AND period @> tstzrange($2, $3)',
+    [resources, ...ends(period)],
+  )
+  return rows[0]?.account_id
+}
+
 /**
  * Accounts to draw invoices for over a period, by id, at most `limit`: those with a contract that touches it, and those whose
  * contract has ended but may still take late usage of invoices that reach up to a year beyond its end.

@@ -2,21 +2,23 @@ import type { Period } from '@vouch/proto/kernel/period.ts'
 import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import type { Snapshot } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import type { Account, Contract } from '../contract/contract.ts'
+import { changesDraft } from '../contract/usage-correction.ts'
 import type { Rated } from '../invoice/draft.ts'
 import { periodOf } from '../invoice/invoice.ts'
-import type { Draft } from '../invoice/invoice.ts'
+import type { Draft, Invoice } from '../invoice/invoice.ts'
 import { billedAlike, correction, isWorthwhile, measuresAlike, usedAlike } from '../invoice/late.ts'
 import type { Rating } from '../ports.ts'
 import { skippedOf } from '../invoice/skipped.ts'
 import type { Skipped } from '../invoice/skipped.ts'
-import { assignedOver } from './assigned.ts'
 import { findTariff } from './catalogue.ts'
-import { contractsIn, lateDaysMax } from './contracts.ts'
+import { assignmentsIn, contractsIn, lateDaysMax } from './contracts.ts'
 import type { Sql } from './database.ts'
 import { openGrantBooks } from './grants.ts'
 import type { GrantBooks } from './grants.ts'
 import { billedLines, issuedStatements } from './late.ts'
 import type { IssuedStatement } from './late.ts'
+import { measureFor } from './measured.ts'
+import { enteredSince } from './usage-corrections.ts'
 
 /** What corrections work with. */
 interface CorrectContext {
@@ -83,16 +85,34 @@ async function correct(
 }
 
 /** What of a draft another invoice has billed or used up since it was drawn, in words; undefined where all is as it was. */
-export async function staleness(sql: Sql, draft: Draft): Promise<string | undefined> {
+export async function staleness(
+  sql: Sql,
+  draft: Draft & Pick<Invoice, 'createdMs'>,
+): Promise<string | undefined> {
   const grants = openGrantBooks(sql, draft.buyer.id)
   for (const [index, { snapshot, corrects }] of draft.statements.entries()) {
     if (corrects !== undefined && !billedAlike(snapshot.billed, await billedLines(sql, corrects)))
       return `${snapshot.corrects} was corrected since`
+    if (await isCorrected(sql, draft, snapshot)) return 'usage that it bills was corrected since'
     if (!usedAlike(snapshot.used, await grants.used(draft.currency, corrects)))
       return 'grants that it uses were used since'
     grants.count(draft.lines.filter(({ statement }) => statement === index).map(({ charge }) => charge))
   }
   return undefined
+}
+
+/** Whether somebody decided about usage of a stretch since a draft was drawn. */
+async function isCorrected(
+  sql: Sql,
+  { buyer: { id: account }, createdMs }: Draft & Pick<Invoice, 'createdMs'>,
+  snapshot: Snapshot,
+): Promise<boolean> {
+  const inForce = periodOf(snapshot.inForce)
+  const entries = await enteredSince(sql, createdMs, inForce)
+  if (entries.length === 0) return false
+  const assigned = await assignmentsIn(sql, account, inForce)
+  const resources = new Set([...assigned, ...snapshot.measurements].map(({ resource }) => resource))
+  return entries.some((entry) => changesDraft(entry, account, resources))
 }
 
 /** The tariff that a statement was rated under. */
@@ -114,8 +134,7 @@ export async function measureAgain(
 ): Promise<Snapshot> {
   const inForce = periodOf(snapshot.inForce)
   const stretch = { period: periodOf(snapshot.period), inForce, timeZone: snapshot.timeZone }
-  const assigned = await assignedOver(sql, rating, account, inForce)
-  return rating.measure(tariff, stretch, assigned)
+  return measureFor({ sql, rating }, account, tariff, stretch)
 }
 
 async function contractOf(

@@ -13,7 +13,6 @@ import type { Skipped } from '../invoice/skipped.ts'
 import type { Chance, Rating } from '../ports.ts'
 import { lockAccount } from './accounts.ts'
 import { findTariff } from './catalogue.ts'
-import { assignedOver } from './assigned.ts'
 import { availabilityIn } from './availability.ts'
 import { corrections } from './correct.ts'
 import { openGrantBooks } from './grants.ts'
@@ -22,6 +21,8 @@ import { accountsToDraw, contractsIn } from './contracts.ts'
 import { divided } from './divide.ts'
 import { savepoint } from './database.ts'
 import type { Sql } from './database.ts'
+import { measureFor } from './measured.ts'
+import { holdCorrections } from './usage-corrections.ts'
 import { deleteDraftsOver, insertDraft, issuedTouching } from './invoices.ts'
 
 /** What drawing works with. */
@@ -57,6 +58,7 @@ export async function drawForAccount(
   const { sql, nowMs, seller } = context
   const account = await lockAccount(sql, id)
   if (account === undefined) return throwFault('NOT_FOUND', `there is no account ${id}`)
+  await holdCorrections(sql)
   const period = periodOf(account)
   const contracts = await contractsIn(sql, id, period)
   const opensMs = period.to + graceMs(contracts)
@@ -147,8 +149,7 @@ export async function rateStretch(
   { period, inForce }: { readonly period: Period; readonly inForce: Period },
   grants: GrantBooks,
 ): Promise<Rated> {
-  const assigned = await assignedOver(sql, rating, account, inForce)
-  const measured = await rating.measure(tariff, { period, inForce, timeZone }, assigned)
+  const measured = await measureFor({ sql, rating }, account, tariff, { period, inForce, timeZone })
   const availability = await availabilityIn(sql, account, inForce)
   const snapshot = { ...measured, availability, used: await grants.used(tariff.currency) }
   const { charges, unpriced } = await rating.rate(tariff, snapshot)

@@ -39,7 +39,7 @@ type Rated = Extract<MessageInitShape<typeof RateResponseSchema>, { $typeName?: 
 /** A snapshot of one measurement for each item and resource. */
 export function snapshotOf(
   agent: TestAgent,
-  { period, inForce, timeZone, tariff, assignments }: MeasureRequest,
+  { period, inForce, timeZone, tariff, assignments, usageCorrections }: MeasureRequest,
 ): Snapshot {
   const place = { period: period!, inForce: inForce!, timeZone }
   const measurements = tariff!.items.flatMap(({ meter }) =>
@@ -56,7 +56,12 @@ export function snapshotOf(
         streams: [agent.measure(resource, meter, assigned!)],
       })),
   )
-  return create(SnapshotSchema, { ...place, measurements, watermarks: agent.newest() })
+  return create(SnapshotSchema, {
+    ...place,
+    measurements,
+    watermarks: agent.newest(),
+    usageCorrections,
+  })
 }
 
 /** What Rate answers. */

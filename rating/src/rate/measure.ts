@@ -9,7 +9,7 @@ import { compareBytes, fromHex, toHex } from '@vouch/proto/kernel/bytes.ts'
 import { type Result, fail, ok, unwrap } from '@vouch/proto/kernel/fault.ts'
 import { METERS, isBuiltInMeter } from '@vouch/proto/kernel/meter.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
-import { selfAndAncestors } from '../usage/resource.ts'
+import { selfAndAncestors } from '@vouch/proto/kernel/id.ts'
 import { type SlotReadings, slotRuns, slotWindow } from '../usage/slots.ts'
 import type { Stream, StreamRecord } from '../usage/stream-usage.ts'
 import { type Correction, readCorrections, touching } from './corrections.ts'
@@ -90,7 +90,6 @@ export async function measure(request: MeasureRequest, sources: Sources): Promis
     const records = own.map(({ record }) => record)
     meters.push({ period: assignment.period, records, estimates: plan.estimates })
   }
-  const corrected = new Set(looks.flatMap((look) => look.corrections))
   const estimates = await estimatesOf(meters, place.value.zone, sources.store)
   if (!estimates.ok) return estimates
   const agents = new Set(measurements.flatMap((each) => each.streams.map(({ agentId }) => toHex(agentId))))
@@ -106,9 +105,7 @@ export async function measure(request: MeasureRequest, sources: Sources): Promis
         watermarks: newest.value.map(watermarkInit),
         slotBatches: [...found.value.batches],
         estimates: estimates.value,
-        usageCorrections: corrections.value
-          .filter((correction) => corrected.has(correction))
-          .map(({ message }) => message),
+        usageCorrections: corrections.value.map(({ message }) => message),
       },
     }),
   )

@@ -1,11 +1,10 @@
 import type { Assignment as AssignmentMessage } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
 import type { Period as PeriodMessage } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import { type Result, collect, fail, ok } from '@vouch/proto/kernel/fault.ts'
-import { parseResourceId } from '@vouch/proto/kernel/id.ts'
+import { parseResourceId, selfAndAncestors } from '@vouch/proto/kernel/id.ts'
 import { type Period, formatInstant, intersect, overlaps, period } from '@vouch/proto/kernel/period.ts'
 import { compareText } from '@vouch/proto/kernel/text-order.ts'
 import { shareOf } from './share.ts'
-import { selfAndAncestors } from '../usage/resource.ts'
 
 /** A resource and the stretch of the invoice period in which it is billed. */
 export interface Assignment {

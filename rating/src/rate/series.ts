@@ -11,7 +11,7 @@ import { type Rational, multiply, rational } from '@vouch/proto/kernel/rational.
 import { compareText } from '@vouch/proto/kernel/text-order.ts'
 import { quantityText } from '../rule/quantity.ts'
 import { type Step, cutBySteps } from '../tariff/grain.ts'
-import { selfAndAncestors } from '../usage/resource.ts'
+import { selfAndAncestors } from '@vouch/proto/kernel/id.ts'
 import { overlapping } from '../usage/series.ts'
 import type { Stream } from '../usage/stream-usage.ts'
 import { periodInit } from './message.ts'

@@ -427,7 +427,7 @@ export type MeasureRequest = Message<"vouch.rating.v1.MeasureRequest"> & {
   assignments: Assignment[];
 
   /**
-   * What persons decided about their usage; those that touch nothing are left out of the snapshot.
+   * What persons decided about their usage.
    *
    * @generated from field: repeated vouch.rating.v1.UsageCorrection usage_corrections = 6;
    */

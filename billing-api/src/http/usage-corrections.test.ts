@@ -19,9 +19,9 @@ const enter = (body: object) =>
   fixture.send('POST', '/v1/usage-corrections', { kind: 'void', period: HOURS, ...because, ...body })
 const issue = (id: string) => fixture.send('POST', `/v1/invoices/${id}/issue`)
 const sentFor = (resource: string) =>
-  fixture.rating.requests
-    .filter(({ assignments }) => assignments.some((each) => each.resource === resource))
-    .at(-1)!
+  fixture.rating.requests.findLast(({ assignments }) =>
+    assignments.some((each) => each.resource === resource),
+  )!
 
 describe('an entry', () => {
   it('is signed, listed, and measured with', async () => {
@@ -116,7 +116,7 @@ describe('an entry', () => {
     const answers = await Promise.all(
       ['host:race', 'host:race/disk:vda', 'host:race'].map((resource) => enter({ resource })),
     )
-    expect(answers.map(({ status }) => status).toSorted()).toEqual([201, 409, 409])
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([201, 409, 409])
   })
 })
 

@@ -1,6 +1,6 @@
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import type { AgentKey, SignedBatch, StreamDefinition } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
-import type { MeterUsage, SeriesRow } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
+import type { LineUsage, MeterUsage, SeriesRow } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
 import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import type {
   Charge,
@@ -79,6 +79,8 @@ export interface Rating {
   ): Promise<Snapshot>
   /** What a tariff makes of a snapshot: a function of both alone. */
   rate(tariff: Tariff, snapshot: Snapshot): Promise<Rated>
+  /** The usage that each line of a snapshot prices, before increments, rounding and allowances; of a correction, the whole. */
+  usageOfLines(tariff: Tariff, snapshot: Snapshot): Promise<readonly LineUsage[]>
   /** What the digests name. Faults: EVIDENCE_MISSING, OUT_OF_RANGE where it is larger than configured. */
   evidence(digests: readonly Uint8Array[]): Promise<Evidence>
   /** Keeps what the digests name for a document until an instant; may be repeated. Faults: EVIDENCE_MISSING. */

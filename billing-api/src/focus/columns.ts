@@ -2,7 +2,7 @@ import type { Table } from '../ports.ts'
 
 /**
  * Columns of the FinOps Open Cost and Usage Specification, FOCUS 1.2, in its order of the alphabet, as far as they apply to
- * a provider without commitments bought apart, availability zones and capacity reservations; and two of our own. Decimals
+ * a provider without commitments bought apart, availability zones and capacity reservations; and three of our own. Decimals
  * are text, instants are in UTC, null is a value that does not apply. Source: focus.finops.org, version 1.2, section 3.1.
  */
 export const FOCUS_COLUMNS = {
@@ -49,6 +49,8 @@ export const FOCUS_COLUMNS = {
   Tags: 'json',
   /** The invoice that a correction corrects. */
   x_CorrectsInvoiceId: 'text',
+  /** The part of the account's own books that bears the row; null = the account as such. */
+  x_CostCentre: 'text',
   /** Place of the line on its invoice. */
   x_InvoiceLineNumber: 'text',
 } as const satisfies Table['columns']

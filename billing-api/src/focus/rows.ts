@@ -1,17 +1,23 @@
 import type { Charge, Measurement } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
-import { formatDecimal, formatExact, parseDecimal } from '@vouch/proto/kernel/decimal.ts'
+import { allocate } from '@vouch/proto/kernel/allocation.ts'
+import { formatDecimal, formatExact, parseDecimal, powerOfTen } from '@vouch/proto/kernel/decimal.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
-import { formatAmount } from '@vouch/proto/kernel/money.ts'
+import { formatAmount, majorAmount } from '@vouch/proto/kernel/money.ts'
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
-import { multiply, negate, rational, sign } from '@vouch/proto/kernel/rational.ts'
+import { absolute, isZero, multiply, negate, rational, sign } from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import { ROUNDINGS } from '@vouch/proto/kernel/rounding.ts'
 import { UNITS, parseUnit } from '@vouch/proto/kernel/unit.ts'
+import { wholeWeights } from '../attribution/cost-centre.ts'
+import type { CostCentrePart } from '../attribution/division.ts'
+import { exactOf, exactText } from '../invoice/exact.ts'
 import { measurementsOf, periodOf } from '../invoice/invoice.ts'
 import type { Invoice, InvoiceLine } from '../invoice/invoice.ts'
 import type { FocusRow } from './columns.ts'
 
 const SCALE = 12
+/** Fewest decimals of a quantity that is divided: with six of a price, a product still has no more than the dataset holds. */
+const QUANTITY_SCALE = 6
 
 /** What kind of charge a line is, in the words of FOCUS. */
 const CATEGORIES: Readonly<Record<string, string>> = {
@@ -35,12 +41,44 @@ const SERVICES: readonly (readonly [string, string, string])[] = [
   ['energy.', 'Other', 'Energy'],
 ]
 
-/** A row for each line of an issued invoice. Their billed costs sum to its total. */
+/**
+ * A row for each line of an issued invoice, and where a line divides over cost centres, for each of them. Their billed costs sum to the invoice's
+ * total, their quantities to those of the lines.
+ */
 export function focusRows(invoice: Invoice): FocusRow[] {
-  return invoice.lines.map((line) => focusRow(line, invoice))
+  return invoice.lines.flatMap((line) => {
+    const quantities = quantitiesOf(line)
+    return line.costCentres.length === 0
+      ? [focusRow(line, invoice, null)]
+      : line.costCentres.map((part, index) =>
+          focusRow(partOf(line, part, quantities[index]!), invoice, part.costCentre ?? null),
+        )
+  })
 }
 
-function focusRow({ charge, amount, statement, lineNumber }: InvoiceLine, invoice: Invoice): FocusRow {
+/** What a cost centre bears of a line, as if it were a line. */
+function partOf(line: InvoiceLine, { amount, share }: CostCentrePart, quantity: string): InvoiceLine {
+  const exact = share === undefined ? majorAmount(amount) : multiply(exactAmount(line.charge), share)
+  const charge = { ...line.charge, quantity, exact: exactText(exact), amount: formatAmount(amount) }
+  return { ...line, amount, charge }
+}
+
+/** A line's quantity by cost centre: by its shares, of a correction by its amounts whatever their sign. Odd units go by largest remainder. */
+function quantitiesOf({ charge: { quantity }, costCentres }: InvoiceLine): string[] {
+  const weights = costCentres.map(({ share, amount }) => share ?? absolute(majorAmount(amount)))
+  if (quantity === '' || weights.every(isZero)) return costCentres.map(() => quantity)
+  const scale = Math.max(QUANTITY_SCALE, (quantity.split('.')[1] ?? '').length)
+  const units = multiply(unwrap(parseDecimal(quantity)), rational(powerOfTen(scale)))
+  return allocate(units.n / units.d, wholeWeights(weights)).map((part) =>
+    decimal(rational(part, powerOfTen(scale))),
+  )
+}
+
+function focusRow(
+  { charge, amount, statement, lineNumber }: InvoiceLine,
+  invoice: Invoice,
+  costCentre: string | null,
+): FocusRow {
   const { tariff, tariffVersion, snapshot } = invoice.statements[statement] ?? {}
   const corrects = snapshot?.corrects ?? ''
   const category = CATEGORIES[charge.kind] ?? 'Adjustment'
@@ -94,6 +132,7 @@ function focusRow({ charge, amount, statement, lineNumber }: InvoiceLine, invoic
     SubAccountType: null,
     Tags: tagsOf(measured),
     x_CorrectsInvoiceId: corrects === '' ? null : corrects,
+    x_CostCentre: costCentre,
     x_InvoiceLineNumber: `${lineNumber}`,
   }
 }
@@ -109,16 +148,15 @@ function pricingOf(charge: Charge) {
     const cost = formatExact(product)
     if (cost !== undefined && isShort(cost)) return { quantity, unit: unitLabel(unit), unitPrice, cost }
   }
-  const cost = exactOf(charge)
+  const cost = exactAmount(charge)
   const isReduction = sign(cost) < 0
   const one = { quantity: isReduction ? '-1' : '1', unit: UNITS['1'].label }
   return { ...one, unitPrice: decimal(isReduction ? negate(cost) : cost), cost: decimal(cost) }
 }
 
 /** The amount before it was rounded; lines that do not say it were rounded by themselves. */
-function exactOf({ exact, amount }: Charge): Rational {
-  const [n = '0', d] = (exact === '' ? amount : exact).split('/')
-  return d === undefined ? unwrap(parseDecimal(n)) : rational(BigInt(n), BigInt(d))
+function exactAmount({ exact, amount }: Pick<Charge, 'exact' | 'amount'>): Rational {
+  return exactOf(exact === '' ? amount : exact)
 }
 
 function decimal(value: Rational): string {

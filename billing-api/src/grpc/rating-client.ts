@@ -83,6 +83,10 @@ export function openRating(options: RatingClientOptions): Rating & { close(): vo
     },
     rate: async (tariff, snapshot) =>
       translated(client.rate(create(RateRequestSchema, { tariff, snapshot }), deadline())),
+    usageOfLines: async (tariff, snapshot) => {
+      const request = create(RateRequestSchema, { tariff, snapshot, withUsage: true })
+      return (await translated(client.rate(request, deadline()))).usage
+    },
     resources: async (period, after, limit) => {
       const request = create(ListResourcesRequestSchema, {
         period: periodInit(period),

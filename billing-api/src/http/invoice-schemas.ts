@@ -1,4 +1,5 @@
 import { Type } from '@fastify/type-provider-typebox'
+import { CostCentreParts, CostCentreTotals } from './cost-centre-schemas.ts'
 import { UsageCorrectionReply } from './usage-correction-view.ts'
 import { Amount, Decimal, Instant, Name, PeriodBody, Slug, Uuid, Version, closed } from './schemas.ts'
 
@@ -68,6 +69,7 @@ const InvoiceLine = Type.Object(
       },
       { ...closed, description: 'Summed over streams' },
     ),
+    costCentres: Type.Optional(CostCentreParts),
     held: Type.Boolean({ description: 'Readings cover less of the time than the rule asks for' }),
     trace: Type.Array(
       Type.Object({ rule: Type.String(), input: Type.String(), output: Type.String() }, closed),
@@ -151,6 +153,7 @@ export const InvoiceReply = Type.Object(
     ...InvoiceHead,
     lines: Type.Array(InvoiceLine),
     statements: Type.Array(Statement),
+    costCentres: Type.Optional(CostCentreTotals),
     release: Type.Optional(
       Type.Object(
         { at: Instant, actor: Type.String({ description: 'The API key' }), reason: Type.String() },

@@ -18,13 +18,17 @@ import { parseAmount, sumMoney } from '@vouch/proto/kernel/money.ts'
 import type { Money } from '@vouch/proto/kernel/money.ts'
 import { formatInstant, period } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
+import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import { sha256 } from '@vouch/proto/seal/seal.ts'
 import { measurementsOf } from '../invoice/invoice.ts'
 import type { Invoice, InvoiceLine, Statement } from '../invoice/invoice.ts'
 import type { InvoiceHead } from '../postgres/invoices.ts'
 import type * as invoiceSchema from './invoice-schemas.ts'
 import type * as schema from './schemas.ts'
+import type { CostCentreAmount } from '../attribution/cost-centre.ts'
+import { totalsOf } from '../attribution/division.ts'
 import type { Account } from '../contract/contract.ts'
+import { exactText } from '../invoice/exact.ts'
 import type { Ranked } from '../invoice/simulation.ts'
 import { usageCorrectionView } from './usage-correction-view.ts'
 import { amountView, millisecondsOf, periodView } from './views.ts'
@@ -56,6 +60,7 @@ export function invoiceView(invoice: Invoice): Static<typeof invoiceSchema.Invoi
     ...invoiceSummary(invoice),
     lines: invoice.lines.map((line) => lineView(line, invoice)),
     statements: invoice.statements.map(statementView),
+    ...totalsView(invoice),
     ...releaseView(invoice),
   }
 }
@@ -71,7 +76,7 @@ export function usageView({
 }
 
 function lineView(
-  { lineNumber, statement, charge, amount }: InvoiceLine,
+  { lineNumber, statement, charge, amount, costCentres }: InvoiceLine,
   { statements }: Invoice,
 ): Static<typeof invoiceSchema.InvoiceReply>['lines'][number] {
   const { kind, pool, resource, meter, quantity, unit, unitPrice, currency, exact, coverage } = charge
@@ -95,6 +100,7 @@ function lineView(
       missingMs: millisecondsOf(coverage?.missingMs),
       estimatedMs: millisecondsOf(coverage?.estimatedMs),
     },
+    ...(costCentres.length === 0 ? {} : { costCentres: costCentres.map((part) => costCentreView(part)) }),
     held: charge.held,
     trace: charge.trace.map(({ rule, input, output }) => ({ rule, input, output })),
     streams: measurementsOf(charge, snapshot).flatMap(({ streams }) => streams.map(streamView)),
@@ -148,6 +154,23 @@ function sumOf(amounts: readonly string[], currency: CurrencyCode): Money {
     amounts.map((amount) => unwrap(parseAmount(amount, currency))),
     currency,
   )
+}
+
+function costCentreView({
+  costCentre,
+  amount,
+  share,
+}: CostCentreAmount & { readonly share?: Rational | undefined }) {
+  return {
+    ...(costCentre === undefined ? {} : { costCentre }),
+    amount: amountView(amount),
+    ...(share === undefined ? {} : { share: exactText(share) }),
+  }
+}
+
+function totalsView({ lines }: Invoice): Pick<Static<typeof invoiceSchema.InvoiceReply>, 'costCentres'> {
+  const totals = totalsOf(lines.map(({ amount, costCentres: parts }) => ({ amount, parts })))
+  return totals.length === 0 ? {} : { costCentres: totals.map((total) => costCentreView(total)) }
 }
 
 function releaseView({ release }: Invoice): Pick<Static<typeof invoiceSchema.InvoiceReply>, 'release'> {

@@ -1,7 +1,7 @@
 import { Type } from '@fastify/type-provider-typebox'
 import type { Static, TSchema } from '@fastify/type-provider-typebox'
 import type { JsonObject } from '@vouch/proto/kernel/json.ts'
-import { QUANTITY_SCALE_MAX } from '../catalogue/item.ts'
+import { QUANTITY_SCALE_MAX, STAGES } from '../catalogue/item.ts'
 
 /** An object that refuses members it does not know. */
 export const closed = { additionalProperties: false }
@@ -70,6 +70,13 @@ export const AccountBody = Type.Object(
   closed,
 )
 
+const At = (otherwise: (typeof STAGES)[number]) =>
+  Type.Unsafe<(typeof STAGES)[number]>(
+    Type.Enum([...STAGES], {
+      description: `What is looked at: each entry, the sum of a resource or that of a line; ${otherwise} if absent`,
+    }),
+  )
+
 /** An item as asked for. */
 export const ItemBody = Type.Object(
   {
@@ -78,6 +85,18 @@ export const ItemBody = Type.Object(
     meter: Type.String({ maxLength: 100 }),
     unit: Type.String({ maxLength: 32, description: 'Billable unit' }),
     rounding: Rounding,
+    threshold: Type.Optional(
+      Type.Object(
+        { quantity: Decimal, at: Type.Optional(At('line')) },
+        { ...closed, description: 'Below this billable quantity nothing is billed, from it on all' },
+      ),
+    ),
+    increment: Type.Optional(
+      Type.Object(
+        { size: Decimal, minimum: Type.Optional(Decimal), at: Type.Optional(At('entry')) },
+        { ...closed, description: 'Begun steps are billed whole, and at least the minimum' },
+      ),
+    ),
   },
   closed,
 )

@@ -8,6 +8,7 @@ import type { Money } from '@vouch/proto/kernel/money.ts'
 import { formatInstant, parseInstant, parsePeriod } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import type { AuditRow } from '../audit/chain.ts'
+import { STAGES } from '../catalogue/item.ts'
 import type { Assignment, Contract, OpenPeriod } from '../contract/contract.ts'
 import type { PostedEntry } from '../postgres/journal.ts'
 import type * as schema from './schemas.ts'
@@ -41,9 +42,28 @@ export function versionOf({ version }: Static<typeof schema.VersionQuery>): numb
 
 /** An item. */
 export function itemView(item: Item): Static<typeof schema.ItemReply> {
-  const { itemId: id, version, name, meter, unit, quantityRounding } = item
+  const { itemId: id, version, name, meter, unit, quantityRounding, threshold, increment } = item
   const rounding = { mode: quantityRounding?.mode ?? '', scale: quantityRounding?.scale ?? 0 }
-  return { id, version, name, meter, unit, rounding }
+  return {
+    id,
+    version,
+    name,
+    meter,
+    unit,
+    rounding,
+    ...(threshold === undefined
+      ? {}
+      : { threshold: { quantity: threshold.quantity, at: stageOf(threshold.at) } }),
+    ...(increment === undefined
+      ? {}
+      : { increment: { size: increment.size, minimum: increment.minimum, at: stageOf(increment.at) } }),
+  }
+}
+
+function stageOf(name: string): (typeof STAGES)[number] {
+  const stage = STAGES.find((each) => each === name)
+  if (stage === undefined) throw new Error(`an item has the stage ${name}`)
+  return stage
 }
 
 /** A tariff. */

@@ -5,13 +5,21 @@ import type { CurrencyCode } from '@vouch/proto/kernel/currency.ts'
 import { collect, fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import { formatAmount, parseAmount, sumMoney } from '@vouch/proto/kernel/money.ts'
+import type { Division } from '../attribution/division.ts'
 import type { Draft, InvoiceLine, Statement } from './invoice.ts'
 
 /** A statement with its charges, and the tariff that priced them. */
 export interface Rated {
-  readonly tariff: Pick<Tariff, 'tariffId' | 'version' | 'currency'>
+  readonly tariff: Tariff
   readonly statement: Pick<Statement, 'snapshot' | 'unpriced' | 'corrects'>
   readonly charges: readonly Charge[]
+  /** How each charge divides over the buyer's cost centres; absent = none does. */
+  readonly costCentres?: readonly Division[]
+}
+
+/** Whether a line of this kind prices usage, measured or estimated. */
+export function isUsage(kind: string): boolean {
+  return kind === 'usage' || kind === 'late-usage' || kind === 'estimate'
 }
 
 /** Everything of a draft that does not follow from its charges. */
@@ -46,10 +54,10 @@ export function draftInvoices(head: DraftHead, rated: readonly Rated[]): Result<
 }
 
 function draftInvoice(head: DraftHead, currency: CurrencyCode, rated: readonly Rated[]): Result<Draft> {
-  const pairs = rated.flatMap(({ charges }, statement) => charges.map((charge) => ({ statement, charge })))
-  const lines = collect(
-    pairs.map(({ statement, charge }, index) => line(index + 1, statement, charge, currency)),
+  const parts = rated.flatMap(({ charges, costCentres }, statement) =>
+    charges.map((charge, index) => ({ statement, charge, costCentres: costCentres?.[index] ?? [] })),
   )
+  const lines = collect(parts.map((part, index) => line({ ...part, lineNumber: index + 1 }, currency)))
   if (!lines.ok) return lines
   const total = sumMoney(
     lines.value.map(({ amount }) => amount),
@@ -64,15 +72,11 @@ function draftInvoice(head: DraftHead, currency: CurrencyCode, rated: readonly R
   return ok({ ...head, currency, statements, lines: lines.value, total })
 }
 
-function line(
-  lineNumber: number,
-  statement: number,
-  charge: Charge,
-  currency: CurrencyCode,
-): Result<InvoiceLine> {
+function line(part: Omit<InvoiceLine, 'amount'>, currency: CurrencyCode): Result<InvoiceLine> {
+  const { lineNumber, charge } = part
   if (charge.currency !== currency) {
     return fail('CURRENCY_MISMATCH', `line ${lineNumber} is in ${charge.currency}, its tariff in ${currency}`)
   }
   const amount = parseAmount(charge.amount, currency)
-  return amount.ok ? ok({ lineNumber, statement, amount: amount.value, charge }) : amount
+  return amount.ok ? ok({ ...part, amount: amount.value }) : amount
 }

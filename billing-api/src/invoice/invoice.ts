@@ -2,6 +2,7 @@ import type { Charge, Measurement, Snapshot, Unpriced } from '@vouch/proto/gen/v
 import type { CurrencyCode } from '@vouch/proto/kernel/currency.ts'
 import type { Money } from '@vouch/proto/kernel/money.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
+import type { Division } from '../attribution/division.ts'
 
 /** A side of the invoice. */
 export interface Party {
@@ -18,6 +19,8 @@ export interface InvoiceLine {
   readonly amount: Money
   /** Quantity, price and trace as rating gave them. */
   readonly charge: Charge
+  /** How the amount divides over cost centres of the buyer; none where the buyer bears it as such. */
+  readonly costCentres: Division
 }
 
 /** The statement of an issued invoice. */

@@ -18,6 +18,7 @@ const lines = fc
   .map((pairs) =>
     pairs.map(([itemId, minor], index): InvoiceLine => ({
       lineNumber: index + 1,
+      costCentres: [],
       statement: 0,
       amount: money(minor, 'EUR'),
       charge: create(ChargeSchema, { itemId }),

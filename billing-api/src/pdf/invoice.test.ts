@@ -49,6 +49,7 @@ const statement = (streams: readonly MessageInitShape<typeof StreamUsageSchema>[
 })
 const line = (lineNumber: number): InvoiceLine => ({
   lineNumber,
+  costCentres: [],
   amount: money(100n, 'EUR'),
   charge,
   statement: 0,

@@ -14,6 +14,11 @@ interface ItemRow {
   readonly unit: string
   readonly rounding_mode: string
   readonly rounding_scale: number
+  readonly threshold_quantity: string | null
+  readonly threshold_at: string | null
+  readonly increment_size: string | null
+  readonly increment_minimum: string | null
+  readonly increment_at: string | null
 }
 
 interface TariffRow {
@@ -42,7 +47,8 @@ export interface VersionId {
   readonly version?: number | undefined
 }
 
-const ITEM_COLUMNS = 'i.item_id, i.version, i.name, i.meter, i.unit, i.rounding_mode, i.rounding_scale'
+const ITEM_COLUMNS = `i.item_id, i.version, i.name, i.meter, i.unit, i.rounding_mode, i.rounding_scale,
+  i.threshold_quantity, i.threshold_at, i.increment_size, i.increment_minimum, i.increment_at`
 const TARIFF_COLUMNS = 'tariff_id, version, currency, amount_rounding, rounding_stage'
 
 /** The number that a new version of the item takes; writers of one item take turns until their transaction ends. */
@@ -57,16 +63,26 @@ export async function nextTariffVersion(sql: Sql, id: string): Promise<number> {
 
 /** Adds a version of an item. */
 export async function insertItem(sql: Sql, item: Item, nowMs: number): Promise<void> {
-  await sql.rows('INSERT INTO billing.items VALUES ($1, $2, $3, $4, $5, $6, $7, $8)', [
-    item.itemId,
-    item.version,
-    item.name,
-    item.meter,
-    item.unit,
-    item.quantityRounding?.mode,
-    item.quantityRounding?.scale,
-    formatInstant(nowMs),
-  ])
+  await sql.rows(
+    `INSERT INTO billing.items (item_id, version, name, meter, unit, rounding_mode, rounding_scale, created_at,
+       threshold_quantity, threshold_at, increment_size, increment_minimum, increment_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+    [
+      item.itemId,
+      item.version,
+      item.name,
+      item.meter,
+      item.unit,
+      item.quantityRounding?.mode,
+      item.quantityRounding?.scale,
+      formatInstant(nowMs),
+      item.threshold?.quantity,
+      item.threshold?.at,
+      item.increment?.size,
+      item.increment?.minimum,
+      item.increment?.at,
+    ],
+  )
 }
 
 /** A version of an item. */
@@ -189,6 +205,18 @@ function itemOf(row: ItemRow): Item {
     meter: row.meter,
     unit: row.unit,
     quantityRounding: { mode: row.rounding_mode, scale: row.rounding_scale },
+    ...(row.threshold_quantity === null
+      ? {}
+      : { threshold: { quantity: row.threshold_quantity, at: row.threshold_at ?? '' } }),
+    ...(row.increment_size === null
+      ? {}
+      : {
+          increment: {
+            size: row.increment_size,
+            minimum: row.increment_minimum ?? '',
+            at: row.increment_at ?? '',
+          },
+        }),
   })
 }
 

@@ -18,6 +18,7 @@ import { corrections } from './correct.ts'
 import { openBooks } from './books.ts'
 import type { Books } from './books.ts'
 import { accountsToDraw, contractsIn } from './contracts.ts'
+import { divided } from './divide.ts'
 import { savepoint } from './database.ts'
 import type { Sql } from './database.ts'
 import { measureFor } from './measured.ts'
@@ -84,7 +85,9 @@ export async function drawForAccount(
   const current = await rateAccount(context, account, period, books)
   const head = { seller, buyer: { id, name: account.name }, period, timeZone: account.timeZone }
   const invoices: Invoice[] = []
-  const drafts = unwrap(draftInvoices(head, [...current, ...late]))
+  const rated: Rated[] = []
+  for (const each of [...current, ...late]) rated.push(await divided(context, id, each))
+  const drafts = unwrap(draftInvoices(head, rated))
   const open = drafts.filter(({ currency }) => issued.every((invoice) => invoice.currency !== currency))
   const [first] = issued
   if (first !== undefined && open.length === 0)

@@ -31,6 +31,7 @@ describe('what is written stays written', () => {
     'DELETE FROM billing.invoices WHERE invoice_id = :issued',
     'UPDATE billing.invoice_lines SET amount_minor = 1 WHERE invoice_id = :issued',
     "UPDATE billing.invoice_lines SET charge = '' WHERE invoice_id = :issued",
+    `UPDATE billing.invoice_lines SET cost_centres = '[{"minor": "895"}]' WHERE invoice_id = :issued`,
     'DELETE FROM billing.invoice_lines WHERE invoice_id = :issued',
     `INSERT INTO billing.invoice_lines SELECT invoice_id, 99, description, tariff_id, tariff_version, item_id,
        amount_minor, charge FROM billing.invoice_lines WHERE invoice_id = :issued AND line_number = 1`,

@@ -9,6 +9,8 @@ import { SERIES, invoiceNumber } from '../invoice/invoice.ts'
 import type { Draft, Invoice, InvoiceLine } from '../invoice/invoice.ts'
 import type { OpenPeriod } from '../contract/contract.ts'
 import { ends } from './contracts.ts'
+import { divisionOf, partsText } from './divisions.ts'
+import type { PartsColumn } from './divisions.ts'
 import { pageOf } from './page.ts'
 import { findRelease } from './releases.ts'
 import { findStatements, insertStatements } from './statements.ts'
@@ -39,6 +41,7 @@ interface LineRow {
   readonly description: string
   readonly amount_minor: string
   readonly charge: Buffer
+  readonly cost_centres: PartsColumn
 }
 
 /** An invoice without its statements and lines, as listings show it. */
@@ -88,9 +91,9 @@ async function insertLines(sql: Sql, id: string, { lines, statements }: Draft): 
   const statementOf = ({ statement }: InvoiceLine) => statements[statement]!
   await sql.rows(
     `INSERT INTO billing.invoice_lines (invoice_id, line_number, description, tariff_id, tariff_version, item_id,
-       amount_minor, charge, statement, kind, pool)
+       amount_minor, charge, statement, kind, pool, cost_centres)
      SELECT $1, l.* FROM unnest($2::int[], $3::text[], $4::text[], $5::int[], $6::text[], $7::bigint[], $8::bytea[],
-       $9::int[], $10::text[], $11::text[]) AS l`,
+       $9::int[], $10::text[], $11::text[], $12::jsonb[]) AS l`,
     [
       id,
       lines.map(({ lineNumber }) => lineNumber),
@@ -103,6 +106,7 @@ async function insertLines(sql: Sql, id: string, { lines, statements }: Draft): 
       lines.map(({ statement }) => statement),
       lines.map(({ charge }) => charge.kind),
       lines.map(({ charge }) => charge.pool),
+      lines.map(({ costCentres }) => partsText(costCentres)),
     ],
   )
 }
@@ -120,7 +124,7 @@ export async function findInvoice(sql: Sql, id: string, lock = false): Promise<I
   if (row === undefined) return undefined
   const head = headOf(row)
   const lines = await sql.rows<LineRow>(
-    `SELECT line_number, statement, description, amount_minor, charge
+    `SELECT line_number, statement, description, amount_minor, charge, cost_centres
      FROM billing.invoice_lines WHERE invoice_id = $1 ORDER BY line_number`,
     [id],
   )
@@ -254,5 +258,6 @@ function lineOf(row: LineRow, currency: Invoice['currency']): InvoiceLine {
     statement: row.statement ?? -1,
     amount: money(BigInt(row.amount_minor), currency),
     charge,
+    costCentres: divisionOf(row.cost_centres, currency),
   }
 }

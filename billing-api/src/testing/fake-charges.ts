@@ -1,10 +1,15 @@
 import { create } from '@bufbuild/protobuf'
 import type { MessageInitShape } from '@bufbuild/protobuf'
+import {
+  type LineUsageSchema,
+  RateRequestSchema,
+  RateResponseSchema,
+} from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
 import type {
   GetSeriesRequest,
   MeasureRequest,
   RateRequest,
-  RateResponseSchema,
+  RateResponse,
   SeriesRowSchema,
 } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
 import type { Item, Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
@@ -27,6 +32,9 @@ import { roundingByName } from '@vouch/proto/kernel/rounding.ts'
 import { conversion } from '@vouch/proto/kernel/unit.ts'
 import { unitOf } from './test-agent.ts'
 import type { TestAgent } from './test-agent.ts'
+
+/** The answer's members. */
+type Rated = Extract<MessageInitShape<typeof RateResponseSchema>, { $typeName?: never }>
 
 /** A snapshot of one measurement for each item and resource. */
 export function snapshotOf(
@@ -56,8 +64,13 @@ export function snapshotOf(
   })
 }
 
+/** What Rate answers. */
+export function rateResponse(request: RateRequest): RateResponse {
+  return create(RateResponseSchema, { ...rated(request), usage: request.withUsage ? usageOf(request) : [] })
+}
+
 /** Prices by the unit and fees; what is measured of a resource of this name has no price. */
-export function rated({ tariff, snapshot }: RateRequest): MessageInitShape<typeof RateResponseSchema> {
+function rated({ tariff, snapshot }: RateRequest): Pick<Rated, 'charges' | 'unpriced'> {
   const all = [...snapshot!.measurements.entries()]
   const isUnpriced = ({ resource }: Measurement): boolean => resource === 'host:unpriced'
   const charges = tariff!.rules.flatMap((rule) => {
@@ -71,6 +84,19 @@ export function rated({ tariff, snapshot }: RateRequest): MessageInitShape<typeo
     .filter(([, measurement]) => isUnpriced(measurement))
     .map(([measurement, { period }]) => ({ measurement, periods: [period!] }))
   return { charges: snapshot!.corrects === '' ? charges : due(charges, snapshot!), unpriced }
+}
+
+/** What each line of usage prices, of a correction the whole. */
+function usageOf({ tariff, snapshot }: RateRequest): MessageInitShape<typeof LineUsageSchema>[] {
+  const whole = { ...snapshot!, corrects: '', billed: [] }
+  const { charges = [] } = rated(create(RateRequestSchema, { tariff: tariff!, snapshot: whole }))
+  return charges.flatMap(({ lineId = '', measurements = [] }) => {
+    const parts = measurements.map((place) => {
+      const { resource, meter, period, streams } = snapshot!.measurements[place]!
+      return { resource, meter, period: period!, quantity: streams[0]!.quantity }
+    })
+    return parts.length === 0 ? [] : [{ lineId, parts }]
+  })
 }
 
 /** Charges less what was billed of them before; what comes to nothing is left out. */

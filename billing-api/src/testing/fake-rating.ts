@@ -8,7 +8,6 @@ import {
   ListResourcesResponseSchema,
   MeasureResponseSchema,
   PinEvidenceResponseSchema,
-  RateResponseSchema,
   RatingService,
 } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
 import type {
@@ -23,7 +22,7 @@ import type { Snapshot } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { fail } from '@vouch/proto/kernel/fault.ts'
 import type { Fault } from '@vouch/proto/kernel/fault.ts'
 import { addService, faultToStatus } from '@vouch/proto/wire/grpc.ts'
-import { rated, seriesOf, snapshotOf } from './fake-charges.ts'
+import { rateResponse, seriesOf, snapshotOf } from './fake-charges.ts'
 import { TestAgent, unitOf } from './test-agent.ts'
 
 /** A rating service over real gRPC whose meters all run at one unit a second, measured by one agent. */
@@ -88,7 +87,7 @@ export async function startFakeRating(): Promise<FakeRating> {
     },
     rate: ({ request }, callback) => {
       snapshots.push(request.snapshot!)
-      void guarded(() => create(RateResponseSchema, rated(request)), callback as never)
+      void guarded(() => rateResponse(request), callback as never)
     },
     getSeries: ({ request }, callback) => {
       void guarded(

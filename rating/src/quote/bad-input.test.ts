@@ -35,6 +35,11 @@ describe('every fault of a document is named, with its place', () => {
       ['/rules/0/reviewBelow TARIFF_INVALID'],
     ],
     [
+      'tiers of a window over a threshold of sums, which begins anew',
+      document([use(per('1'), { window: 'year', threshold: { quantity: '5' } })]),
+      ['/rules/0/window TARIFF_INVALID'],
+    ],
+    [
       'an estimate of levels',
       document([use(per('1'), { level: 'second', estimate: { method: 'last-known' } })]),
       ['/rules/0/estimate TARIFF_INVALID'],

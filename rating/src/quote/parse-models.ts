@@ -4,7 +4,7 @@ import type { PriceChoice } from '../rule/pieces.ts'
 import { checkWindows } from '../tariff/calendar-windows.ts'
 import type { Model } from '../tariff/model.ts'
 import type { Tier } from '../tariff/tiers.ts'
-import type { QuoteModel, QuoteRule } from './document.ts'
+import type { QuoteModel, QuoteRule } from './rule-document.ts'
 import type { Reader } from './parse.ts'
 
 type Price = Extract<QuoteRule, { kind: 'usage' }>['price']

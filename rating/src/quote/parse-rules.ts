@@ -6,18 +6,23 @@ import { beginsAnew } from '../rule/quantity.ts'
 import type { QuantityRule } from '../rule/quantity.ts'
 import { isSpend } from '../rule/spend.ts'
 import type { Terms } from '../rule/types.ts'
-import type { Selector } from '../rule/select.ts'
-import type { UsageRule } from '../rule/usage.ts'
-import type { Quote, QuoteRule } from './document.ts'
+import type { Quote } from './document.ts'
 import { withItems } from './parse-items.ts'
-import { readModel, readPrice } from './parse-models.ts'
+import type { SoldRule } from './parse-items.ts'
+import { readModel } from './parse-models.ts'
+import { checkUsage, effectiveOf, readRounding, readSelect, readUsage } from './parse-usage.ts'
+import type { Of } from './parse-usage.ts'
 import type { Reader } from './parse.ts'
 
-/** Gaps beyond three days are looked at by people, unless the rule says otherwise. */
-const LONGEST_HOURS = 72
-const HOUR_MS = 3_600_000
-
-type Of<Kind extends QuoteRule['kind']> = Extract<QuoteRule, { kind: Kind }>
+/** A quantity that is billed as it is. */
+const UNCHANGED: QuantityRule = {
+  aggregate: 'sum',
+  threshold: undefined,
+  increment: undefined,
+  rounding: undefined,
+  free: undefined,
+  minimum: undefined,
+}
 
 /** Reads the rules of a document; notes what contradicts itself. */
 export function readRules(
@@ -28,7 +33,7 @@ export function readRules(
   const rules = withItems(given, items, reader)
   const known = new Map<string, Rule>()
   const grants = new Set<string>()
-  return rules.map((rule, index) => {
+  return rules.map(({ rule, item }, index) => {
     const pointer = `/rules/${index}`
     const earlier = (ids: readonly string[], member: string): void =>
       ids.forEach((id, at) => {
@@ -40,14 +45,17 @@ export function readRules(
       })
     if ('of' in rule && rule.of !== undefined) earlier(rule.of, 'of')
     if (known.has(rule.id)) reader.refuse(`${pointer}/id`, `another rule has the id ${rule.id} already`)
-    const read = resolved(readRule(rule, pointer, terms, reader), known)
+    const read = resolved(readRule({ rule, item }, pointer, terms, reader), known)
     if (rule.kind === 'usage') checkUsage(rule, pointer, reader)
     if (rule.kind === 'usage' && rule.continues !== undefined) {
       const before = known.get(rule.continues)
       if (before?.kind !== 'usage')
         reader.refuse(`${pointer}/continues`, `${rule.continues} is no usage rule before this one`)
       else if (read.kind === 'usage' && (beginsAnew(read.quantity) || beginsAnew(before.quantity)))
-        reader.refuse(`${pointer}/continues`, 'free, minimum and aggregates but the sum do not go on')
+        reader.refuse(
+          `${pointer}/continues`,
+          'free, minimum, thresholds of sums and aggregates but the sum do not go on',
+        )
     }
     if (rule.kind === 'credit')
       rule.grants.forEach(({ id }, at) => {
@@ -70,12 +78,12 @@ function resolved(rule: Rule, known: ReadonlyMap<string, Rule>): Rule {
   return { ...rule, continues }
 }
 
-function readRule(rule: QuoteRule, pointer: string, terms: Terms, reader: Reader): Rule {
+function readRule({ rule, item }: SoldRule, pointer: string, terms: Terms, reader: Reader): Rule {
   const { id, name = rule.id } = rule
   const common = { id, name }
   switch (rule.kind) {
     case 'usage':
-      return { ...common, ...readUsage(rule, pointer, reader) }
+      return { ...common, ...readUsage(rule, item, pointer, reader) }
     case 'percentile':
       return { ...common, ...readPercentile(rule, pointer, reader) }
     case 'fee':
@@ -123,88 +131,6 @@ function readRule(rule: QuoteRule, pointer: string, terms: Terms, reader: Reader
   }
 }
 
-/** What a price does not take into account is refused, not ignored. */
-function checkUsage(rule: Of<'usage'>, pointer: string, reader: Reader): void {
-  const { model } = rule.price
-  if (rule.level !== undefined && rule.estimate !== undefined)
-    reader.refuse(`${pointer}/estimate`, 'a level lasts until its next change; there is nothing to estimate')
-  if (rule.window !== undefined) checkWindow(rule, pointer, reader)
-  const cut = model === 'calendar' || model === 'matrix' ? `of a ${model}` : undefined
-  const where = model === 'percentage' ? 'of a percentage' : cut
-  const members =
-    model === 'percentage'
-      ? (['free', 'minimum', 'increment', 'rounding'] as const)
-      : (['free', 'minimum'] as const)
-  if (where === undefined) return
-  for (const member of members)
-    if (rule[member] !== undefined)
-      reader.refuse(`${pointer}/${member}`, `${member} has no meaning for the quantities ${where}`)
-}
-
-/** Tiers go on over a window where a quantity in parts is the same as at once. */
-function checkWindow(rule: Of<'usage'>, pointer: string, reader: Reader): void {
-  const refuse = (reason: string): void => reader.refuse(`${pointer}/window`, reason)
-  const { free, minimum, aggregate = 'sum', price, level, late } = rule
-  if (free !== undefined || minimum !== undefined || aggregate !== 'sum')
-    refuse('free, minimum and aggregates but the sum do not go on')
-  if (price.model === 'percentage') refuse('a percentage has no tiers that go on')
-  if (level !== undefined) refuse('an average does not go on')
-  if (late === 'own-period') refuse('late usage of its own period has a window of its own')
-}
-
-function readUsage(rule: Of<'usage'>, pointer: string, reader: Reader): Omit<UsageRule, 'id' | 'name'> {
-  return {
-    kind: 'usage',
-    select: readSelect(rule),
-    unit: rule.unit ?? '1',
-    per: rule.per ?? 'contract',
-    grain: rule.grain,
-    estimate: readEstimate(rule),
-    reviewBelow: reader.maybe(rule.reviewBelow),
-    quantity: readQuantity(rule, reader),
-    price: readPrice(rule.price, `${pointer}/price`, reader),
-    late: rule.late ?? 'this-period',
-    effective: effectiveOf(rule, pointer, reader),
-    level: rule.level,
-    continues: rule.continues === undefined ? [] : [rule.continues],
-    window: rule.window,
-  }
-}
-
-function readEstimate({ estimate }: Of<'usage'>): UsageRule['estimate'] {
-  if (estimate === undefined || estimate.method === 'none') return undefined
-  const { method, longestHours = LONGEST_HOURS } = estimate
-  return { method, longestMs: longestHours * HOUR_MS }
-}
-
-function readSelect({ select }: Of<'usage' | 'percentile'>): Selector {
-  return { meters: select?.meters ?? [], dimensions: select?.dimensions ?? {} }
-}
-
-function readQuantity(
-  rule: Pick<Of<'usage'>, 'aggregate' | 'increment' | 'rounding' | 'free' | 'minimum'>,
-  reader: Reader,
-): QuantityRule {
-  const { increment, rounding, free } = rule
-  return {
-    aggregate: rule.aggregate ?? 'sum',
-    increment:
-      increment === undefined
-        ? undefined
-        : {
-            size: reader.decimal(increment.size, ONE),
-            minimum: reader.decimal(increment.minimum, ZERO),
-            at: increment.at ?? 'entry',
-          },
-    rounding: rounding === undefined ? undefined : { ...rounding, at: rounding.at ?? 'line' },
-    free:
-      free === undefined
-        ? undefined
-        : { quantity: reader.decimal(free.quantity, ZERO), stage: free.stage ?? 'before-rounding' },
-    minimum: reader.maybe(rule.minimum),
-  }
-}
-
 function readPercentile(
   rule: Of<'percentile'>,
   pointer: string,
@@ -226,10 +152,7 @@ function readPercentile(
     unit: rule.unit ?? '1',
     commit: reader.decimal(rule.commit, ZERO),
     factor: reader.decimal(rule.factor, ONE),
-    quantity: readQuantity(
-      rule.rounding === undefined ? {} : { rounding: { ...rule.rounding, at: 'line' } },
-      reader,
-    ),
+    quantity: { ...UNCHANGED, rounding: readRounding(rule.rounding && { ...rule.rounding, at: 'line' }) },
     price: readModel(rule.price, `${pointer}/price`, reader),
   }
 }
@@ -272,14 +195,4 @@ function readSla(rule: Of<'sla-credit'>, pointer: string, reader: Reader) {
   })
   const { of, service, minimum } = rule
   return { kind: 'sla-credit', of, service, bands, minimum: reader.decimal(minimum, ZERO) } as const
-}
-
-function effectiveOf(
-  { effective }: { readonly effective?: { from: string; to: string } },
-  pointer: string,
-  reader: Reader,
-) {
-  return effective === undefined
-    ? undefined
-    : reader.period(`${pointer}/effective`, effective, { from: 0, to: 1 })
 }

@@ -14,10 +14,12 @@ import { type Result, collect, fail, ok } from '@vouch/proto/kernel/fault.ts'
 import { type Money, parseAmount } from '@vouch/proto/kernel/money.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import { type Evaluation, evaluate } from '../rule/evaluate.ts'
+import { exactText } from '../tariff/trace.ts'
 import { union } from '../usage/interval.ts'
 import { chargesOf } from './charges.ts'
 import { beyond, differences } from './difference.ts'
 import { cutsWithin, meterPlans } from './cuts.ts'
+import { type LineUsage, lineUsages } from './line-usage.ts'
 import { periodInit } from './message.ts'
 import { type SnapshotFacts, readSnapshot } from './snapshot.ts'
 import { type PricedTariff, parseTariff } from './tariff.ts'
@@ -30,6 +32,8 @@ export interface Rated {
   readonly charges: readonly Charge[]
   /** Stretches of measurements that no rule prices, by the place of the measurement. */
   readonly unpriced: readonly { readonly measurement: number; readonly periods: readonly Period[] }[]
+  /** The usage that each line prices, also of those lines of which nothing is due any more. */
+  readonly usage: () => readonly LineUsage[]
 }
 
 /** Whether a tariff can be published. Faults: FIELD_MISSING, TARIFF_INVALID. */
@@ -40,18 +44,24 @@ export function checkTariff({ tariff }: CheckTariffRequest): Result<CheckTariffR
 }
 
 /** Charges for a snapshot, in the order of the tariff's rules. The same request gives the same bytes. Faults: as of {@link rateSnapshot}. */
-export function rate({ tariff, snapshot }: RateRequest): Result<RateResponse> {
+export function rate({ tariff, snapshot, withUsage }: RateRequest): Result<RateResponse> {
   if (tariff === undefined) return fail('FIELD_MISSING', 'name the tariff', { pointer: '/tariff' })
   if (snapshot === undefined) return fail('FIELD_MISSING', 'give the snapshot', { pointer: '/snapshot' })
   const rated = rateSnapshot(tariff, snapshot)
   if (!rated.ok) return rated
-  const { charges, unpriced } = rated.value
+  const { charges, unpriced, usage } = rated.value
   return ok(
     create(RateResponseSchema, {
       charges: [...charges],
       unpriced: unpriced.map(({ measurement, periods }) => ({
         measurement,
         periods: periods.map(periodInit),
+      })),
+      usage: (withUsage ? usage() : []).map(({ lineId, parts }) => ({
+        lineId,
+        parts: parts.map((part) => {
+          return { ...part, period: periodInit(part.period), quantity: exactText(part.quantity) }
+        }),
       })),
     }),
   )
@@ -80,8 +90,9 @@ export function rateSnapshot(tariff: Tariff, snapshot: Snapshot): Result<Rated> 
   if (!evaluated.ok) return evaluated
   const charges = chargesOf(evaluated.value, priced.value, read.value, snapshot)
   const unpriced = unpricedOf(evaluated.value, read.value)
+  const usage = () => lineUsages(evaluated.value.lines, charges, priced.value, read.value)
   const due = (snapshot.corrects === '' ? beyond : differences)(charges, snapshot.billed, terms.currency)
-  return due.ok ? ok({ charges: due.value, unpriced }) : due
+  return due.ok ? ok({ charges: due.value, unpriced, usage }) : due
 }
 
 /** What was billed of a stretch was billed by a document that it corrects, or in advance; what is billed in advance was not measured. */

@@ -1,6 +1,12 @@
-import { clone } from '@bufbuild/protobuf'
-import { type Tariff, TariffSchema } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
+import { clone, create } from '@bufbuild/protobuf'
+import {
+  IncrementPolicySchema,
+  type Tariff,
+  TariffSchema,
+  ThresholdPolicySchema,
+} from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
+import { rational } from '@vouch/proto/kernel/rational.ts'
 import { describe, expect, test } from 'vitest'
 import { TARIFF } from '../testing/test-proof.ts'
 import { parseTariff } from './tariff.ts'
@@ -50,6 +56,20 @@ describe('a tariff with several faults names them all', () => {
       'too many decimals kept',
       (t) => void (t.items[0]!.quantityRounding!.scale = 13),
       [['/items/0/quantityRounding/scale', 'FIELD_INVALID']],
+    ],
+    [
+      'an increment of nothing, and a threshold below zero at no stage',
+      (t) => {
+        t.items[0]!.increment = create(IncrementPolicySchema, { minimum: '1' })
+        t.items[1]!.increment = create(IncrementPolicySchema, { size: '0', at: 'entry' })
+        t.items[1]!.threshold = create(ThresholdPolicySchema, { quantity: '-1', at: 'day' })
+      },
+      [
+        ['/items/0/increment/size', 'FIELD_MISSING'],
+        ['/items/1/threshold/quantity', 'FIELD_INVALID'],
+        ['/items/1/threshold/at', 'FIELD_INVALID'],
+        ['/items/1/increment/size', 'FIELD_INVALID'],
+      ],
     ],
     [
       'price not a decimal',
@@ -142,6 +162,27 @@ test('a sound tariff keeps the order of its rules, and knows what they sell', ()
   expect(rules.map(({ id, name }) => [id, name, itemOf.get(id)])).toEqual([
     ['traffic', 'Traffic received', 'traffic'],
     ['cpu', 'Processor time', 'cpu'],
+  ])
+})
+
+test('a rule has the threshold and increment of its item, and its own before those', () => {
+  const tariff = clone(TariffSchema, TARIFF)
+  for (const item of tariff.items) {
+    item.threshold = create(ThresholdPolicySchema, { quantity: '0.5' })
+    item.increment = create(IncrementPolicySchema, { size: '0.25', minimum: '1', at: 'line' })
+  }
+  rule(tariff, 1)['threshold'] = { quantity: '3', at: 'entry' }
+  const { rules } = unwrap(parseTariff(tariff))
+  const increment = { size: rational(1n, 4n), minimum: rational(1n), at: 'line', origin: ' of item cpu' }
+  expect(rules).toMatchObject([
+    {
+      quantity: { threshold: { quantity: rational(1n, 2n), at: 'line', origin: ' of item cpu' }, increment },
+    },
+    {
+      quantity: {
+        threshold: { quantity: rational(3n), at: 'entry', origin: ' instead of 0.5 of item traffic' },
+      },
+    },
   ])
 })
 

@@ -5,7 +5,8 @@ import { METERS, directionOf, isBuiltInMeter, parseMeter } from '@vouch/proto/ke
 import { type Period, intersect } from '@vouch/proto/kernel/period.ts'
 import { type UnitId, conversion, rateOf } from '@vouch/proto/kernel/unit.ts'
 import { faultsBySchema } from '../quote/check.ts'
-import { ContractDocument, type ContractText, type QuoteRule } from '../quote/document.ts'
+import { ContractDocument, type ContractText } from '../quote/document.ts'
+import type { QuoteRule } from '../quote/rule-document.ts'
 import { readRules } from '../quote/parse-rules.ts'
 import { Reader } from '../quote/parse.ts'
 import type { Rule } from '../rule/evaluate.ts'
@@ -90,15 +91,27 @@ function documentOf({ currency, amountRounding, roundingStage, items, rules }: T
   }
 }
 
-function itemDocument({ itemId: id, name, meter, unit, quantityRounding: rounding }: Item): unknown {
+function itemDocument(item: Item): unknown {
+  const { itemId: id, name, meter, unit, threshold, increment, quantityRounding: rounding } = item
   const { mode, scale } = rounding ?? {}
   return {
     id,
     ...(name === '' ? {} : { name }),
     meter,
     unit,
+    ...(threshold === undefined
+      ? {}
+      : { threshold: said({ quantity: threshold.quantity, at: threshold.at }) }),
+    ...(increment === undefined
+      ? {}
+      : { increment: said({ size: increment.size, minimum: increment.minimum, at: increment.at }) }),
     ...(rounding === undefined ? {} : { rounding: { mode, scale } }),
   }
+}
+
+/** The members that are not empty. */
+function said(members: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== ''))
 }
 
 function invalid(tariff: Tariff, faults: readonly Fault[]): Result<never> {

@@ -13,11 +13,18 @@ export type Stage = 'entry' | 'resource' | 'line'
 /** How entries become one quantity. */
 export type Aggregate = 'sum' | 'maximum' | 'last'
 
+/** Where a member of a rule has its value from, for the trace; empty = from the rule alone. */
+type Origin = string
+
 /** What a used quantity goes through until it is billed, in this order. */
 export interface QuantityRule {
   readonly aggregate: Aggregate
+  /** Below it nothing is billed, from it on all; what is below zero stays as it is. */
+  readonly threshold: { readonly quantity: Rational; readonly at: Stage; readonly origin: Origin } | undefined
   /** Billed in steps of this size, begun ones whole, and at least the minimum; of what was used at all. */
-  readonly increment: { readonly size: Rational; readonly minimum: Rational; readonly at: Stage } | undefined
+  readonly increment:
+    | { readonly size: Rational; readonly minimum: Rational; readonly at: Stage; readonly origin: Origin }
+    | undefined
   readonly rounding: { readonly mode: RoundingName; readonly scale: number; readonly at: Stage } | undefined
   /** Costs nothing; taken off before or after the line is rounded. */
   readonly free:
@@ -39,15 +46,16 @@ export interface Quantity {
 }
 
 /** Whether a quantity in two parts is another than at once, whatever the price. */
-export function beginsAnew({ free, minimum, aggregate: how }: QuantityRule): boolean {
-  return free !== undefined || minimum !== undefined || how !== 'sum'
+export function beginsAnew({ free, minimum, threshold, aggregate: how }: QuantityRule): boolean {
+  const isOfSums = threshold !== undefined && threshold.at !== 'entry'
+  return free !== undefined || minimum !== undefined || isOfSums || how !== 'sum'
 }
 
 /** What is billed of the entries of one pool. */
 export function billable(entries: readonly Entry[], rule: QuantityRule): Quantity {
   const trace: TraceStep[] = []
   const staged = (values: readonly Rational[], at: Stage): readonly Rational[] =>
-    values.map((value) => rounded(incremented(value, rule, at), rule, at))
+    values.map((value) => rounded(incremented(reached(value, rule, at), rule, at), rule, at))
   const single = staged(
     entries.map(({ quantity }) => quantity),
     'entry',
@@ -71,18 +79,19 @@ export function billable(entries: readonly Entry[], rule: QuantityRule): Quantit
   return ofLine(whole, rule, trace)
 }
 
-/** Allowance, increment, rounding and minimum of a line. */
+/** Threshold, allowance, increment, rounding and minimum of a line. */
 export function ofLine(whole: Rational, rule: QuantityRule, trace: TraceStep[] = []): Quantity {
   let value = whole
   const step = (name: string, next: Rational): void => {
     trace.push({ rule: name, input: exactText(value), output: exactText(next) })
     value = next
   }
-  const { free, increment, rounding, minimum } = rule
+  const { threshold, free, increment, rounding, minimum } = rule
   const freely = (): void => {
     if (free !== undefined)
       step(`free ${exactText(free.quantity)} ${free.stage}`, atLeast(subtract(value, free.quantity), ZERO))
   }
+  if (threshold?.at === 'line') step(thresholdName(rule), reached(value, rule, 'line'))
   if (free?.stage === 'before-rounding') freely()
   if (increment?.at === 'line') step(incrementName(rule), incremented(value, rule, 'line'))
   if (rounding?.at === 'line')
@@ -90,6 +99,11 @@ export function ofLine(whole: Rational, rule: QuantityRule, trace: TraceStep[] =
   if (free?.stage === 'after-rounding') freely()
   if (minimum !== undefined && compare(value, minimum) < 0) step(`at least ${exactText(minimum)}`, minimum)
   return { value, trace }
+}
+
+function reached(value: Rational, { threshold }: QuantityRule, at: Stage): Rational {
+  if (threshold?.at !== at || value.n <= 0n) return value
+  return compare(value, threshold.quantity) < 0 ? ZERO : value
 }
 
 function incremented(value: Rational, { increment }: QuantityRule, at: Stage): Rational {
@@ -124,15 +138,22 @@ function atLeast(value: Rational, least: Rational): Rational {
 }
 
 function saidOf(rule: QuantityRule, at: Stage): string {
-  const increment = rule.increment?.at === at ? `, ${incrementName(rule)} per ${at}` : ''
-  const { rounding } = rule
-  return rounding?.at === at ? `${increment}, ${rounding.mode} ${rounding.scale} per ${at}` : increment
+  const { threshold, increment, rounding } = rule
+  return [
+    threshold?.at === at ? `, ${thresholdName(rule)} per ${at}` : '',
+    increment?.at === at ? `, ${incrementName(rule)} per ${at}` : '',
+    rounding?.at === at ? `, ${rounding.mode} ${rounding.scale} per ${at}` : '',
+  ].join('')
+}
+
+function thresholdName({ threshold }: QuantityRule): string {
+  return threshold === undefined ? '' : `threshold ${exactText(threshold.quantity)}${threshold.origin}`
 }
 
 function incrementName({ increment }: QuantityRule): string {
   return increment === undefined
     ? ''
-    : `increment ${exactText(increment.size)}, at least ${exactText(increment.minimum)}`
+    : `increment ${exactText(increment.size)}, at least ${exactText(increment.minimum)}${increment.origin}`
 }
 
 /** A quantity as a line shows it: exact where it ends, else with twelve decimals. */

@@ -18,7 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file vouch/rating/v1/rating.proto.
  */
 export const file_vouch_rating_v1_rating: GenFile = /*@__PURE__*/
-  fileDesc("Chx2b3VjaC9yYXRpbmcvdjEvcmF0aW5nLnByb3RvEg92b3VjaC5yYXRpbmcudjEiWwoPR2V0VXNhZ2VSZXF1ZXN0EhAKCHJlc291cmNlGAEgASgJEg0KBW1ldGVyGAIgASgJEicKBnBlcmlvZBgDIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QiagoKTWV0ZXJVc2FnZRINCgVtZXRlchgBIAEoCRIMCgR1bml0GAIgASgJEhAKCHF1YW50aXR5GAMgASgJEi0KB3N0cmVhbXMYBCADKAsyHC52b3VjaC5yYXRpbmcudjEuU3RyZWFtVXNhZ2UiPwoQR2V0VXNhZ2VSZXNwb25zZRIrCgZtZXRlcnMYASADKAsyGy52b3VjaC5yYXRpbmcudjEuTWV0ZXJVc2FnZSK3AQoQR2V0U2VyaWVzUmVxdWVzdBInCgZwZXJpb2QYASABKAsyFy52b3VjaC5yYXRpbmcudjEuUGVyaW9kEhEKCXRpbWVfem9uZRgCIAEoCRIlCgVncmFpbhgDIAEoDjIWLnZvdWNoLnJhdGluZy52MS5HcmFpbhIwCgthc3NpZ25tZW50cxgEIAMoCzIbLnZvdWNoLnJhdGluZy52MS5Bc3NpZ25tZW50Eg4KBm1ldGVycxgFIAMoCSKOAQoJU2VyaWVzUm93EhAKCHJlc291cmNlGAEgASgJEg0KBW1ldGVyGAIgASgJEgwKBHVuaXQYAyABKAkSJwoGcGVyaW9kGAQgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBIQCghxdWFudGl0eRgFIAEoCRIXCg9jb3ZlcmVkX21pbnV0ZXMYBiABKA0iPQoRR2V0U2VyaWVzUmVzcG9uc2USKAoEcm93cxgBIAMoCzIaLnZvdWNoLnJhdGluZy52MS5TZXJpZXNSb3ciXQoUTGlzdFJlc291cmNlc1JlcXVlc3QSJwoGcGVyaW9kGAEgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBINCgVhZnRlchgCIAEoCRINCgVsaW1pdBgDIAEoDSIqChVMaXN0UmVzb3VyY2VzUmVzcG9uc2USEQoJcmVzb3VyY2VzGAEgAygJIj0KEkNoZWNrVGFyaWZmUmVxdWVzdBInCgZ0YXJpZmYYASABKAsyFy52b3VjaC5yYXRpbmcudjEuVGFyaWZmIhUKE0NoZWNrVGFyaWZmUmVzcG9uc2Ui2gEKCkFzc2lnbm1lbnQSEAoIcmVzb3VyY2UYASABKAkSJwoGcGVyaW9kGAIgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBI/CgpkaW1lbnNpb25zGAMgAygLMisudm91Y2gucmF0aW5nLnYxLkFzc2lnbm1lbnQuRGltZW5zaW9uc0VudHJ5Eg0KBXNoYXJlGAQgASgJEg4KBml0c2VsZhgFIAEoCBoxCg9EaW1lbnNpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKPAgoOTWVhc3VyZVJlcXVlc3QSJwoGcGVyaW9kGAEgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBIpCghpbl9mb3JjZRgCIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSEQoJdGltZV96b25lGAMgASgJEicKBnRhcmlmZhgEIAEoCzIXLnZvdWNoLnJhdGluZy52MS5UYXJpZmYSMAoLYXNzaWdubWVudHMYBSADKAsyGy52b3VjaC5yYXRpbmcudjEuQXNzaWdubWVudBI7ChF1c2FnZV9jb3JyZWN0aW9ucxgGIAMoCzIgLnZvdWNoLnJhdGluZy52MS5Vc2FnZUNvcnJlY3Rpb24iPgoPTWVhc3VyZVJlc3BvbnNlEisKCHNuYXBzaG90GAEgASgLMhkudm91Y2gucmF0aW5nLnYxLlNuYXBzaG90IoQBCgtSYXRlUmVxdWVzdBInCgZ0YXJpZmYYAiABKAsyFy52b3VjaC5yYXRpbmcudjEuVGFyaWZmEisKCHNuYXBzaG90GAQgASgLMhkudm91Y2gucmF0aW5nLnYxLlNuYXBzaG90SgQIARACSgQIAxAEUgZwZXJpb2RSC2Fzc2lnbm1lbnRzImUKDFJhdGVSZXNwb25zZRIoCgdjaGFyZ2VzGAEgAygLMhcudm91Y2gucmF0aW5nLnYxLkNoYXJnZRIrCgh1bnByaWNlZBgCIAMoCzIZLnZvdWNoLnJhdGluZy52MS5VbnByaWNlZCIrChJHZXRFdmlkZW5jZVJlcXVlc3QSFQoNYmF0Y2hfZGlnZXN0cxgBIAMoDCKrAQoTR2V0RXZpZGVuY2VSZXNwb25zZRItCgViYXRjaBgBIAEoCzIcLnZvdWNoLmluZ2VzdC52MS5TaWduZWRCYXRjaEgAEjMKBnN0cmVhbRgCIAEoCzIhLnZvdWNoLmluZ2VzdC52MS5TdHJlYW1EZWZpbml0aW9uSAASKAoDa2V5GAMgASgLMhkudm91Y2guaW5nZXN0LnYxLkFnZW50S2V5SABCBgoEa2luZCJWChJQaW5FdmlkZW5jZVJlcXVlc3QSEAoIZG9jdW1lbnQYASABKAkSFwoPcmV0YWluX3VudGlsX21zGAIgASgDEhUKDWJhdGNoX2RpZ2VzdHMYAyADKAwiNQoTUGluRXZpZGVuY2VSZXNwb25zZRIPCgdiYXRjaGVzGAEgASgNEg0KBWxpbmtzGAIgASgNKl4KBUdyYWluEhUKEUdSQUlOX1VOU1BFQ0lGSUVEEAASDgoKR1JBSU5fSE9VUhABEg0KCUdSQUlOX0RBWRACEg8KC0dSQUlOX01PTlRIEAMSDgoKR1JBSU5fWUVBUhAEMrcFCg1SYXRpbmdTZXJ2aWNlEk8KCEdldFVzYWdlEiAudm91Y2gucmF0aW5nLnYxLkdldFVzYWdlUmVxdWVzdBohLnZvdWNoLnJhdGluZy52MS5HZXRVc2FnZVJlc3BvbnNlElIKCUdldFNlcmllcxIhLnZvdWNoLnJhdGluZy52MS5HZXRTZXJpZXNSZXF1ZXN0GiIudm91Y2gucmF0aW5nLnYxLkdldFNlcmllc1Jlc3BvbnNlEl4KDUxpc3RSZXNvdXJjZXMSJS52b3VjaC5yYXRpbmcudjEuTGlzdFJlc291cmNlc1JlcXVlc3QaJi52b3VjaC5yYXRpbmcudjEuTGlzdFJlc291cmNlc1Jlc3BvbnNlElgKC0NoZWNrVGFyaWZmEiMudm91Y2gucmF0aW5nLnYxLkNoZWNrVGFyaWZmUmVxdWVzdBokLnZvdWNoLnJhdGluZy52MS5DaGVja1RhcmlmZlJlc3BvbnNlEkwKB01lYXN1cmUSHy52b3VjaC5yYXRpbmcudjEuTWVhc3VyZVJlcXVlc3QaIC52b3VjaC5yYXRpbmcudjEuTWVhc3VyZVJlc3BvbnNlEkMKBFJhdGUSHC52b3VjaC5yYXRpbmcudjEuUmF0ZVJlcXVlc3QaHS52b3VjaC5yYXRpbmcudjEuUmF0ZVJlc3BvbnNlEloKC0dldEV2aWRlbmNlEiMudm91Y2gucmF0aW5nLnYxLkdldEV2aWRlbmNlUmVxdWVzdBokLnZvdWNoLnJhdGluZy52MS5HZXRFdmlkZW5jZVJlc3BvbnNlMAESWAoLUGluRXZpZGVuY2USIy52b3VjaC5yYXRpbmcudjEuUGluRXZpZGVuY2VSZXF1ZXN0GiQudm91Y2gucmF0aW5nLnYxLlBpbkV2aWRlbmNlUmVzcG9uc2ViBnByb3RvMw", [file_vouch_ingest_v1_batch, file_vouch_rating_v1_tariff, file_vouch_rating_v1_usage]);
+  fileDesc("Chx2b3VjaC9yYXRpbmcvdjEvcmF0aW5nLnByb3RvEg92b3VjaC5yYXRpbmcudjEiWwoPR2V0VXNhZ2VSZXF1ZXN0EhAKCHJlc291cmNlGAEgASgJEg0KBW1ldGVyGAIgASgJEicKBnBlcmlvZBgDIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QiagoKTWV0ZXJVc2FnZRINCgVtZXRlchgBIAEoCRIMCgR1bml0GAIgASgJEhAKCHF1YW50aXR5GAMgASgJEi0KB3N0cmVhbXMYBCADKAsyHC52b3VjaC5yYXRpbmcudjEuU3RyZWFtVXNhZ2UiPwoQR2V0VXNhZ2VSZXNwb25zZRIrCgZtZXRlcnMYASADKAsyGy52b3VjaC5yYXRpbmcudjEuTWV0ZXJVc2FnZSK3AQoQR2V0U2VyaWVzUmVxdWVzdBInCgZwZXJpb2QYASABKAsyFy52b3VjaC5yYXRpbmcudjEuUGVyaW9kEhEKCXRpbWVfem9uZRgCIAEoCRIlCgVncmFpbhgDIAEoDjIWLnZvdWNoLnJhdGluZy52MS5HcmFpbhIwCgthc3NpZ25tZW50cxgEIAMoCzIbLnZvdWNoLnJhdGluZy52MS5Bc3NpZ25tZW50Eg4KBm1ldGVycxgFIAMoCSKOAQoJU2VyaWVzUm93EhAKCHJlc291cmNlGAEgASgJEg0KBW1ldGVyGAIgASgJEgwKBHVuaXQYAyABKAkSJwoGcGVyaW9kGAQgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBIQCghxdWFudGl0eRgFIAEoCRIXCg9jb3ZlcmVkX21pbnV0ZXMYBiABKA0iPQoRR2V0U2VyaWVzUmVzcG9uc2USKAoEcm93cxgBIAMoCzIaLnZvdWNoLnJhdGluZy52MS5TZXJpZXNSb3ciXQoUTGlzdFJlc291cmNlc1JlcXVlc3QSJwoGcGVyaW9kGAEgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBINCgVhZnRlchgCIAEoCRINCgVsaW1pdBgDIAEoDSIqChVMaXN0UmVzb3VyY2VzUmVzcG9uc2USEQoJcmVzb3VyY2VzGAEgAygJIj0KEkNoZWNrVGFyaWZmUmVxdWVzdBInCgZ0YXJpZmYYASABKAsyFy52b3VjaC5yYXRpbmcudjEuVGFyaWZmIhUKE0NoZWNrVGFyaWZmUmVzcG9uc2Ui2gEKCkFzc2lnbm1lbnQSEAoIcmVzb3VyY2UYASABKAkSJwoGcGVyaW9kGAIgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBI/CgpkaW1lbnNpb25zGAMgAygLMisudm91Y2gucmF0aW5nLnYxLkFzc2lnbm1lbnQuRGltZW5zaW9uc0VudHJ5Eg0KBXNoYXJlGAQgASgJEg4KBml0c2VsZhgFIAEoCBoxCg9EaW1lbnNpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKPAgoOTWVhc3VyZVJlcXVlc3QSJwoGcGVyaW9kGAEgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBIpCghpbl9mb3JjZRgCIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSEQoJdGltZV96b25lGAMgASgJEicKBnRhcmlmZhgEIAEoCzIXLnZvdWNoLnJhdGluZy52MS5UYXJpZmYSMAoLYXNzaWdubWVudHMYBSADKAsyGy52b3VjaC5yYXRpbmcudjEuQXNzaWdubWVudBI7ChF1c2FnZV9jb3JyZWN0aW9ucxgGIAMoCzIgLnZvdWNoLnJhdGluZy52MS5Vc2FnZUNvcnJlY3Rpb24iPgoPTWVhc3VyZVJlc3BvbnNlEisKCHNuYXBzaG90GAEgASgLMhkudm91Y2gucmF0aW5nLnYxLlNuYXBzaG90IpgBCgtSYXRlUmVxdWVzdBInCgZ0YXJpZmYYAiABKAsyFy52b3VjaC5yYXRpbmcudjEuVGFyaWZmEisKCHNuYXBzaG90GAQgASgLMhkudm91Y2gucmF0aW5nLnYxLlNuYXBzaG90EhIKCndpdGhfdXNhZ2UYBSABKAhKBAgBEAJKBAgDEARSBnBlcmlvZFILYXNzaWdubWVudHMikAEKDFJhdGVSZXNwb25zZRIoCgdjaGFyZ2VzGAEgAygLMhcudm91Y2gucmF0aW5nLnYxLkNoYXJnZRIrCgh1bnByaWNlZBgCIAMoCzIZLnZvdWNoLnJhdGluZy52MS5VbnByaWNlZBIpCgV1c2FnZRgDIAMoCzIaLnZvdWNoLnJhdGluZy52MS5MaW5lVXNhZ2UiZwoJVXNhZ2VQYXJ0EhAKCHJlc291cmNlGAEgASgJEg0KBW1ldGVyGAIgASgJEicKBnBlcmlvZBgDIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSEAoIcXVhbnRpdHkYBCABKAkiRwoJTGluZVVzYWdlEg8KB2xpbmVfaWQYASABKAkSKQoFcGFydHMYAiADKAsyGi52b3VjaC5yYXRpbmcudjEuVXNhZ2VQYXJ0IisKEkdldEV2aWRlbmNlUmVxdWVzdBIVCg1iYXRjaF9kaWdlc3RzGAEgAygMIqsBChNHZXRFdmlkZW5jZVJlc3BvbnNlEi0KBWJhdGNoGAEgASgLMhwudm91Y2guaW5nZXN0LnYxLlNpZ25lZEJhdGNoSAASMwoGc3RyZWFtGAIgASgLMiEudm91Y2guaW5nZXN0LnYxLlN0cmVhbURlZmluaXRpb25IABIoCgNrZXkYAyABKAsyGS52b3VjaC5pbmdlc3QudjEuQWdlbnRLZXlIAEIGCgRraW5kIlYKElBpbkV2aWRlbmNlUmVxdWVzdBIQCghkb2N1bWVudBgBIAEoCRIXCg9yZXRhaW5fdW50aWxfbXMYAiABKAMSFQoNYmF0Y2hfZGlnZXN0cxgDIAMoDCI1ChNQaW5FdmlkZW5jZVJlc3BvbnNlEg8KB2JhdGNoZXMYASABKA0SDQoFbGlua3MYAiABKA0qXgoFR3JhaW4SFQoRR1JBSU5fVU5TUEVDSUZJRUQQABIOCgpHUkFJTl9IT1VSEAESDQoJR1JBSU5fREFZEAISDwoLR1JBSU5fTU9OVEgQAxIOCgpHUkFJTl9ZRUFSEAQytwUKDVJhdGluZ1NlcnZpY2USTwoIR2V0VXNhZ2USIC52b3VjaC5yYXRpbmcudjEuR2V0VXNhZ2VSZXF1ZXN0GiEudm91Y2gucmF0aW5nLnYxLkdldFVzYWdlUmVzcG9uc2USUgoJR2V0U2VyaWVzEiEudm91Y2gucmF0aW5nLnYxLkdldFNlcmllc1JlcXVlc3QaIi52b3VjaC5yYXRpbmcudjEuR2V0U2VyaWVzUmVzcG9uc2USXgoNTGlzdFJlc291cmNlcxIlLnZvdWNoLnJhdGluZy52MS5MaXN0UmVzb3VyY2VzUmVxdWVzdBomLnZvdWNoLnJhdGluZy52MS5MaXN0UmVzb3VyY2VzUmVzcG9uc2USWAoLQ2hlY2tUYXJpZmYSIy52b3VjaC5yYXRpbmcudjEuQ2hlY2tUYXJpZmZSZXF1ZXN0GiQudm91Y2gucmF0aW5nLnYxLkNoZWNrVGFyaWZmUmVzcG9uc2USTAoHTWVhc3VyZRIfLnZvdWNoLnJhdGluZy52MS5NZWFzdXJlUmVxdWVzdBogLnZvdWNoLnJhdGluZy52MS5NZWFzdXJlUmVzcG9uc2USQwoEUmF0ZRIcLnZvdWNoLnJhdGluZy52MS5SYXRlUmVxdWVzdBodLnZvdWNoLnJhdGluZy52MS5SYXRlUmVzcG9uc2USWgoLR2V0RXZpZGVuY2USIy52b3VjaC5yYXRpbmcudjEuR2V0RXZpZGVuY2VSZXF1ZXN0GiQudm91Y2gucmF0aW5nLnYxLkdldEV2aWRlbmNlUmVzcG9uc2UwARJYCgtQaW5FdmlkZW5jZRIjLnZvdWNoLnJhdGluZy52MS5QaW5FdmlkZW5jZVJlcXVlc3QaJC52b3VjaC5yYXRpbmcudjEuUGluRXZpZGVuY2VSZXNwb25zZWIGcHJvdG8z", [file_vouch_ingest_v1_batch, file_vouch_rating_v1_tariff, file_vouch_rating_v1_usage]);
 
 /**
  * What to look at.
@@ -481,6 +481,13 @@ export type RateRequest = Message<"vouch.rating.v1.RateRequest"> & {
    * @generated from field: vouch.rating.v1.Snapshot snapshot = 4;
    */
   snapshot?: Snapshot | undefined;
+
+  /**
+   * Whether to say which usage each line prices.
+   *
+   * @generated from field: bool with_usage = 5;
+   */
+  withUsage: boolean;
 };
 
 /**
@@ -509,6 +516,13 @@ export type RateResponse = Message<"vouch.rating.v1.RateResponse"> & {
    * @generated from field: repeated vouch.rating.v1.Unpriced unpriced = 2;
    */
   unpriced: Unpriced[];
+
+  /**
+   * Where it was asked for: of each line that prices usage, by the line's id; of a correction, the whole and not what is due.
+   *
+   * @generated from field: repeated vouch.rating.v1.LineUsage usage = 3;
+   */
+  usage: LineUsage[];
 };
 
 /**
@@ -517,6 +531,76 @@ export type RateResponse = Message<"vouch.rating.v1.RateResponse"> & {
  */
 export const RateResponseSchema: GenMessage<RateResponse> = /*@__PURE__*/
   messageDesc(file_vouch_rating_v1_rating, 14);
+
+/**
+ * What a metered resource used in a stretch that a line prices.
+ *
+ * @generated from message vouch.rating.v1.UsagePart
+ */
+export type UsagePart = Message<"vouch.rating.v1.UsagePart"> & {
+  /**
+   * The metered resource: the assigned one, or one below it.
+   *
+   * @generated from field: string resource = 1;
+   */
+  resource: string;
+
+  /**
+   * Meter.
+   *
+   * @generated from field: string meter = 2;
+   */
+  meter: string;
+
+  /**
+   * Stretch.
+   *
+   * @generated from field: vouch.rating.v1.Period period = 3;
+   */
+  period?: Period | undefined;
+
+  /**
+   * The payer's share of it, a decimal or a fraction such as `1/3`, in the line's unit; of ranked slots in the meter's.
+   *
+   * @generated from field: string quantity = 4;
+   */
+  quantity: string;
+};
+
+/**
+ * Describes the message vouch.rating.v1.UsagePart.
+ * Use `create(UsagePartSchema)` to create a new message.
+ */
+export const UsagePartSchema: GenMessage<UsagePart> = /*@__PURE__*/
+  messageDesc(file_vouch_rating_v1_rating, 15);
+
+/**
+ * The usage that a line prices, before increments, rounding and allowances.
+ *
+ * @generated from message vouch.rating.v1.LineUsage
+ */
+export type LineUsage = Message<"vouch.rating.v1.LineUsage"> & {
+  /**
+   * The line's id.
+   *
+   * @generated from field: string line_id = 1;
+   */
+  lineId: string;
+
+  /**
+   * In order of the snapshot's measurements.
+   *
+   * @generated from field: repeated vouch.rating.v1.UsagePart parts = 2;
+   */
+  parts: UsagePart[];
+};
+
+/**
+ * Describes the message vouch.rating.v1.LineUsage.
+ * Use `create(LineUsageSchema)` to create a new message.
+ */
+export const LineUsageSchema: GenMessage<LineUsage> = /*@__PURE__*/
+  messageDesc(file_vouch_rating_v1_rating, 16);
 
 /**
  * Which batches, and the stretch of each agent's chain between them.
@@ -537,7 +621,7 @@ export type GetEvidenceRequest = Message<"vouch.rating.v1.GetEvidenceRequest"> &
  * Use `create(GetEvidenceRequestSchema)` to create a new message.
  */
 export const GetEvidenceRequestSchema: GenMessage<GetEvidenceRequest> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 15);
+  messageDesc(file_vouch_rating_v1_rating, 17);
 
 /**
  * One item of evidence: batches in full, then the headers that link them, then streams, then keys.
@@ -580,7 +664,7 @@ export type GetEvidenceResponse = Message<"vouch.rating.v1.GetEvidenceResponse">
  * Use `create(GetEvidenceResponseSchema)` to create a new message.
  */
 export const GetEvidenceResponseSchema: GenMessage<GetEvidenceResponse> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 16);
+  messageDesc(file_vouch_rating_v1_rating, 18);
 
 /**
  * What to keep, and for how long.
@@ -615,7 +699,7 @@ export type PinEvidenceRequest = Message<"vouch.rating.v1.PinEvidenceRequest"> &
  * Use `create(PinEvidenceRequestSchema)` to create a new message.
  */
 export const PinEvidenceRequestSchema: GenMessage<PinEvidenceRequest> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 17);
+  messageDesc(file_vouch_rating_v1_rating, 19);
 
 /**
  * What is kept.
@@ -643,7 +727,7 @@ export type PinEvidenceResponse = Message<"vouch.rating.v1.PinEvidenceResponse">
  * Use `create(PinEvidenceResponseSchema)` to create a new message.
  */
 export const PinEvidenceResponseSchema: GenMessage<PinEvidenceResponse> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 18);
+  messageDesc(file_vouch_rating_v1_rating, 20);
 
 /**
  * Steps of the calendar.

@@ -13,7 +13,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file vouch/rating/v1/tariff.proto.
  */
 export const file_vouch_rating_v1_tariff: GenFile = /*@__PURE__*/
-  fileDesc("Chx2b3VjaC9yYXRpbmcvdjEvdGFyaWZmLnByb3RvEg92b3VjaC5yYXRpbmcudjEiKAoGUGVyaW9kEg8KB2Zyb21fbXMYASABKAMSDQoFdG9fbXMYAiABKAMiLQoOUm91bmRpbmdQb2xpY3kSDAoEbW9kZRgBIAEoCRINCgVzY2FsZRgCIAEoDSKPAQoESXRlbRIPCgdpdGVtX2lkGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SDAoEbmFtZRgDIAEoCRINCgVtZXRlchgEIAEoCRIMCgR1bml0GAUgASgJEjoKEXF1YW50aXR5X3JvdW5kaW5nGAYgASgLMh8udm91Y2gucmF0aW5nLnYxLlJvdW5kaW5nUG9saWN5IssBCgZUYXJpZmYSEQoJdGFyaWZmX2lkGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SEAoIY3VycmVuY3kYAyABKAkSFwoPYW1vdW50X3JvdW5kaW5nGAUgASgJEiQKBWl0ZW1zGAYgAygLMhUudm91Y2gucmF0aW5nLnYxLkl0ZW0SFgoOcm91bmRpbmdfc3RhZ2UYByABKAkSJgoFcnVsZXMYCCADKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0SgQIBBAFUgZwcmljZXNiBnByb3RvMw", [file_google_protobuf_struct]);
+  fileDesc("Chx2b3VjaC9yYXRpbmcvdjEvdGFyaWZmLnByb3RvEg92b3VjaC5yYXRpbmcudjEiKAoGUGVyaW9kEg8KB2Zyb21fbXMYASABKAMSDQoFdG9fbXMYAiABKAMiLQoOUm91bmRpbmdQb2xpY3kSDAoEbW9kZRgBIAEoCRINCgVzY2FsZRgCIAEoDSI8Cg9JbmNyZW1lbnRQb2xpY3kSDAoEc2l6ZRgBIAEoCRIPCgdtaW5pbXVtGAIgASgJEgoKAmF0GAMgASgJIi8KD1RocmVzaG9sZFBvbGljeRIQCghxdWFudGl0eRgBIAEoCRIKCgJhdBgCIAEoCSL5AQoESXRlbRIPCgdpdGVtX2lkGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SDAoEbmFtZRgDIAEoCRINCgVtZXRlchgEIAEoCRIMCgR1bml0GAUgASgJEjoKEXF1YW50aXR5X3JvdW5kaW5nGAYgASgLMh8udm91Y2gucmF0aW5nLnYxLlJvdW5kaW5nUG9saWN5EjMKCWluY3JlbWVudBgHIAEoCzIgLnZvdWNoLnJhdGluZy52MS5JbmNyZW1lbnRQb2xpY3kSMwoJdGhyZXNob2xkGAggASgLMiAudm91Y2gucmF0aW5nLnYxLlRocmVzaG9sZFBvbGljeSLLAQoGVGFyaWZmEhEKCXRhcmlmZl9pZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEhAKCGN1cnJlbmN5GAMgASgJEhcKD2Ftb3VudF9yb3VuZGluZxgFIAEoCRIkCgVpdGVtcxgGIAMoCzIVLnZvdWNoLnJhdGluZy52MS5JdGVtEhYKDnJvdW5kaW5nX3N0YWdlGAcgASgJEiYKBXJ1bGVzGAggAygLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEoECAQQBVIGcHJpY2VzYgZwcm90bzM", [file_google_protobuf_struct]);
 
 /**
  * A half-open interval [from, to).
@@ -72,6 +72,69 @@ export const RoundingPolicySchema: GenMessage<RoundingPolicy> = /*@__PURE__*/
   messageDesc(file_vouch_rating_v1_tariff, 1);
 
 /**
+ * Steps in which quantities are billed: begun ones whole, of what was used at all.
+ *
+ * @generated from message vouch.rating.v1.IncrementPolicy
+ */
+export type IncrementPolicy = Message<"vouch.rating.v1.IncrementPolicy"> & {
+  /**
+   * Of a step, a decimal above zero, in the billable unit.
+   *
+   * @generated from field: string size = 1;
+   */
+  size: string;
+
+  /**
+   * Billed at least, a decimal; empty = 0.
+   *
+   * @generated from field: string minimum = 2;
+   */
+  minimum: string;
+
+  /**
+   * What is counted in steps: each `entry`, the sum of a `resource` or of a `line`; empty = `entry`.
+   *
+   * @generated from field: string at = 3;
+   */
+  at: string;
+};
+
+/**
+ * Describes the message vouch.rating.v1.IncrementPolicy.
+ * Use `create(IncrementPolicySchema)` to create a new message.
+ */
+export const IncrementPolicySchema: GenMessage<IncrementPolicy> = /*@__PURE__*/
+  messageDesc(file_vouch_rating_v1_tariff, 2);
+
+/**
+ * Below it nothing is billed, from it on all.
+ *
+ * @generated from message vouch.rating.v1.ThresholdPolicy
+ */
+export type ThresholdPolicy = Message<"vouch.rating.v1.ThresholdPolicy"> & {
+  /**
+   * A decimal not below zero, in the billable unit.
+   *
+   * @generated from field: string quantity = 1;
+   */
+  quantity: string;
+
+  /**
+   * What is compared: each `entry`, the sum of a `resource` or of a `line`; empty = `line`.
+   *
+   * @generated from field: string at = 2;
+   */
+  at: string;
+};
+
+/**
+ * Describes the message vouch.rating.v1.ThresholdPolicy.
+ * Use `create(ThresholdPolicySchema)` to create a new message.
+ */
+export const ThresholdPolicySchema: GenMessage<ThresholdPolicy> = /*@__PURE__*/
+  messageDesc(file_vouch_rating_v1_tariff, 3);
+
+/**
  * A catalogue item: a meter sold in a billable unit.
  *
  * @generated from message vouch.rating.v1.Item
@@ -118,6 +181,20 @@ export type Item = Message<"vouch.rating.v1.Item"> & {
    * @generated from field: vouch.rating.v1.RoundingPolicy quantity_rounding = 6;
    */
   quantityRounding?: RoundingPolicy | undefined;
+
+  /**
+   * Applied before the rounding; absent = none.
+   *
+   * @generated from field: vouch.rating.v1.IncrementPolicy increment = 7;
+   */
+  increment?: IncrementPolicy | undefined;
+
+  /**
+   * Looked at before the increment; absent = none.
+   *
+   * @generated from field: vouch.rating.v1.ThresholdPolicy threshold = 8;
+   */
+  threshold?: ThresholdPolicy | undefined;
 };
 
 /**
@@ -125,7 +202,7 @@ export type Item = Message<"vouch.rating.v1.Item"> & {
  * Use `create(ItemSchema)` to create a new message.
  */
 export const ItemSchema: GenMessage<Item> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_tariff, 2);
+  messageDesc(file_vouch_rating_v1_tariff, 4);
 
 /**
  * A version of a tariff: an ordered list of rules over catalogue items. Immutable once published.
@@ -189,5 +266,5 @@ export type Tariff = Message<"vouch.rating.v1.Tariff"> & {
  * Use `create(TariffSchema)` to create a new message.
  */
 export const TariffSchema: GenMessage<Tariff> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_tariff, 3);
+  messageDesc(file_vouch_rating_v1_tariff, 5);
 

@@ -236,12 +236,16 @@ function beforeOf(
   const billed = [rule.id, ...rule.continues]
     .flatMap((id) => billedOf(id, pool, scope))
     .filter(({ period }) => period.from < to && from < period.to)
-  const continued = scope.lines.filter(
-    (line) =>
-      line.pool === pool &&
-      ((line.kind === 'usage' && rule.continues.includes(line.rule)) ||
-        (kind === 'late-usage' && line.rule === rule.id)),
-  )
+  // Most rules continue nothing, and there may be very many lines.
+  const continued =
+    kind === 'usage' && rule.continues.length === 0
+      ? []
+      : scope.lines.filter(
+          (line) =>
+            line.pool === pool &&
+            ((line.kind === 'usage' && rule.continues.includes(line.rule)) ||
+              (kind === 'late-usage' && line.rule === rule.id)),
+        )
   if (billed.length === 0 && continued.length === 0) return undefined
   return continued.reduce((sum, { quantity }) => add(sum, quantity ?? ZERO), totalOf(billed))
 }

@@ -4,7 +4,7 @@ import type { Reading } from '../usage/boundary.ts'
 import type { Interval } from '../usage/interval.ts'
 import type { Dial, SlotReadings } from '../usage/slots.ts'
 import type { StreamRecord } from '../usage/stream-usage.ts'
-import { type Reader, type Row, bigintOf, textOf } from './reader.ts'
+import { type Reader, type Row, textOf } from './reader.ts'
 import { holdersQuery, slotsQuery } from './usage-query.ts'
 
 /** A month of slots of so many streams is some millions of numbers. */
@@ -58,13 +58,14 @@ function outermost({ epochs }: StreamRecord): Reading[] {
 function dialsOf(row: Row): Dial[] {
   const times = numbersOf(row, 'times')
   const registers = numbersOf(row, 'registers')
-  return times.map((time, i) => ({ timeMs: Number(time), register: registers[i]! }))
+  return times.map((time, i) => ({ timeMs: Number(time), register: BigInt(registers[i]!) }))
 }
 
-function numbersOf(row: Row, column: string): bigint[] {
+/** Decimal texts: millions of them, which are read where they are used. */
+function numbersOf(row: Row, column: string): readonly string[] {
   const values = row[column]
   if (!Array.isArray(values)) throw new Error(`column ${column} is not an array`)
-  return values.map((value) => bigintOf({ value }, 'value'))
+  return values
 }
 
 function chunks<T>(all: readonly T[]): T[][] {

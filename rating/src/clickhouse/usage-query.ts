@@ -105,7 +105,7 @@ export function cutsQuery(streams: readonly string[], cuts: readonly number[]): 
   return { sql, params: {} }
 }
 
-/** Of each slot, counted from an instant before all of them, the first and the last reading, by epoch. */
+/** Of each slot, counted from an instant before all of them, the first and the last reading, once where that is one, by epoch. */
 export function slotsQuery(
   streams: readonly string[],
   between: Interval,
@@ -113,8 +113,8 @@ export function slotsQuery(
   slotMs: number,
 ): Query {
   const sql =
-    'SELECT lower(hex(stream)) AS streamId, epoch, arrayFlatten(groupArray([low.1, high.1])) AS times, ' +
-    'arrayFlatten(groupArray([low.2, high.2])) AS registers FROM (' +
+    'SELECT lower(hex(stream)) AS streamId, epoch, groupArrayArray(if(low = high, [low.1], [low.1, high.1])) AS times, ' +
+    'groupArrayArray(if(low = high, [low.2], [low.2, high.2])) AS registers FROM (' +
     `SELECT stream, epoch, intDiv(toUnixTimestamp64Milli(time) - ${baseMs}, ${slotMs}) AS slot, ` +
     'min((toUnixTimestamp64Milli(time), register)) AS low, max((toUnixTimestamp64Milli(time), register)) AS high ' +
     `FROM {database:Identifier}.readings_v1 WHERE stream IN (${ids(streams)}) AND ${during(between)} ` +

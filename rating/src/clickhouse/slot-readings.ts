@@ -31,14 +31,17 @@ export async function readSlots(
     }
     const streams = part.map(({ stream }) => stream.streamId)
     const baseMs = stretch.from - Math.ceil((stretch.from - between.from) / slotMs) * slotMs
-    const rows = await reader.rows(slotsQuery(streams, between, baseMs, slotMs))
+    // One is read here while the engine works on the other.
+    const [rows, holders] = await Promise.all([
+      reader.rows(slotsQuery(streams, between, baseMs, slotMs)),
+      reader.rows(holdersQuery(agent, streams, between)),
+    ])
     if (!rows.ok) return rows
+    if (!holders.ok) return holders
     for (const row of rows.value) {
       const id = textOf(row, 'streamId')
       epochs.set(id, [...(epochs.get(id) ?? []), dialsOf(row)])
     }
-    const holders = await reader.rows(holdersQuery(agent, streams, between))
-    if (!holders.ok) return holders
     for (const row of holders.value) {
       const digest = textOf(row, 'digestHex')
       if (/^0*$/.test(digest))

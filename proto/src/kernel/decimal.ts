@@ -44,8 +44,9 @@ export function formatDecimal(value: Rational, scale: number, rounding: Rounding
 
 /** The shortest decimal that is exactly the value, or undefined when none terminates. */
 export function formatExact(value: Rational): string | undefined {
+  if (value.d === 1n) return `${value.n}`
   const scale = exactScale(value.d)
-  return scale === undefined ? undefined : formatScaled((value.n * powerOfTen(scale)) / value.d, scale)
+  return scale === undefined ? undefined : formatScaled(value.n * (powerOfTen(scale) / value.d), scale)
 }
 
 /** Whether some decimal is exactly the value. */
@@ -69,8 +70,22 @@ export function formatScaled(units: bigint, scale: number): string {
   return units < 0n ? `-${text}` : text
 }
 
+/** What {@link exactScale} is of every safe integer that has no prime besides 2 and 5. */
+const SCALES = new Map(
+  Array.from({ length: 23 }, (_, fives) =>
+    Array.from({ length: 54 }, (__, twos): [number, number] => [
+      5 ** fives * 2 ** twos,
+      Math.max(twos, fives),
+    ]),
+  )
+    .flat()
+    .filter(([denominator]) => Number.isSafeInteger(denominator)),
+)
+
 /** Digits after the point that a denominator needs, or undefined when it has a prime besides 2 and 5. */
 function exactScale(denominator: bigint): number | undefined {
+  const small = Number(denominator)
+  if (Number.isSafeInteger(small)) return SCALES.get(small)
   let [twos, fives, rest] = [0, 0, denominator]
   for (; rest % 2n === 0n; rest /= 2n) twos += 1
   for (; rest % 5n === 0n; rest /= 5n) fives += 1

@@ -12,8 +12,10 @@ export function rational(n: bigint, d: bigint = 1n): Rational {
   if (d === 1n) return { n, d }
   if (d === 0n) throw new RangeError('a fraction cannot have the denominator 0')
   const divisor = d < 0n ? -gcd(n, -d) : gcd(n, d)
-  return { n: n / divisor, d: d / divisor }
+  return divisor === 1n ? { n, d } : { n: n / divisor, d: d / divisor }
 }
+
+const INT32_MAX = 2 ** 31 - 1
 
 /** 0/1 */
 export const ZERO: Rational = rational(0n)
@@ -23,6 +25,8 @@ export const ONE: Rational = rational(1n)
 
 /** a + b */
 export function add(a: Rational, b: Rational): Rational {
+  if (a.n === 0n) return b
+  if (b.n === 0n) return a
   return a.d === b.d ? rational(a.n + b.n, a.d) : rational(a.n * b.d + b.n * a.d, a.d * b.d)
 }
 
@@ -33,6 +37,7 @@ export function subtract(a: Rational, b: Rational): Rational {
 
 /** a · b */
 export function multiply(a: Rational, b: Rational): Rational {
+  if (a.n === 0n || b.n === 0n) return ZERO
   return rational(a.n * b.n, a.d * b.d)
 }
 
@@ -76,11 +81,25 @@ function signOf(n: bigint): -1 | 0 | 1 {
   return n < 0n ? -1 : 1
 }
 
-/** Greatest common divisor of |a| and b > 0; never 0. */
+/** Greatest common divisor of |a| and b > 0; never 0. What is left of safe integers is as exact in numbers, and costs less. */
 function gcd(a: bigint, b: bigint): bigint {
   let [larger, smaller] = [b, a < 0n ? -a : a]
-  while (smaller !== 0n) [larger, smaller] = [smaller, larger % smaller]
-  return larger
+  while (Number(larger) > Number.MAX_SAFE_INTEGER || Number(smaller) > Number.MAX_SAFE_INTEGER) {
+    if (smaller === 0n) return larger
+    ;[larger, smaller] = [smaller, larger % smaller]
+  }
+  const divisor = gcdOfSafe(Number(larger), Number(smaller))
+  return divisor === 1 ? 1n : BigInt(divisor)
+}
+
+function gcdOfSafe(a: number, b: number): number {
+  let [larger, smaller] = [a, b]
+  while (smaller > INT32_MAX) [larger, smaller] = [smaller, larger % smaller]
+  if (smaller === 0) return larger
+  // From here on they are small: integers to the engine, too.
+  let [x, y] = [smaller, (larger % smaller) | 0]
+  while (y !== 0) [x, y] = [y, x % y]
+  return x
 }
 
 /** The text of a fraction: "3/4", "-1/3", and "5" for a whole number. */

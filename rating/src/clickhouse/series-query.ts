@@ -19,6 +19,9 @@ function splitHours(edges: readonly number[]): number[] {
   return [...new Set(edges.filter((ms) => ms % HOUR_MS !== 0).map((ms) => hourStart(ms)))]
 }
 
+/** Hours of a stream that are taken together where coverage is counted. */
+const HOURS_AT_ONCE = 1024
+
 /** So many comparisons are quicker than a search. */
 const COMPARED_MAX = 40
 
@@ -38,7 +41,7 @@ function steps(edges: readonly number[]): {
 
 /**
  * The first and the last reading of each epoch in each step between edges, by the edge at which the step begins; with what lies within
- * `aroundMs` before the first edge (0) and after the last one.
+ * `aroundMs` before the first edge (0) and after the last one. Hours without a reading change no least and no greatest value; what has none else is left out.
  */
 export function extremesQuery(streams: readonly string[], edges: readonly number[], aroundMs: number): Query {
   const list = streamSet(streams)
@@ -52,8 +55,7 @@ export function extremesQuery(streams: readonly string[], edges: readonly number
     `SELECT stream, epoch, ${key('toInt64(toUnixTimestamp(hour)) * 1000')} AS k, ` +
     `${extremes('first_time', 'last_time', 'first_register', 'last_register')} ` +
     `FROM {database:Identifier}.usage_parts_v1 WHERE stream IN (${list}) ` +
-    `AND hour >= toDateTime(${hourStart(from) / 1000}, 'UTC') AND hour < toDateTime(${hourStart(to) / 1000 + 3600}, 'UTC') ` +
-    'AND first_time <= last_time' +
+    `AND hour >= toDateTime(${hourStart(from) / 1000}, 'UTC') AND hour < toDateTime(${hourStart(to) / 1000 + 3600}, 'UTC')` +
     (split.length === 0
       ? ''
       : ` AND toUnixTimestamp(hour) NOT IN (${split.map((ms) => ms / 1000).join(', ')})`) +
@@ -71,7 +73,7 @@ export function extremesQuery(streams: readonly string[], edges: readonly number
   const sql =
     `SELECT lower(hex(stream)) AS streamId, epoch, ${edge('k')} AS edge, toUnixTimestamp64Milli(min(a)) AS firstMs, ` +
     'toUnixTimestamp64Milli(max(b)) AS lastMs, min(c) AS firstRegister, max(d) AS lastRegister ' +
-    `FROM (${hours}${readings}) ${grouped} ORDER BY stream, epoch, k ${SETTINGS}`
+    `FROM (${hours}${readings}) ${grouped} HAVING firstMs <= lastMs ORDER BY stream, epoch, k ${SETTINGS}`
   return { sql, params: {} }
 }
 
@@ -111,22 +113,26 @@ export function nearestQuery(
   return { sql, params: {} }
 }
 
-/** Minutes in which something was sampled, by stream and step. */
+/**
+ * Minutes in which something was sampled, by stream and by the edge at which a step begins. An hour in which a step ends and another begins stands
+ * for itself: which of its minutes they were is in `together`, of each a bit. Hours lie in arrays: a group for each took three times as long.
+ */
 export function coveredQuery(streams: readonly string[], edges: readonly number[]): Query {
   const [from, to] = [edges[0]!, edges.at(-1)!]
+  const [since, until] = [hourStart(from) / HOUR_MS, Math.ceil(to / HOUR_MS)]
+  const size = Math.min(HOURS_AT_ONCE, until - since)
   const { key, edge } = steps(edges)
-  const stepAt = (ms: string): string => edge(`(${key(ms)})`)
-  const minuteOf = (expression: string): string => `least(greatest(intDiv(${expression} - at, 60000), 0), 60)`
+  const split = splitHours(edges)
+  const stepAt = edge(`(${key('at')})`)
+  const place = split.length === 0 ? stepAt : `if(at IN (${split.join(', ')}), at, ${stepAt})`
   const sql =
-    'WITH (bitShiftLeft(toUInt128(1), until) - bitShiftLeft(toUInt128(1), since)) AS mask ' +
-    'SELECT lower(hex(stream)) AS streamId, edge, sum(bitCount(toUInt64(bitAnd(toUInt128(bits), mask)))) AS minutes FROM (' +
-    `SELECT stream, at, bits, edge, ${minuteOf('edge')} AS since, ` +
-    `${minuteOf(`arrayFirst(x -> x > edge, CAST([${[...edges, to + HOUR_MS].join(', ')}], 'Array(Int64)'))`)} AS until FROM (` +
-    'SELECT stream, toInt64(toUnixTimestamp(hour)) * 1000 AS at, groupBitOr(minutes) AS bits, ' +
-    `arrayJoin(arrayDistinct([${stepAt('at')}, ${stepAt('at + 3599999')}])) AS edge ` +
-    'FROM {database:Identifier}.usage_parts_v1 ' +
-    `WHERE stream IN (${streamSet(streams)}) AND hour >= toDateTime(${hourStart(from) / 1000}, 'UTC') AND hour < toDateTime(${Math.ceil(to / 1000)}, 'UTC') ` +
-    `GROUP BY stream, hour)) WHERE edge >= ${from} AND edge < ${to} GROUP BY stream, edge ORDER BY stream, edge ${SETTINGS}`
+    `SELECT lower(hex(stream)) AS streamId, ${place} AS place, sum(bitCount(bits)) AS minutes, groupBitOr(bits) AS together FROM (` +
+    `SELECT stream, (toInt64(block) * ${size} + nth + ${since}) * ${HOUR_MS} AS at, bits FROM (` +
+    `SELECT stream, intDiv(h, ${size}) AS block, groupBitOrResample(0, ${size}, 1)(minutes, h % ${size}) AS each FROM (` +
+    `SELECT stream, minutes, toUInt32(intDiv(toUnixTimestamp(hour), 3600) - ${since}) AS h FROM {database:Identifier}.usage_parts_v1 ` +
+    `WHERE stream IN (${streamSet(streams)}) AND hour >= toDateTime(${since * 3600}, 'UTC') AND hour < toDateTime(${until * 3600}, 'UTC')` +
+    `) GROUP BY stream, block) ARRAY JOIN each AS bits, range(${size}) AS nth WHERE bits != 0` +
+    `) GROUP BY stream, place ORDER BY stream, place ${SETTINGS}`
   return { sql, params: {} }
 }
 

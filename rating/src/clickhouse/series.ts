@@ -1,6 +1,6 @@
 import { type Result, ok } from '@vouch/proto/kernel/fault.ts'
 import type { StreamSeries } from '../rate/ports.ts'
-import { growth } from '../usage/series.ts'
+import { growth, minutesBetween, stepsOfSplitHours } from '../usage/series.ts'
 import type { Extremes } from '../usage/series.ts'
 import type { Stream } from '../usage/stream-usage.ts'
 import { type Reader, type Row, bigintOf, integerOf, textOf } from './reader.ts'
@@ -55,6 +55,7 @@ export async function readCovered(
 ): Promise<Result<ReadonlyMap<string, readonly number[]>>> {
   const minutes = new Map<string, number[]>()
   const stepOf = new Map(edges.map((ms, step) => [ms, step]))
+  const split = stepsOfSplitHours(edges)
   const ordered = streams.map(({ streamId }) => streamId).toSorted()
   for (let i = 0; i < ordered.length; i += STREAMS_PER_QUERY) {
     const rows = await reader.rows(coveredQuery(ordered.slice(i, i + STREAMS_PER_QUERY), edges))
@@ -62,8 +63,13 @@ export async function readCovered(
     for (const row of rows.value) {
       const id = textOf(row, 'streamId')
       const own = minutes.get(id) ?? edges.slice(1).map(() => 0)
-      own[stepOf.get(integerOf(row, 'edge'))!] = integerOf(row, 'minutes')
       minutes.set(id, own)
+      const place = integerOf(row, 'place')
+      const within = split.get(place)
+      if (within === undefined) own[stepOf.get(place)!]! += integerOf(row, 'minutes')
+      const bits = within === undefined ? 0n : bigintOf(row, 'together')
+      for (const step of within ?? [])
+        own[step]! += minutesBetween(bits, { from: edges[step]! - place, to: edges[step + 1]! - place })
     }
   }
   return ok(minutes)

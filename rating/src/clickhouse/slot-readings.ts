@@ -4,7 +4,7 @@ import type { Reading } from '../usage/boundary.ts'
 import type { Interval } from '../usage/interval.ts'
 import type { Dial, SlotReadings } from '../usage/slots.ts'
 import type { StreamRecord } from '../usage/stream-usage.ts'
-import { type Reader, type Row, bigintOf, textOf } from './reader.ts'
+import { type Reader, type Row, textOf } from './reader.ts'
 import { holdersQuery, slotsQuery } from './usage-query.ts'
 
 /** A month of slots of so many streams is some millions of numbers. */
@@ -31,14 +31,17 @@ export async function readSlots(
     }
     const streams = part.map(({ stream }) => stream.streamId)
     const baseMs = stretch.from - Math.ceil((stretch.from - between.from) / slotMs) * slotMs
-    const rows = await reader.rows(slotsQuery(streams, between, baseMs, slotMs))
+    // One is read here while the engine works on the other.
+    const [rows, holders] = await Promise.all([
+      reader.rows(slotsQuery(streams, between, baseMs, slotMs)),
+      reader.rows(holdersQuery(agent, streams, between)),
+    ])
     if (!rows.ok) return rows
+    if (!holders.ok) return holders
     for (const row of rows.value) {
       const id = textOf(row, 'streamId')
       epochs.set(id, [...(epochs.get(id) ?? []), dialsOf(row)])
     }
-    const holders = await reader.rows(holdersQuery(agent, streams, between))
-    if (!holders.ok) return holders
     for (const row of holders.value) {
       const digest = textOf(row, 'digestHex')
       if (/^0*$/.test(digest))
@@ -58,13 +61,14 @@ function outermost({ epochs }: StreamRecord): Reading[] {
 function dialsOf(row: Row): Dial[] {
   const times = numbersOf(row, 'times')
   const registers = numbersOf(row, 'registers')
-  return times.map((time, i) => ({ timeMs: Number(time), register: registers[i]! }))
+  return times.map((time, i) => ({ timeMs: Number(time), register: BigInt(registers[i]!) }))
 }
 
-function numbersOf(row: Row, column: string): bigint[] {
+/** Decimal texts: millions of them, which are read where they are used. */
+function numbersOf(row: Row, column: string): readonly string[] {
   const values = row[column]
   if (!Array.isArray(values)) throw new Error(`column ${column} is not an array`)
-  return values.map((value) => bigintOf({ value }, 'value'))
+  return values
 }
 
 function chunks<T>(all: readonly T[]): T[][] {

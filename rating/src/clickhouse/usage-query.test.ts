@@ -37,7 +37,7 @@ test('both ends in one hour are read once', () => {
 test('every list is bounded and ordered', () => {
   expect(holesQuery([STREAM], { from: 0, to: 1 }, 7).sql).toContain('ORDER BY stream, epoch, at LIMIT 7')
   expect(readingsQuery([{ stream: STREAM, epoch: 5n, timeMs: 9 }]).sql).toContain(
-    `IN ((toFixedString(unhex('${STREAM}'), 16), 5, fromUnixTimestamp64Milli(9, 'UTC'))) ORDER BY stream, epoch, time, register`,
+    `IN ((x'${STREAM}', 5, fromUnixTimestamp64Milli(9, 'UTC'))) ORDER BY stream, epoch, time, register`,
   )
   expect(digestsQuery([{ agent: STREAM, run: OTHER, sequence: 3n }]).sql).toContain(
     'ORDER BY run, sequence, digest',

@@ -17,9 +17,9 @@ export interface ReadingKey {
 const HOUR_MS = 3_600_000
 const SETTINGS = 'SETTINGS output_format_json_quote_64bit_integers = 1'
 
-/** A list of ids given in hexadecimal, as FixedString constants that the primary key can use. */
+/** A list of ids given in hexadecimal, as constants that the primary key can use; no calls, which cost the engine 0.1 ms each. */
 export function ids(hex: readonly string[]): string {
-  return hex.map((id) => `toFixedString(unhex('${checkedHex(id)}'), ${id.length / 2})`).join(', ')
+  return hex.map((id) => `x'${checkedHex(id)}'`).join(', ')
 }
 
 /** Guards against text in SQL: everything that is not hexadecimal is a broken invariant. */
@@ -105,7 +105,7 @@ export function cutsQuery(streams: readonly string[], cuts: readonly number[]): 
   return { sql, params: {} }
 }
 
-/** Of each slot, counted from an instant before all of them, the first and the last reading, by epoch. */
+/** Of each slot, counted from an instant before all of them, the first and the last reading, once where that is one, by epoch. */
 export function slotsQuery(
   streams: readonly string[],
   between: Interval,
@@ -113,8 +113,8 @@ export function slotsQuery(
   slotMs: number,
 ): Query {
   const sql =
-    'SELECT lower(hex(stream)) AS streamId, epoch, arrayFlatten(groupArray([low.1, high.1])) AS times, ' +
-    'arrayFlatten(groupArray([low.2, high.2])) AS registers FROM (' +
+    'SELECT lower(hex(stream)) AS streamId, epoch, groupArrayArray(if(low = high, [low.1], [low.1, high.1])) AS times, ' +
+    'groupArrayArray(if(low = high, [low.2], [low.2, high.2])) AS registers FROM (' +
     `SELECT stream, epoch, intDiv(toUnixTimestamp64Milli(time) - ${baseMs}, ${slotMs}) AS slot, ` +
     'min((toUnixTimestamp64Milli(time), register)) AS low, max((toUnixTimestamp64Milli(time), register)) AS high ' +
     `FROM {database:Identifier}.readings_v1 WHERE stream IN (${ids(streams)}) AND ${during(between)} ` +

@@ -173,6 +173,24 @@ test('minutes covered are those of the lattice, hour by hour and from half past'
   }
 })
 
+test('minutes covered of any steps, within an hour and over hours, are those of plain arrays', async () => {
+  const store = createUsageStore(reader)
+  const streams = unwrap(await store.streams(['host:a'], []))
+  const minute = fc.integer({ min: 0, max: 240 }).map((offset) => Date.UTC(2026, 1, 28, 23) + offset * 60_000)
+  await fc.assert(
+    fc.asyncProperty(fc.uniqueArray(minute, { minLength: 2, maxLength: 12 }), async (instants) => {
+      const edges = instants.toSorted((a, b) => a - b)
+      const found = unwrap(await store.covered(streams, edges))
+      const expected = unwrap(await memory.store.covered(streams, edges))
+      for (const { streamId } of streams) {
+        const nothing = edges.slice(1).map(() => 0)
+        expect(found.get(streamId) ?? nothing).toEqual(expected.get(streamId) ?? nothing)
+      }
+    }),
+    { numRuns: 60 },
+  )
+}, 60_000)
+
 test.each([
   ['of a tariff by the unit', TARIFF, ['host:a']],
   ['of percentiles', RANKED, ['host:a', 'host:one', 'host:two']],

@@ -25,12 +25,16 @@ export function beforeOf(
       .map((each) => quantityIn(rule.unit, each)),
   )
   if (!quantities.ok) return quantities
-  const continued = scope.lines.filter(
-    (line) =>
-      line.pool === pool &&
-      ((isOfPeriod(line) && rule.continues.includes(line.rule)) ||
-        (kind === 'late-usage' && line.rule === rule.id)),
-  )
+  // Most rules continue nothing, and there may be very many lines.
+  const continued =
+    kind === 'usage' && rule.continues.length === 0
+      ? []
+      : scope.lines.filter(
+          (line) =>
+            line.pool === pool &&
+            ((isOfPeriod(line) && rule.continues.includes(line.rule)) ||
+              (kind === 'late-usage' && line.rule === rule.id)),
+        )
   if (quantities.value.length === 0 && continued.length === 0) return ok(undefined)
   const parts = [...quantities.value, ...continued.map(({ quantity }) => quantity ?? ZERO)]
   return ok(parts.reduce((sum, quantity) => add(sum, quantity), ZERO))

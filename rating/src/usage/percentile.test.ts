@@ -9,8 +9,8 @@ import {
   type SlotSeries,
   billablePercentile,
   rankOf,
-  sumSlots,
 } from './percentile.ts'
+import { sumSlots } from './sum-slots.ts'
 
 type Slots = readonly (Rational | undefined)[]
 

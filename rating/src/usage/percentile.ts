@@ -1,7 +1,8 @@
 import { type Result, collect, fail, ok } from '@vouch/proto/kernel/fault.ts'
-import { type Rational, ZERO, compare, rational } from '@vouch/proto/kernel/rational.ts'
+import { type Rational, ZERO, compare } from '@vouch/proto/kernel/rational.ts'
 import { ceiling, floor } from '@vouch/proto/kernel/rounding.ts'
 import { type TraceStep, exactText } from '../tariff/trace.ts'
+import { sumSlots } from './sum-slots.ts'
 
 /** One series: a port in one direction, or a gauge. All series of one line have the same slots. */
 export interface SlotSeries {
@@ -110,30 +111,6 @@ export function billablePercentile(
 
 function withZeros(series: SlotSeries): SlotSeries {
   return { ...series, values: series.values.map((value) => value ?? ZERO) }
-}
-
-/**
- * The sum of all series in each slot; undefined where one of them misses the slot or has ended. A
- * fraction is reduced once for each slot, not for each addition.
- */
-export function sumSlots(series: readonly Pick<SlotSeries, 'values'>[]): (Rational | undefined)[] {
-  const length = series.reduce((longest, { values }) => Math.max(longest, values.length), 0)
-  const sums = Array.from({ length }, (): { n: bigint; d: bigint } | undefined => ({ n: 0n, d: 1n }))
-  for (const { values } of series) {
-    for (let slot = 0; slot < length; slot += 1) {
-      const sum = sums[slot]
-      const value = values[slot]
-      if (sum === undefined) continue
-      if (value === undefined) sums[slot] = undefined
-      else if (value.d === sum.d) sum.n += value.n
-      else if (sum.d % value.d === 0n) sum.n += value.n * (sum.d / value.d)
-      else {
-        sum.n = sum.n * value.d + value.n * sum.d
-        sum.d *= value.d
-      }
-    }
-  }
-  return sums.map((sum) => sum && rational(sum.n, sum.d))
 }
 
 function checkSeries(series: readonly SlotSeries[], policy: DirectionPolicy): Result<void> {

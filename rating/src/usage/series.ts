@@ -1,5 +1,9 @@
+import { hourStart } from '@vouch/proto/kernel/period.ts'
 import { registerAt } from './boundary.ts'
 import type { Interval } from './interval.ts'
+
+const HOUR_MS = 3_600_000
+const MINUTE_MS = 60_000
 
 /** The first and the last reading of an epoch in a step of time. */
 export interface Extremes {
@@ -41,6 +45,28 @@ function registersAt(
       { timeMs: after.firstMs, register: after.firstRegister },
     )
   })
+}
+
+/** The hours inside of which an edge lies, with the steps that touch each, by their places. */
+export function stepsOfSplitHours(edges: readonly number[]): ReadonlyMap<number, readonly number[]> {
+  const found = new Map<number, number[]>()
+  for (const at of edges) if (at % HOUR_MS !== 0) found.set(hourStart(at), [])
+  edges.slice(1).forEach((to, step) => {
+    // A step touches a split hour only where it begins or ends in it: otherwise no edge would lie inside.
+    for (const hour of new Set([hourStart(edges[step]!), hourStart(to - 1)])) found.get(hour)?.push(step)
+  })
+  return found
+}
+
+/** How many minutes of an hour lie between two times within it, in milliseconds, and have their bit. Times beyond the hour are its ends. */
+export function minutesBetween(bits: bigint, { from, to }: Interval): number {
+  const [since, until] = [from, to].map((ms) => Math.min(60, Math.max(0, Math.floor(ms / MINUTE_MS)))) as [
+    number,
+    number,
+  ]
+  let minutes = 0
+  for (let rest = BigInt.asUintN(until, bits) >> BigInt(since); rest > 0n; rest &= rest - 1n) minutes += 1
+  return minutes
 }
 
 /** Whether two epochs of different streams of one resource and meter were measured at one time. */

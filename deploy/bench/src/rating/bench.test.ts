@@ -10,5 +10,6 @@ test('a small lattice is rated line by line, and asked about', async () => {
   expect(ratio).toBeGreaterThan(0)
   expect(figures).toMatchObject({ streams: 200, rows: 1000, lines: 200 })
   expect(figures['yearOfAccountP95Ms']).toBeGreaterThan(0)
+  expect(figures['getSeriesP95Ms']).toBeGreaterThan(0)
   expect(reference['wallMs']).toBeGreaterThanOrEqual(0)
 }, 60_000)

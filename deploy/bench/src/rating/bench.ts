@@ -10,6 +10,8 @@ import type { PricedTariff } from '@vouch/rating/rate/tariff.ts'
 import { evaluate } from '@vouch/rating/rule/evaluate.ts'
 import type { Facts } from '@vouch/rating/rule/types.ts'
 import { TariffSchema } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
+import { GetSeriesRequestSchema, Grain } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
+import { usageSeries } from '@vouch/rating/rate/series.ts'
 import { create } from '@bufbuild/protobuf'
 import { defineBench, integer } from '../bench.ts'
 import type { Progress } from '../bench.ts'
@@ -179,31 +181,35 @@ function factsOf(series: readonly StreamSeries[], { terms }: PricedTariff): Fact
   }
 }
 
-/** A year of one account by month, asked again and again. */
+/** A year of one account by month, asked again and again: its quantities alone, and the whole answer of GetSeries, with what is covered. */
 async function ask(lattice: LatticeStore, store: UsageStore, questions: number) {
-  const client = await lattice.connect()
-  // The streams of the first account for a year: what is there of them already merges away.
-  await client.command({
-    query: `INSERT INTO ${lattice.database}.usage_hours
-        (stream, epoch, hour, first_time, last_time, first_register, last_register, minutes)
-      SELECT stream, 1, toDateTime(${SINCE_MS / 1000} + h * 3600, 'UTC'), fromUnixTimestamp64Milli(toInt64(${SINCE_MS} + h * 3600000), 'UTC'),
-        fromUnixTimestamp64Milli(toInt64(${SINCE_MS} + h * 3600000 + 3540000), 'UTC'), toUInt64(h * 3600000), toUInt64(h * 3600000 + 3540000), 1
-      FROM (SELECT stream FROM ${lattice.database}.streams WHERE toUInt64(splitByChar(':', resource)[2]) < ${RESOURCES}) AS s
-      CROSS JOIN (SELECT number AS h FROM numbers(${YEAR_HOURS})) AS n`,
-  })
-  await client.close()
+  await lattice.prolong(RESOURCES * METERS.length, YEAR_HOURS)
   const resources = Array.from({ length: RESOURCES }, (_, index) => `host:${index}`)
   const edges = Array.from({ length: 13 }, (_, month) => Date.UTC(2026, month, 1))
-  const times: number[] = []
-  for (let question = 0; question < questions; question += 1) {
-    times.push(
-      await timed(async () => {
-        const streams = unwrap(await store.streams(resources, []))
-        return unwrap(await store.series(streams, edges))
-      }),
-    )
+  const period = { fromMs: BigInt(edges[0]!), toMs: BigInt(edges.at(-1)!) }
+  const request = create(GetSeriesRequestSchema, {
+    period,
+    timeZone: 'UTC',
+    grain: Grain.MONTH,
+    assignments: resources.map((resource) => ({ resource, period })),
+  })
+  const quantities = await quantiles(questions, async () => {
+    const streams = unwrap(await store.streams(resources, []))
+    return unwrap(await store.series(streams, edges))
+  })
+  const series = await quantiles(questions, async () => unwrap(await usageSeries(request, store)))
+  return {
+    yearOfAccountP50Ms: quantities.p50,
+    yearOfAccountP95Ms: quantities.p95,
+    getSeriesP50Ms: series.p50,
+    getSeriesP95Ms: series.p95,
   }
-  const sorted = times.toSorted((a, b) => a - b)
+}
+
+async function quantiles(times: number, work: () => Promise<unknown>): Promise<{ p50: number; p95: number }> {
+  const taken: number[] = []
+  for (let time = 0; time < times; time += 1) taken.push(await timed(work))
+  const sorted = taken.toSorted((a, b) => a - b)
   const at = (share: number): number => sorted[Math.ceil(share * sorted.length) - 1]!
-  return { yearOfAccountP50Ms: at(0.5), yearOfAccountP95Ms: at(0.95) }
+  return { p50: at(0.5), p95: at(0.95) }
 }

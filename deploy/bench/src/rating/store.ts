@@ -10,6 +10,8 @@ import { unwrap } from '@vouch/proto/kernel/fault.ts'
 export interface LatticeStore {
   readonly database: string
   connect(): Promise<ClickHouseClient>
+  /** Goes on with the first streams until they have so many hours of the period. */
+  prolong(streams: number, hours: number): Promise<void>
   close(): Promise<void>
 }
 
@@ -40,6 +42,7 @@ export const SINCE_MS = Date.UTC(2026, 0, 1)
 export const AROUND_HOURS = 24
 
 const DATABASE = 'vouch'
+const ROWS_AT_ONCE = 20_000_000
 const AGENT = "toFixedString(unhex(hex(sipHash128('agent'))), 16)"
 const STREAM = "toFixedString(unhex(hex(sipHash128('stream', s))), 16)"
 
@@ -58,11 +61,29 @@ export async function makeLattice({ accounts, hours }: LatticeShape): Promise<La
         [${names}][s % ${METERS.length} + 1], [${units}][s % ${METERS.length} + 1], 1, map(), fromUnixTimestamp64Milli(0, 'UTC')
       FROM (SELECT number AS s FROM numbers(${streams}))`,
   })
-  const hoursAtOnce = Math.max(1, Math.floor(20_000_000 / streams))
-  const sinceMs = SINCE_MS - AROUND_HOURS * 3_600_000
   const all = hours + 2 * AROUND_HOURS
-  for (let hour = 0; hour < all; hour += hoursAtOnce) {
-    const until = Math.min(all, hour + hoursAtOnce)
+  await fill(client, streams, { from: 0, until: all })
+  return {
+    database: DATABASE,
+    connect: () => engine.connect(),
+    prolong: (some, until) => fill(client, some, { from: all, until: until + AROUND_HOURS }),
+    close: async () => {
+      await engine.close()
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Hours of streams, counted from the first one around the period. */
+async function fill(
+  client: ClickHouseClient,
+  streams: number,
+  { from, until }: { readonly from: number; readonly until: number },
+): Promise<void> {
+  const sinceMs = SINCE_MS - AROUND_HOURS * 3_600_000
+  const hoursAtOnce = Math.max(1, Math.floor(ROWS_AT_ONCE / streams))
+  for (let hour = from; hour < until; hour += hoursAtOnce) {
+    const hours = Math.min(until - hour, hoursAtOnce)
     await client.command({
       query: `INSERT INTO ${DATABASE}.usage_hours
           (stream, epoch, hour, first_time, last_time, first_register, last_register, minutes)
@@ -70,17 +91,8 @@ export async function makeLattice({ accounts, hours }: LatticeShape): Promise<La
           fromUnixTimestamp64Milli(toInt64(${sinceMs} + h * 3600000 + s % 60000), 'UTC'),
           fromUnixTimestamp64Milli(toInt64(${sinceMs} + h * 3600000 + 3540000 + s % 60000), 'UTC'),
           toUInt64(s * 1000003 + h * 3600000), toUInt64(s * 1000003 + h * 3600000 + 3540000), bitShiftLeft(toUInt64(1), 60) - 1
-        FROM (SELECT intDiv(number, ${until - hour}) AS s, ${hour} + number % ${until - hour} AS h
-          FROM numbers(${streams * (until - hour)}))
+        FROM (SELECT intDiv(number, ${hours}) AS s, ${hour} + number % ${hours} AS h FROM numbers(${streams * hours}))
         SETTINGS insert_deduplicate = 0`,
     })
-  }
-  return {
-    database: DATABASE,
-    connect: () => engine.connect(),
-    close: async () => {
-      await engine.close()
-      await rm(directory, { recursive: true, force: true })
-    },
   }
 }

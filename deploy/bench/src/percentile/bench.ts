@@ -182,6 +182,13 @@ function lineOf(series: readonly Series[], period: Interval): Rational {
     ],
   })
   const { terms, rules } = unwrap(parseTariff(tariff, { period, inForce: period, zone: 'UTC' }))
-  const none = { usage: [], changes: [], billed: [], availability: [], used: new Map<string, never>() }
+  const none = {
+    usage: [],
+    changes: [],
+    billed: [],
+    earlier: [],
+    availability: [],
+    used: new Map<string, never>(),
+  }
   return unwrap(evaluate(terms, rules, { ...none, series })).lines[0]!.quantity!
 }

@@ -70,22 +70,20 @@ export function formatScaled(units: bigint, scale: number): string {
   return units < 0n ? `-${text}` : text
 }
 
-/** What {@link exactScale} is of every safe integer that has no prime besides 2 and 5. */
+/** What {@link exactScale} is of denominators that are common: products of the first powers of 2 and 5. */
 const SCALES = new Map(
   Array.from({ length: 23 }, (_, fives) =>
-    Array.from({ length: 54 }, (__, twos): [number, number] => [
-      5 ** fives * 2 ** twos,
+    Array.from({ length: 23 }, (__, twos): [bigint, number] => [
+      5n ** BigInt(fives) * 2n ** BigInt(twos),
       Math.max(twos, fives),
     ]),
-  )
-    .flat()
-    .filter(([denominator]) => Number.isSafeInteger(denominator)),
+  ).flat(),
 )
 
 /** Digits after the point that a denominator needs, or undefined when it has a prime besides 2 and 5. */
 function exactScale(denominator: bigint): number | undefined {
-  const small = Number(denominator)
-  if (Number.isSafeInteger(small)) return SCALES.get(small)
+  const known = SCALES.get(denominator)
+  if (known !== undefined) return known
   let [twos, fives, rest] = [0, 0, denominator]
   for (; rest % 2n === 0n; rest /= 2n) twos += 1
   for (; rest % 5n === 0n; rest /= 5n) fives += 1

@@ -15,8 +15,6 @@ export function rational(n: bigint, d: bigint = 1n): Rational {
   return divisor === 1n ? { n, d } : { n: n / divisor, d: d / divisor }
 }
 
-const INT32_MAX = 2 ** 31 - 1
-
 /** 0/1 */
 export const ZERO: Rational = rational(0n)
 
@@ -81,25 +79,11 @@ function signOf(n: bigint): -1 | 0 | 1 {
   return n < 0n ? -1 : 1
 }
 
-/** Greatest common divisor of |a| and b > 0; never 0. What is left of safe integers is as exact in numbers, and costs less. */
+/** Greatest common divisor of |a| and b > 0; never 0. */
 function gcd(a: bigint, b: bigint): bigint {
   let [larger, smaller] = [b, a < 0n ? -a : a]
-  while (Number(larger) > Number.MAX_SAFE_INTEGER || Number(smaller) > Number.MAX_SAFE_INTEGER) {
-    if (smaller === 0n) return larger
-    ;[larger, smaller] = [smaller, larger % smaller]
-  }
-  const divisor = gcdOfSafe(Number(larger), Number(smaller))
-  return divisor === 1 ? 1n : BigInt(divisor)
-}
-
-function gcdOfSafe(a: number, b: number): number {
-  let [larger, smaller] = [a, b]
-  while (smaller > INT32_MAX) [larger, smaller] = [smaller, larger % smaller]
-  if (smaller === 0) return larger
-  // From here on they are small: integers to the engine, too.
-  let [x, y] = [smaller, (larger % smaller) | 0]
-  while (y !== 0) [x, y] = [y, x % y]
-  return x
+  while (smaller > 1n) [larger, smaller] = [smaller, larger % smaller]
+  return smaller === 1n ? 1n : larger
 }
 
 /** The text of a fraction: "3/4", "-1/3", and "5" for a whole number. */

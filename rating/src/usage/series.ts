@@ -60,10 +60,11 @@ export function stepsOfSplitHours(edges: readonly number[]): ReadonlyMap<number,
 
 /** How many minutes of an hour lie between two times within it, in milliseconds, and have their bit. Times beyond the hour are its ends. */
 export function minutesBetween(bits: bigint, { from, to }: Interval): number {
-  const [since, until] = [from, to].map((ms) => Math.min(60, Math.max(0, Math.floor(ms / MINUTE_MS)))) as [
-    number,
-    number,
-  ]
+  const minuteOf = (ms: number): number => {
+    const inside = Math.min(60 * MINUTE_MS, Math.max(0, ms))
+    return (inside - (inside % MINUTE_MS)) / MINUTE_MS
+  }
+  const [since, until] = [minuteOf(from), minuteOf(to)]
   let minutes = 0
   for (let rest = BigInt.asUintN(until, bits) >> BigInt(since); rest > 0n; rest &= rest - 1n) minutes += 1
   return minutes

@@ -1,9 +1,6 @@
 import { writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createTestEngine } from '@vouch/clickhouse'
-import { createTestDatabase } from '@vouch/postgres'
 import { focusViolations } from '@vouch/billing-api/testing/focus-conformance.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { verifyProof } from '@vouch/rating/verify/verify.ts'
@@ -18,6 +15,7 @@ import {
   TRACES,
 } from './contract-story.ts'
 import { FOREVER_FROM, createCatalogue } from './customers.ts'
+import { embeddedStores } from './embedded.ts'
 import { meter } from './metering.ts'
 import { startServices } from './services.ts'
 import type { Services, Stores } from './services.ts'
@@ -46,17 +44,7 @@ let march: Invoice
 let april: Invoice
 
 beforeAll(async () => {
-  const engine = await createTestEngine()
-  const postgres = await createTestDatabase()
-  stores = {
-    postgresUrl: postgres.url,
-    clickhouse: engine.connect,
-    clickhouseSettings: { VOUCH_DATA_DIR: tmpdir(), VOUCH_CLICKHOUSE_DATABASE: engine.database },
-    dispose: async () => {
-      await engine.dispose()
-      await postgres.dispose()
-    },
-  }
+  stores = await embeddedStores()
   services = await startServices(stores)
   const { down, reboot } = INTERRUPTIONS
   await meter(services, GAMMA, START_MS, down.from)

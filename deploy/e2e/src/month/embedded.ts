@@ -4,13 +4,13 @@ import { createTestDatabase } from '@vouch/postgres'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { verifyProof } from '@vouch/rating/verify/verify.ts'
 import { startServices } from './services.ts'
-import type { Services } from './services.ts'
+import type { Services, Stores } from './services.ts'
 
-/** Every service on embedded stores. */
-export async function startEmbedded(): Promise<Services> {
+/** Empty embedded stores. */
+export async function embeddedStores(): Promise<Stores> {
   const engine = await createTestEngine()
   const postgres = await createTestDatabase()
-  return startServices({
+  return {
     postgresUrl: postgres.url,
     clickhouse: engine.connect,
     clickhouseSettings: { VOUCH_DATA_DIR: tmpdir(), VOUCH_CLICKHOUSE_DATABASE: engine.database },
@@ -18,7 +18,12 @@ export async function startEmbedded(): Promise<Services> {
       await engine.dispose()
       await postgres.dispose()
     },
-  })
+  }
+}
+
+/** Every service on embedded stores. */
+export async function startEmbedded(): Promise<Services> {
+  return startServices(await embeddedStores())
 }
 
 interface Line {

@@ -1,14 +1,11 @@
-import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { createTestEngine } from '@vouch/clickhouse'
-import { createTestDatabase } from '@vouch/postgres'
 import { PDF_NOTE, PDF_READABLE, pdfText } from '@vouch/billing-api/testing/pdf-text.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
 import { verifyProof } from '@vouch/rating/verify/verify.ts'
 import { FOREVER_FROM, createCatalogue } from './customers.ts'
+import { startEmbedded } from './embedded.ts'
 import { meter } from './metering.ts'
-import { startServices } from './services.ts'
 import type { Services } from './services.ts'
 import { DOWN } from './story.ts'
 import type { HostScript } from './virtual-host.ts'
@@ -43,17 +40,7 @@ const PERIOD = { from: DOWN.from - 24 * HOUR_MS, to: DOWN.to + 18 * HOUR_MS }
 let services: Services
 
 beforeAll(async () => {
-  const engine = await createTestEngine()
-  const postgres = await createTestDatabase()
-  services = await startServices({
-    postgresUrl: postgres.url,
-    clickhouse: engine.connect,
-    clickhouseSettings: { VOUCH_DATA_DIR: tmpdir(), VOUCH_CLICKHOUSE_DATABASE: engine.database },
-    dispose: async () => {
-      await engine.dispose()
-      await postgres.dispose()
-    },
-  })
+  services = await startEmbedded()
   await meter(services, HOST, PERIOD.from - 2 * HOUR_MS, DOWN.from)
   await meter(services, HOST, DOWN.to, PERIOD.to + 2 * HOUR_MS)
   await agree()

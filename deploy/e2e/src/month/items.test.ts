@@ -1,13 +1,10 @@
-import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { createTestEngine } from '@vouch/clickhouse'
-import { createTestDatabase } from '@vouch/postgres'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { verifyProof } from '@vouch/rating/verify/verify.ts'
 import { GAMMA } from './contract-story.ts'
 import { FOREVER_FROM } from './customers.ts'
+import { startEmbedded } from './embedded.ts'
 import { meter } from './metering.ts'
-import { startServices } from './services.ts'
 import type { Services } from './services.ts'
 
 /** Two days. */
@@ -17,16 +14,7 @@ let services: Services
 let id: string
 
 beforeAll(async () => {
-  const [engine, postgres] = await Promise.all([createTestEngine(), createTestDatabase()])
-  services = await startServices({
-    postgresUrl: postgres.url,
-    clickhouse: engine.connect,
-    clickhouseSettings: { VOUCH_DATA_DIR: tmpdir(), VOUCH_CLICKHOUSE_DATABASE: engine.database },
-    dispose: async () => {
-      await engine.dispose()
-      await postgres.dispose()
-    },
-  })
+  services = await startEmbedded()
   await meter(services, GAMMA, Date.parse(PERIOD.from), Date.parse(PERIOD.to))
   await agree()
 }, 120_000)

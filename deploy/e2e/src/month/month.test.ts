@@ -1,12 +1,10 @@
-import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createTestEngine } from '@vouch/clickhouse'
-import { createTestDatabase } from '@vouch/postgres'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { proofText } from '@vouch/proto/seal/proof.ts'
 import { verifyProof } from '@vouch/rating/verify/verify.ts'
 import { FOREVER_FROM, createCatalogue, createCustomer } from './customers.ts'
 import { drawAgain, expireEverything } from './evidence.ts'
+import { embeddedStores } from './embedded.ts'
 import { meter } from './metering.ts'
 import { startServices } from './services.ts'
 import type { Services, Stores } from './services.ts'
@@ -60,18 +58,6 @@ async function setUpCustomers(): Promise<void> {
   await assign('alpha', ALPHA.resource, { from: FOREVER_FROM, to: moved })
   await assign('beta', ALPHA.resource, { from: moved })
   await assign('beta', BETA.resource, { from: FOREVER_FROM })
-}
-
-/** Embedded stores. */
-async function embeddedStores(): Promise<Stores> {
-  const engine = await createTestEngine()
-  const postgres = await createTestDatabase()
-  const dispose = async (): Promise<void> => {
-    await engine.dispose()
-    await postgres.dispose()
-  }
-  const clickhouseSettings = { VOUCH_DATA_DIR: tmpdir(), VOUCH_CLICKHOUSE_DATABASE: engine.database }
-  return { postgresUrl: postgres.url, clickhouse: engine.connect, clickhouseSettings, dispose }
 }
 
 async function billMarch(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Operation } from './operation.ts'
+import { accountCharges } from './operations/account-charges.ts'
 import { accountUsage } from './operations/account-usage.ts'
 import { simulate } from './operations/simulate.ts'
 import { releaseInvoice } from './operations/release-invoice.ts'
@@ -44,6 +45,7 @@ import { withdrawUsageCorrection } from './operations/withdraw-usage-correction.
 
 /** Every operation of the interface, one file each. */
 export const OPERATIONS: readonly Operation[] = [
+  accountCharges,
   accountUsage,
   createAccount,
   createAssignment,

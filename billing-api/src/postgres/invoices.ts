@@ -180,14 +180,16 @@ export async function issuedTouching(
   sql: Sql,
   account: string,
   period: Period,
-): Promise<{ readonly number: string; readonly currency: string; readonly period: Period }[]> {
+): Promise<
+  { readonly id: string; readonly number: string; readonly currency: string; readonly period: Period }[]
+> {
   const rows = await sql.rows<InvoiceRow>(
     `${SELECT} WHERE account_id = $1 AND period && tstzrange($2, $3) AND issued_at IS NOT NULL ORDER BY ordinal`,
     [account, ...ends(period)],
   )
   return rows
     .map(headOf)
-    .map(({ issue, currency, period: own }) => ({ number: issue!.number, currency, period: own }))
+    .map(({ id, issue, currency, period: own }) => ({ id, number: issue!.number, currency, period: own }))
 }
 
 /** The next number; nobody else gets one until the transaction ends, and none is lost if it fails. */

@@ -1,0 +1,77 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { draw, list, openAccount, publishTariff, startFixture } from '../testing/billing-fixture.ts'
+import type { Fixture } from '../testing/billing-fixture.ts'
+
+let fixture: Fixture
+beforeAll(async () => {
+  fixture = await startFixture()
+  await publishTariff(fixture)
+  await openAccount(fixture, 'acme')
+})
+afterAll(() => fixture.close())
+
+const ask = async (query: string, account = 'acme') =>
+  fixture.send('GET', `/v1/accounts/${account}/charges?${query}&format=json`)
+const rows = async (query: string) => list((await ask(query)).body['rows'])
+const SPRING = 'from=2026-02-15T00:00:00Z&to=2026-08-01T00:00:00Z'
+
+describe('what the usage of an account costs', () => {
+  it('is what the invoices say, what months that are over come to, and what the current one does so far', async () => {
+    const february = await draw(fixture, 'acme', 2)
+    await fixture.send('POST', `/v1/invoices/${february}/issue`)
+    fixture.setNow(Date.parse('2026-05-10T00:00:00Z'))
+    const all = await rows(SPRING)
+    // February is issued, March and April are over, of May there are days; June and July have not begun.
+    expect(all.map((row) => [row['State'], row['From'], row['Item']])).toEqual([
+      ['issued', '2026-01-31T23:00:00Z', 'compute.cpu'],
+      ['issued', '2026-01-31T23:00:00Z', 'network.out'],
+      ['open', '2026-02-28T23:00:00Z', 'compute.cpu'],
+      ['open', '2026-02-28T23:00:00Z', 'network.out'],
+      ['open', '2026-03-31T22:00:00Z', 'compute.cpu'],
+      ['open', '2026-03-31T22:00:00Z', 'network.out'],
+      ['running', '2026-04-30T22:00:00Z', 'compute.cpu'],
+      ['running', '2026-04-30T22:00:00Z', 'network.out'],
+    ])
+    const { body: invoice } = await fixture.send('GET', `/v1/invoices/${february}`)
+    expect(all.slice(0, 2).map((row) => [row['InvoiceNumber'], row['Amount']])).toEqual(
+      list(invoice['lines']).map((line) => [invoice['number'], line['amount']!['amount']]),
+    )
+    // March comes to what its invoice does.
+    const march = await draw(fixture, 'acme', 3)
+    const { body: drawn } = await fixture.send('GET', `/v1/invoices/${march}`)
+    expect(all.slice(2, 4).map((row) => [row['Quantity'], row['Unit'], row['Amount']])).toEqual(
+      list(drawn['lines']).map((line) => [line['quantity'], line['unit'], line['amount']!['amount']]),
+    )
+  })
+
+  it('may be asked of a resource, a meter, an item, and of a part of the time', async () => {
+    const count = async (query: string) => (await rows(query)).length
+    expect(await count(`${SPRING}&item=compute.cpu`)).toBe(4)
+    expect(await count(`${SPRING}&meter=host.network.transmitted`)).toBe(4)
+    expect(await count(`${SPRING}&resource=host:acme`)).toBe(8)
+    expect(await count(`${SPRING}&resource=host:other`)).toBe(0)
+    expect(await count('from=2026-03-10T00:00:00Z&to=2026-03-11T00:00:00Z')).toBe(2)
+  })
+
+  it('comes as CSV too', async () => {
+    const { bytes, headers } = await fixture.send('GET', `/v1/accounts/acme/charges?${SPRING}`)
+    expect(headers.get('content-type')).toMatch(/^text\/csv/)
+    expect(new TextDecoder().decode(bytes).split('\n')[0]).toMatch(/^State,InvoiceNumber,Kind/)
+  })
+
+  it.each([
+    [
+      'a period that ends before it begins',
+      'from=2026-03-01T00:00:00Z&to=2026-02-01T00:00:00Z',
+      'PERIOD_REVERSED',
+    ],
+    ['more than thirteen months', 'from=2026-01-01T00:00:00Z&to=2027-03-01T00:00:00Z', 'OUT_OF_RANGE'],
+    ['no period', 'to=2027-03-01T00:00:00Z', 'FIELD_MISSING'],
+  ])('refuses %s', async (_, query, code) => {
+    expect((await ask(query)).body).toMatchObject({ code })
+  })
+
+  it('refuses an account that is none', async () => {
+    expect((await ask(SPRING, 'nobody')).body).toMatchObject({ code: 'NOT_FOUND' })
+  })
+})

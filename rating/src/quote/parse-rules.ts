@@ -99,12 +99,12 @@ function readRule({ rule, item }: SoldRule, pointer: string, terms: Terms, reade
       }
     case 'minimum':
     case 'maximum':
-      return { ...common, kind: rule.kind, ...readSpend(rule, pointer, reader) }
+      return { ...common, kind: rule.kind, ...readSpend(rule, pointer, terms, reader) }
     case 'commitment':
       return {
         ...common,
         kind: 'commitment',
-        ...readSpend(rule, pointer, reader),
+        ...readSpend(rule, pointer, terms, reader),
         overageFactor: reader.decimal(rule.overageFactor, ONE),
         trueUp: rule.trueUp ?? true,
       }
@@ -157,7 +157,14 @@ function readPercentile(
   }
 }
 
-function readSpend(rule: Of<'minimum' | 'maximum' | 'commitment'>, pointer: string, reader: Reader) {
+function readSpend(
+  rule: Of<'minimum' | 'maximum' | 'commitment'>,
+  pointer: string,
+  { rounding }: Terms,
+  reader: Reader,
+) {
+  if (rule.window !== undefined && rounding.stage === 'document')
+    reader.refuse(`${pointer}/window`, 'earlier documents have rounded lines; round these as well')
   return {
     of: rule.of,
     amount: reader.decimal(rule.amount, ZERO),

@@ -156,12 +156,15 @@ function readBilled(
   return billed.map((entry, index) => {
     const pointer = `/billed/${index}`
     check(entry, rules, pointer, reader)
+    const span = reader.period(`${pointer}/period`, entry.period, terms.period)
+    if (check === checkEarlier && entry.period !== undefined && span.to > terms.period.from)
+      reader.refuse(`${pointer}/period`, 'it was not billed for a time before this one')
     if (entry.amount !== undefined)
       reader.take(`${pointer}/amount`, parseAmount(entry.amount, terms.currency))
     return {
       rule: entry.rule,
       pool: entry.pool ?? '',
-      period: reader.period(`${pointer}/period`, entry.period, terms.period),
+      period: span,
       quantity: reader.maybe(entry.quantity),
       unit: undefined,
       amount: reader.maybe(entry.amount),
@@ -175,11 +178,12 @@ function countsOverWindow(rule: Rule): boolean {
 
 /** Lines of earlier documents, where rules count over a window: any rule's amounts, and the quantities that tiers go on from. */
 function checkEarlier(
-  { rule: id, pool, quantity, amount }: BilledEntry,
+  { rule: id, pool, period, quantity, amount }: BilledEntry,
   rules: readonly Rule[],
   pointer: string,
   reader: Reader,
 ): void {
+  if (period === undefined) reader.refuse(`${pointer}/period`, 'say for when it was billed')
   const rule = rules.find((each) => each.id === id)
   if (rule === undefined) reader.refuse(`${pointer}/rule`, `there is no rule ${id}`)
   else if (isSpend(rule) && pool !== undefined) reader.refuse(`${pointer}/pool`, 'a bound has no pools')

@@ -208,7 +208,7 @@ describe('what cannot count over a window is refused', () => {
           { rule: 'f' },
           { rule: 'bound', pool: 'x', amount: '1' },
           { rule: 'x', amount: '1' },
-        ],
+        ].map((entry) => ({ ...entry, period: period('2026-02-01', '2026-03-01') })),
       },
       [
         '/billed/0 TARIFF_INVALID',
@@ -217,6 +217,24 @@ describe('what cannot count over a window is refused', () => {
         '/billed/3/pool TARIFF_INVALID',
         '/billed/4/rule TARIFF_INVALID',
       ],
+    ],
+    [
+      'lines that were not billed before',
+      [quarterly('minimum', '1')],
+      {
+        billed: [
+          { rule: 'bound', amount: '1' },
+          { rule: 'bound', amount: '1', period: MARCH },
+          { rule: 'bound', amount: '1', period: period('2026-04-01', '2026-05-01') },
+        ],
+      },
+      [0, 1, 2].map((index) => `/billed/${index}/period TARIFF_INVALID`),
+    ],
+    [
+      'amounts that are rounded together, which earlier documents have not',
+      [quarterly('minimum', '1')],
+      { rounding: { stage: 'document' } },
+      ['/rules/0/window TARIFF_INVALID'],
     ],
   ])('%s', (_, rules, more, expected) => {
     expect(faultsOf({ currency: 'EUR', period: MARCH, rules, ...more })).toEqual(expected)

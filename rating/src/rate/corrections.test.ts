@@ -138,9 +138,12 @@ describe('what a person decided counts, where and when it was decided', () => {
     expect(
       await quantities([{ ...burst, percent: '50', missingSlots: 'zero' }], [correction({ hours: [0, 12] })]),
     ).toEqual(['0'])
-    expect(await quantities([{ ...burst, percent: '50' }], [correction({ hours: [0, 12] })])).toEqual([
-      '0.133333333333',
-    ])
+    expect(await quantities([{ ...burst, percent: '50' }], [correction({ hours: [0, 12] })])).toEqual(['0'])
+    // Another port is ranked in those slots all the same.
+    const away = correction({ hours: [0, 23], kind: 'transfer' })
+    expect(await quantities([burst], [away], ['switch:a', 'switch:b'])).toEqual(
+      await quantities([burst], [], ['switch:b']),
+    )
   })
 
   test('what is taken away and what is left are the whole, wherever the cut is', async () => {

@@ -31,6 +31,8 @@ export interface Touched {
   readonly itself: boolean
 }
 
+/** Most corrections of one request: each is looked at beside all others. */
+const CORRECTIONS_MAX = 1000
 const KINDS = ['void', 'replace', 'transfer']
 
 /**
@@ -38,6 +40,8 @@ const KINDS = ['void', 'replace', 'transfer']
  * RESOURCE_INVALID, UNIT_UNKNOWN, DECIMAL_INVALID, OUT_OF_RANGE, those of periods.
  */
 export function readCorrections(messages: readonly UsageCorrection[], pointer: string): Result<Correction[]> {
+  if (messages.length > CORRECTIONS_MAX)
+    return fail('OUT_OF_RANGE', `more than ${CORRECTIONS_MAX} corrections at once`, { pointer })
   const read = collect(messages.map((message, i) => readCorrection(message, `${pointer}/${i}`)))
   if (!read.ok) return read
   for (const [i, one] of read.value.entries())

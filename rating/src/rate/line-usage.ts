@@ -46,7 +46,9 @@ function rankedUsage({ sources = [] }: Line, { facts, usageFrom, seriesFrom }: S
   const nameOf = (measurement: number, { dimensions }: Pick<Usage, 'dimensions'>): string =>
     `${measurement} ${dimensions['resource']}`
   const ports = new Set(sources.map((index) => nameOf(seriesFrom[index]!, facts.series[index]!)))
-  return facts.usage.filter((usage) => ports.has(nameOf(usageFrom[usage.index]!, usage)))
+  return facts.usage.filter(
+    (usage) => usage.estimated === undefined && ports.has(nameOf(usageFrom[usage.index]!, usage)),
+  )
 }
 
 function joined(line: Line, usage: readonly Usage[], { usageFrom }: SnapshotFacts): UsagePart[] {

@@ -229,7 +229,9 @@ function measurementOf(
     itself,
   }
   if (found.length === 0) {
-    const unit = isBuiltInMeter(meter) ? METERS[meter].unit : corrections[0]!.message.unit
+    const unit = isBuiltInMeter(meter)
+      ? METERS[meter].unit
+      : corrections.find(({ stated }) => stated !== undefined)!.stated!.unit
     return ok(create(MeasurementSchema, { ...frame, unit }))
   }
   const metered = meteredUsage(

@@ -38,9 +38,8 @@ export function seriesOf(
         const corrected = correctionAt(corrections, metered, start)
         if (corrected !== undefined) {
           const stated = statedPerMs.value.get(corrected)
-          return stated === undefined
-            ? undefined
-            : multiply(multiply(stated, perSlot), rational(BigInt(slotMs)))
+          // What does not count was not used: other ports of the slot are ranked all the same.
+          return stated === undefined ? ZERO : multiply(multiply(stated, perSlot), rational(BigInt(slotMs)))
         }
         const quantity = known.get(start)
         return quantity === undefined ? undefined : multiply(rational(quantity), perSlot)

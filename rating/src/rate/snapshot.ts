@@ -63,6 +63,11 @@ export function readSnapshot(snapshot: Snapshot): Result<SnapshotFacts> {
   if (!availability.ok) return availability
   const earlier = collect(snapshot.windowBilled.map(earlierOf))
   if (!earlier.ok) return earlier
+  const notBefore = earlier.value.findIndex(({ period }) => period.to > place.value.inForce.from)
+  if (notBefore >= 0)
+    return fail('FIELD_INVALID', 'it was not billed for a time before this one', {
+      pointer: `/windowBilled/${notBefore}/period`,
+    })
   const usage: Usage[] = []
   const usageFrom: number[] = []
   const series: Series[] = []

@@ -50,12 +50,16 @@ export function checkStatements(
  * were billed in advance may be given back beside what is due instead.
  */
 function checkStretches({ statements }: Invoice): void {
-  const own = statements.flatMap(({ snapshot }, i) => {
+  const all = statements.map(({ snapshot }, i) => {
     const { advance, corrects, inForce } = snapshot!
-    return advance && corrects !== '' ? [] : [{ i, ...inForce! }]
+    return { i, isGivenBack: advance && corrects !== '', ...inForce! }
   })
-  for (const [position, one] of own.entries()) {
-    const other = own.slice(0, position).find((each) => each.fromMs < one.toMs && one.fromMs < each.toMs)
+  for (const [position, one] of all.entries()) {
+    const other = all
+      .slice(0, position)
+      .find(
+        (each) => each.isGivenBack === one.isGivenBack && each.fromMs < one.toMs && one.fromMs < each.toMs,
+      )
     if (other === undefined) continue
     mismatch(
       `invoice.statements[${one.i}].snapshot.inForce`,

@@ -93,6 +93,10 @@ function inAdvance(copy: Proof, fromMs: number): Snapshot {
 describe('a new proof under another seal still names what does not follow from the signed readings', () => {
   const charge = (copy: Proof) => copy.invoice!.lines[0]!.charge!
   const snapshot = (copy: Proof) => copy.invoice!.statements[0]!.snapshot!
+  const before = (copy: Proof) => {
+    const { fromMs } = snapshot(copy).inForce!
+    return { fromMs: fromMs - 1n, toMs: fromMs }
+  }
   const stream = (copy: Proof) => snapshot(copy).measurements[0]!.streams[0]!
   const epoch = (copy: Proof) => stream(copy).epochs[0]!
   const rule = (copy: Proof) => copy.tariffs[0]!.rules[0]!
@@ -173,8 +177,13 @@ describe('a new proof under another seal still names what does not follow from t
     ],
     [
       'lines of earlier documents that no rule counts',
-      (p) => void snapshot(p).windowBilled.push(create(BilledLineSchema, { period: snapshot(p).period! })),
+      (p) => void snapshot(p).windowBilled.push(create(BilledLineSchema, { period: before(p) })),
       `${own}.windowBilled`,
+    ],
+    [
+      'lines of earlier documents that are not earlier',
+      (p) => void snapshot(p).windowBilled.push(create(BilledLineSchema, { period: snapshot(p).period! })),
+      `${own}.windowBilled[0].period`,
     ],
     [
       'measured statement, called one in advance',

@@ -114,11 +114,23 @@ describe('what a person decided counts, where and when it was decided', () => {
     expect(snapshot.measurements[0]!.streams[0]!.quantity).toBe('1380000000')
   })
 
-  test('leaves no entry whole over its time', async () => {
-    const rules = [usage({ increment: { size: '1000', at: 'entry' } })]
-    expect(await quantities(rules, [])).toEqual(['2000'])
-    // Two hours before and eighteen after, each begun steps of its own.
-    expect(await quantities(rules, [correction({ hours: [2, 5] })])).toEqual(['3000'])
+  test('leaves an entry one, whatever lies between its parts', async () => {
+    const begun = [usage({ increment: { size: '1000', at: 'entry' } })]
+    expect(await quantities(begun, [])).toEqual(['2000'])
+    // 1,200 are left.
+    expect(await quantities(begun, [correction({ hours: [2, 5] })])).toEqual(['2000'])
+    const large = [usage({ threshold: { quantity: '700', at: 'entry' } })]
+    expect(await quantities(large, [replaced('1', [12, 12 + 1 / 60])])).toEqual(['1380'])
+    const hourly = [usage({ grain: 'hour', increment: { size: '100', at: 'entry' } })]
+    // Half of an hour is void: the hour is begun all the same.
+    expect(await quantities(hourly, [correction({ hours: [2, 2.5] })])).toEqual(['2300'])
+  })
+
+  test('of an own meter, beside what is void', async () => {
+    const own = { meter: 'app.calls', unit: '1', resource: 'switch:a/port:1' }
+    const rules = [usage({ select: { meters: ['app.calls'] }, unit: '1' })]
+    const entries = [correction({ hours: [1, 2] }), replaced('7', [5, 6], own)]
+    expect(await quantities(rules, entries)).toEqual(['7'])
   })
 
   test('goes for slots too', async () => {

@@ -5,7 +5,7 @@ import { isSameOrDescendant, parseResourceId } from '@vouch/proto/kernel/id.ts'
 import { type Period, contains, intersect, overlaps } from '@vouch/proto/kernel/period.ts'
 import { type Rational, multiply, rational, sign } from '@vouch/proto/kernel/rational.ts'
 import { compareText } from '@vouch/proto/kernel/text-order.ts'
-import { type UnitId, parseUnit } from '@vouch/proto/kernel/unit.ts'
+import { type UnitId, conversion, parseUnit } from '@vouch/proto/kernel/unit.ts'
 import type { Usage } from '../rule/types.ts'
 import type { Frame } from './frame.ts'
 import { parsePeriodMessage } from './request.ts'
@@ -103,16 +103,28 @@ export function correctionAt(
   )
 }
 
+/** Whether a correction says something of what a metered resource measured of a meter, at whatever time. */
+export function overrules(
+  { resource, meter, stated }: Pick<Correction, 'resource' | 'meter' | 'stated'>,
+  metered: { readonly resource: string; readonly meter: string },
+): boolean {
+  if (meter !== '' && meter !== metered.meter) return false
+  return stated === undefined ? isSameOrDescendant(metered.resource, resource) : metered.resource === resource
+}
+
 /** Entries for what was used instead, cut like what was measured; shared out by time where the correction reaches over the period. */
 export function statedEntries(
   corrections: readonly Correction[],
   { resource, meter }: Pick<Touched, 'resource' | 'meter'>,
-  { index, period, cuts, share, dimensions }: Frame,
-): Omit<Usage, 'index'>[] {
+  { index, period, cuts, unit, share, dimensions }: Frame,
+): Result<Omit<Usage, 'index'>[]> {
   const edges = [period.from, ...cuts, period.to]
-  return corrections.flatMap(({ id, resource: metered, period: whole, stated, message }) => {
-    if (stated === undefined) return []
-    return edges.slice(1).flatMap((to, i) => {
+  const entries = corrections.map((correction): Result<Omit<Usage, 'index'>[]> => {
+    const { resource: metered, period: whole, stated, id, message } = correction
+    if (stated === undefined) return ok([])
+    const quantity = statedIn(stated, unit, index)
+    if (!quantity.ok) return quantity
+    const parts = edges.slice(1).flatMap((to, i) => {
       const part = intersect({ from: edges[i]!, to }, whole)
       if (part === undefined) return []
       const fraction = rational(BigInt(part.to - part.from), BigInt(whole.to - whole.from))
@@ -120,16 +132,31 @@ export function statedEntries(
         meter,
         resource,
         dimensions: { ...dimensions, resource: metered },
-        unit: stated.unit,
+        unit,
         period: part,
-        quantity: multiply(multiply(stated.quantity, fraction), share),
+        quantity: multiply(multiply(quantity.value, fraction), share),
         chosenBy: undefined,
         items: [],
-        cutOf: `${index} ${metered} ${id}`,
+        cutOf: `${index} ${metered}`,
         stated: { id, reason: message.reason },
       }
     })
+    return ok(parts)
   })
+  const all = collect(entries)
+  return all.ok ? ok(all.value.flat()) : all
+}
+
+/** What was stated, in the unit of the registers. Fault: UNIT_MISMATCH. */
+export function statedIn(
+  { quantity, unit }: NonNullable<Correction['stated']>,
+  registers: UnitId,
+  measurement: number,
+): Result<Rational> {
+  const factor = conversion(unit, registers)
+  return factor.ok
+    ? ok(multiply(quantity, factor.value))
+    : fail(factor.fault.code, factor.fault.message, { pointer: `/measurements/${measurement}/unit` })
 }
 
 function readCorrection(message: UsageCorrection, pointer: string): Result<Correction> {

@@ -1,8 +1,15 @@
-import { type JsonObject, toBinary } from '@bufbuild/protobuf'
+import { type JsonObject, clone, create, toBinary } from '@bufbuild/protobuf'
 import { type Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
-import { type Snapshot, SnapshotSchema } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import {
+  EstimateSchema,
+  type Snapshot,
+  SnapshotSchema,
+  UsageCorrectionSchema,
+} from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import { parseDecimal } from '@vouch/proto/kernel/decimal.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
+import { ZERO, add } from '@vouch/proto/kernel/rational.ts'
 import { proofText, sealProof } from '@vouch/proto/seal/proof.ts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createArchive } from '../clickhouse/archive.ts'
@@ -133,6 +140,52 @@ describe('nothing is estimated', () => {
     expect(charges(snapshot, [rule])[0]?.coverage?.estimatedMs ?? 0n).toBe(0n)
   })
 
+  test('of who never came back, whatever else is priced', async () => {
+    const ended = outage('m', [], { from: 0, to: 30 })
+    for (const rules of [
+      [containers({ method: 'last-known' })],
+      [memory({ method: 'none' }), containers({ method: 'last-known' })],
+    ])
+      expect((await measured([ended], rules)).estimates).toEqual([])
+    const gone = outage('m', [{ from: 30, to: 60 }])
+    expect((await measured([gone], [memory({ method: 'last-known' })])).estimates).toEqual([])
+  })
+
+  test('of a gap over midnight that is too long for the rule, on neither day', async () => {
+    const sent = [outage('m', [{ from: 20, to: 28 }])]
+    const before = { from: DAYS.from, to: DAY.from }
+    const estimates = async (longestHours: number) =>
+      Promise.all(
+        [before, DAY].map(async (day) => {
+          const rules = [memory({ method: 'last-known', longestHours })]
+          return (await measured(sent, rules, day)).estimates.length
+        }),
+      )
+    expect(await estimates(7)).toEqual([0, 0])
+    expect(await estimates(8)).toEqual([1, 1])
+  })
+
+  test('from an hour in which something else counts', async () => {
+    const rules = [memory({ method: 'last-known' })]
+    const decided = (from: number, to: number) =>
+      create(UsageCorrectionSchema, {
+        correctionId: '0190a0b0-0000-7000-8000-000000000001',
+        kind: 'void',
+        resource: 'host:m',
+        period: { fromMs: BigInt(DAYS.from + from * HOUR_MS), toMs: BigInt(DAYS.from + to * HOUR_MS) },
+      })
+    const hourOf = async (from: number, to: number) => {
+      const store = createMemoryStore([outage('m', [MORNING])])
+      const tariff = tariffOf(rules)
+      const snapshot = await snapshotOf(['host:m'], DAY, store, tariff, [decided(from, to)])
+      const [estimate] = snapshot.estimates
+      return estimate && (Number(estimate.reference!.period!.fromMs) - DAYS.from) / HOUR_MS
+    }
+    expect(await hourOf(24, 25)).toBe(28)
+    expect(await hourOf(28.5, 29.5)).toBe(27)
+    expect(await hourOf(0, 29.5)).toBeUndefined()
+  })
+
   test('of a container that had ended, while its agent measured others; of one that was there it is', async () => {
     const rules = [memory({ method: 'none' }), containers({ method: 'last-known' })]
     const ended = await measured([outage('m', [], { from: 0, to: 30 })], rules)
@@ -140,6 +193,33 @@ describe('nothing is estimated', () => {
     const away = await measured([outage('m', [MORNING], { from: 0, to: 48 })], rules)
     expect(away.estimates.map(({ resource }) => resource)).toEqual(['host:m/container:c'])
     expect(lines(away, rules).at(-1)).toEqual(['estimate', `${3.5 * 3600}`, '1.26'])
+  })
+})
+
+describe('an entry with a gap in it is one entry', () => {
+  // Twenty minutes of an hour are missing.
+  const gap = { from: 24 + 5, to: 24 + 5 + 1 / 3 }
+  const outcome = async (more: JsonObject, sent = [outage('m', [])]) => {
+    const rule = { ...containers({ method: 'last-known' }), ...more }
+    const all = charges(await measured(sent, [rule]), [rule])
+    return all.reduce((sum, { exact }) => add(sum, unwrap(parseDecimal(exact))), ZERO)
+  }
+
+  test.each<[string, JsonObject]>([
+    ['that is billed in steps', { grain: 'hour', increment: { size: '3600', at: 'entry' } }],
+    ['that has to reach a threshold', { grain: 'hour', threshold: { quantity: '3600', at: 'entry' } }],
+    [
+      'that has tiers of its own',
+      {
+        per: 'entry',
+        price: {
+          model: 'graduated',
+          tiers: [{ upTo: '36000', unitPrice: '0.001' }, { unitPrice: '0.0001' }],
+        },
+      },
+    ],
+  ])('%s', async (_, more) => {
+    expect(await outcome(more, [outage('m', [gap])])).toEqual(await outcome(more))
   })
 })
 
@@ -188,8 +268,8 @@ describe('an estimate is proven', () => {
     ['whose hour it was', ({ estimates }) => void (estimates[0]!.resource = 'host:m'), `${at}.resource`],
     [
       'which hour stands in',
-      ({ estimates }) => void (estimates[0]!.periods = estimates[1]!.periods),
-      `${at}.periods`,
+      ({ estimates }) => void (estimates[1]!.periods = estimates[2]!.periods),
+      'invoice.statements[0].snapshot.estimates[1].periods',
     ],
     [
       'the gap, where it was measured',
@@ -213,6 +293,20 @@ describe('an estimate is proven', () => {
       'an estimate twice',
       ({ estimates }) => void estimates.push(estimates[0]!),
       'invoice.statements[0].snapshot.estimates[5].periods',
+    ],
+    [
+      'an estimate doubled, a millisecond later',
+      ({ estimates }) => {
+        const again = clone(EstimateSchema, estimates[0]!)
+        again.periods[0]!.fromMs += 1n
+        estimates.push(again)
+      },
+      'invoice.statements[0].snapshot.estimates[5].periods',
+    ],
+    [
+      'a gap in two that are shorter',
+      ({ estimates }) => void (estimates[0]!.gap!.toMs -= BigInt(HOUR_MS)),
+      `${at}.gap`,
     ],
     [
       'an estimate left out',

@@ -7,13 +7,14 @@ import type { EstimateMethod, EstimateRule } from '../rule/estimate.ts'
 import {
   LOOKBACK_MS,
   type Reference,
-  gapsOf,
   measuredIn,
   referencesFor,
   sampledIn,
+  unmeasuredIn,
 } from '../usage/estimate.ts'
-import type { Interval } from '../usage/interval.ts'
+import { type Interval, subtract, union } from '../usage/interval.ts'
 import { type Stream, type StreamRecord, streamUsage } from '../usage/stream-usage.ts'
+import { type Correction, overrules } from './corrections.ts'
 import { periodInit, streamUsageMessage } from './message.ts'
 import type { UsageStore } from './ports.ts'
 
@@ -25,74 +26,105 @@ export interface MeasuredMeter {
   readonly estimates: readonly EstimateRule[]
 }
 
-/** A gap of a metered resource. */
-interface Gap {
+/** A metered resource with time that nobody measured. */
+interface Silent {
   readonly measurement: number
   readonly period: Period
   readonly resource: string
-  readonly method: EstimateMethod
-  readonly gap: Interval
+  readonly meter: string
   readonly streams: readonly Stream[]
+  readonly unmeasured: readonly Interval[]
+  /** When its agents sampled anything that is known here. */
+  readonly sampled: readonly Interval[]
+  readonly estimates: readonly EstimateRule[]
 }
 
 /** A gap with an hour that stands in for parts of it. */
-interface Filled extends Gap {
+interface Filled extends Silent {
+  readonly method: EstimateMethod
+  readonly gap: Interval
   readonly reference: Reference
 }
 
 /**
- * What stands in for what nobody measured, by measurement, metered resource, method, gap, hour: a function of the rows alone.
- * Faults: those of the store, USAGE_CONFLICT.
+ * What stands in for what nobody measured, by measurement, metered resource, method, gap, hour: a function of the rows alone. Only a gap
+ * that has ended is one: who never came back may be gone. Faults: those of the store, USAGE_CONFLICT.
  */
 export async function estimatesOf(
   measured: readonly MeasuredMeter[],
+  corrections: readonly Correction[],
   zone: string,
   store: UsageStore,
 ): Promise<Result<Estimate[]>> {
-  const gaps = findGaps(measured)
   const filled: Filled[] = []
-  for (const same of Map.groupBy(gaps, ({ period }) => `${period.from} ${period.to}`).values()) {
-    const { from, to } = same[0]!.period
-    const streams = distinct(same.flatMap((gap) => gap.streams))
-    const before = await store.records(streams, { from: Math.max(0, from - LOOKBACK_MS), to })
-    if (!before.ok) return before
-    const byResource = Map.groupBy(before.value, keyOf)
-    for (const gap of same) {
-      const records = byResource.get(keyOf({ stream: gap.streams[0]! })) ?? []
-      const references = referencesFor(gap.gap, gap.method, records, zone)
-      filled.push(...references.map((reference) => ({ ...gap, reference })))
+  const silent = silentIn(measured)
+  for (const same of Map.groupBy(silent, ({ period }) => `${period.from} ${period.to}`).values()) {
+    const window = windowOf(same)
+    const found = await store.records(distinct(same.flatMap(({ streams }) => streams)), window)
+    if (!found.ok) return found
+    const byResource = Map.groupBy(found.value, ({ stream }) => keyOf(stream))
+    for (const one of same) {
+      const records = byResource.get(keyOf(one)) ?? []
+      const decided = corrections.filter((each) => overrules(each, one)).map(({ period }) => period)
+      filled.push(...fill(one, window, { records, decided }, zone))
     }
   }
   return withUsage(filled.toSorted(inOrder), store)
 }
 
-function findGaps(measured: readonly MeasuredMeter[]): Gap[] {
+function silentIn(measured: readonly MeasuredMeter[]): Silent[] {
   if (measured.every(({ estimates }) => estimates.length === 0)) return []
-  const byAgent = Map.groupBy(
-    measured.flatMap(({ records, period }) => records.map((record) => ({ record, period }))),
-    ({ record }) => record.stream.agentId,
-  )
-  const sampledBy = new Map(
-    [...byAgent].map(([agent, all]) => [
-      agent,
-      all.flatMap(({ record, period }) => sampledIn([record], period)),
-    ]),
-  )
+  const sampledBy = new Map<string, Interval[]>()
+  for (const { records, period } of measured)
+    for (const record of records) {
+      const known = sampledBy.get(record.stream.agentId) ?? []
+      known.push(...sampledIn([record], period))
+      sampledBy.set(record.stream.agentId, known)
+    }
   return measured.flatMap(({ period, records, estimates }, measurement) =>
     estimates.length === 0
       ? []
       : [...Map.groupBy(records, ({ stream }) => stream.resource)].flatMap(([resource, own]) => {
-          const agents = new Set(own.map(({ stream }) => stream.agentId))
-          const sampled = [...agents].flatMap((agent) => sampledBy.get(agent) ?? [])
-          const gaps = gapsOf(period, measuredIn(own, period), sampled)
+          const unmeasured = unmeasuredIn(period, measuredIn(own, period))
+          if (unmeasured.length === 0) return []
           const streams = own.map(({ stream }) => stream)
-          return estimates.flatMap(({ method, longestMs }) =>
-            gaps
-              .filter(({ from, to }) => to - from <= longestMs)
-              .map((gap) => ({ measurement, period, resource, method, gap, streams })),
-          )
+          const agents = new Set(streams.map(({ agentId }) => agentId))
+          const sampled = union([...agents].flatMap((agent) => sampledBy.get(agent) ?? []))
+          const { meter } = streams[0]!
+          return [{ measurement, period, resource, meter, streams, unmeasured, sampled, estimates }]
         }),
   )
+}
+
+/** Far enough around a period to see how long its gaps are, and the hours that may stand in. */
+function windowOf(silent: readonly Silent[]): Interval {
+  const { from, to } = silent[0]!.period
+  const longest = Math.max(...silent.flatMap(({ estimates }) => estimates.map(({ longestMs }) => longestMs)))
+  return { from: Math.max(0, from - longest - LOOKBACK_MS), to: to + longest }
+}
+
+function fill(
+  silent: Silent,
+  window: Interval,
+  known: Parameters<typeof referencesFor>[3],
+  zone: string,
+): Filled[] {
+  const gaps = unmeasuredIn(window, measuredIn(known.records, window)).filter(({ to }) => to < window.to)
+  return silent.unmeasured.flatMap((part) => {
+    const gap = gaps.find(({ from, to }) => from <= part.from && part.to <= to)
+    if (gap === undefined) return []
+    const wanted = subtract([part], silent.sampled)
+    return silent.estimates
+      .filter(({ longestMs }) => gap.to - gap.from <= longestMs)
+      .flatMap(({ method }) =>
+        referencesFor(gap, wanted, method, known, zone).map((reference) => ({
+          ...silent,
+          method,
+          gap,
+          reference,
+        })),
+      )
+  })
 }
 
 /** The hours as they were measured; one question to the store for each of them. */
@@ -124,7 +156,7 @@ async function withUsage(filled: readonly Filled[], store: UsageStore): Promise<
   )
 }
 
-function keyOf({ stream: { resource, meter } }: { readonly stream: Stream }): string {
+function keyOf({ resource, meter }: Pick<Stream, 'resource' | 'meter'>): string {
   return `${meter} ${resource}`
 }
 

@@ -90,7 +90,7 @@ export async function measure(request: MeasureRequest, sources: Sources): Promis
     const records = own.map(({ record }) => record)
     meters.push({ period: assignment.period, records, estimates: plan.estimates })
   }
-  const estimates = await estimatesOf(meters, place.value.zone, sources.store)
+  const estimates = await estimatesOf(meters, corrections.value, place.value.zone, sources.store)
   if (!estimates.ok) return estimates
   const agents = new Set(measurements.flatMap((each) => each.streams.map(({ agentId }) => toHex(agentId))))
   const newest = await sources.archive.newest([...agents].toSorted())

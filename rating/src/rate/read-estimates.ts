@@ -5,8 +5,9 @@ import { type Period, intersect, overlaps } from '@vouch/proto/kernel/period.ts'
 import { multiply, rational } from '@vouch/proto/kernel/rational.ts'
 import { ESTIMATE_METHODS, type EstimateMethod } from '../rule/estimate.ts'
 import type { Usage } from '../rule/types.ts'
-import { LOOKBACK_MS, REFERENCE_MS, hourOfDay } from '../usage/estimate.ts'
-import { withoutCorrected } from './corrections.ts'
+import { LOOKBACK_MS, REFERENCE_MS, hourOfDay, unmeasuredIn } from '../usage/estimate.ts'
+import { union } from '../usage/interval.ts'
+import { type Correction, overrules, withoutCorrected } from './corrections.ts'
 import type { Frame } from './frame.ts'
 import { parsePeriodMessage } from './request.ts'
 
@@ -19,6 +20,13 @@ interface Guess {
   readonly periods: readonly Period[]
   /** What the hour measured. */
   readonly quantity: bigint
+}
+
+/** With what an estimate is looked at. */
+interface Looked {
+  readonly pointer: string
+  readonly zone: string
+  readonly corrections: readonly Correction[]
 }
 
 /** An entry of usage that nobody measured, and its measurement. */
@@ -34,6 +42,7 @@ export interface EstimatedEntry {
 export function readEstimates(
   snapshot: Snapshot,
   frames: readonly Frame[],
+  corrections: readonly Correction[],
   zone: string,
 ): Result<EstimatedEntry[]> {
   const guesses = collect(
@@ -43,7 +52,7 @@ export function readEstimates(
       const measurement = snapshot.measurements[estimate.measurement]
       if (frame === undefined || measurement === undefined)
         return fail('OUT_OF_RANGE', 'there is no such measurement', { pointer: `${pointer}/measurement` })
-      return readEstimate(estimate, frame, measurement, { pointer, zone })
+      return readEstimate(estimate, frame, measurement, { pointer, zone, corrections })
     }),
   )
   if (!guesses.ok) return guesses
@@ -76,7 +85,7 @@ function readEstimate(
   { measurement: index, resource, method, gap, periods, reference }: Estimate,
   frame: Frame,
   measurement: Measurement,
-  { pointer, zone }: { readonly pointer: string; readonly zone: string },
+  { pointer, zone, corrections }: Looked,
 ): Result<Guess> {
   const invalid = (member: string, message: string): Result<never> =>
     fail('FIELD_INVALID', message, { pointer: `${pointer}/${member}` })
@@ -86,15 +95,15 @@ function readEstimate(
     return invalid('resource', `${resource} is neither ${measurement.resource} nor below it`)
   const whole = parsePeriodMessage(gap, `${pointer}/gap`)
   if (!whole.ok) return whole
-  if (whole.value.from < frame.period.from || whole.value.to > frame.period.to)
-    return invalid('gap', 'it reaches beyond the measurement')
   const measured = measurement.streams.filter((stream) => stream.resource === resource)
   if (measured.length === 0) return invalid('resource', `nothing is known of ${resource}`)
-  if (measured.some(({ epochs }) => epochs.some((epoch) => meets(epoch, whole.value))))
-    return invalid('gap', `${resource} was measured in it`)
+  const inside = intersect(whole.value, frame.period)
+  const unmeasured = unmeasuredIn(frame.period, union(measured.flatMap(({ epochs }) => epochs.map(partOf))))
+  if (!unmeasured.some(({ from, to }) => from === inside?.from && to === inside.to))
+    return invalid('gap', `it is not all the time from which nothing is known of ${resource}`)
   const parts = collect(periods.map((each, i) => parsePeriodMessage(each, `${pointer}/periods/${i}`)))
   if (!parts.ok) return parts
-  const isInside = parts.value.every(({ from, to }) => from >= whole.value.from && to <= whole.value.to)
+  const isInside = parts.value.every(({ from, to }) => from >= inside!.from && to <= inside!.to)
   if (parts.value.length === 0 || !isInside) return invalid('periods', 'they are parts of the gap')
   const hour = parsePeriodMessage(reference?.period, `${pointer}/reference/period`)
   if (!hour.ok) return hour
@@ -104,20 +113,18 @@ function readEstimate(
   if (reference!.resource !== resource) return invalid('reference/resource', `it is not ${resource}`)
   if (reference!.coverage?.missingMs !== 0n)
     return invalid('reference/coverage', 'the hour was not measured from end to end')
+  const metered = { resource, meter: measurement.meter }
+  if (corrections.some((each) => overrules(each, metered) && overlaps(each.period, hour.value)))
+    return invalid('reference/period', 'it was decided that something else counts in that hour')
   const isAlike = ({ from: start }: Period): boolean => hourOfDay(start, zone) === hourOfDay(from, zone)
-  if (
-    known === 'last-known' &&
-    parts.value[0]!.to - parts.value[0]!.from !== whole.value.to - whole.value.from
-  )
-    return invalid('periods', 'the last known hour stands in for the whole gap')
   if (known === 'same-hour' && !parts.value.every(isAlike))
     return invalid('periods', 'they lie in another hour of the day')
   const quantity = reference!.epochs.reduce((sum, epoch) => sum + epoch.quantity, 0n)
   return ok({ measurement: index, resource, method: known, gap: whole.value, periods: parts.value, quantity })
 }
 
-function meets({ opening, closing }: Measurement['streams'][number]['epochs'][number], gap: Period): boolean {
-  return Number(opening!.atMs) < gap.to && gap.from < Number(closing!.atMs)
+function partOf({ opening, closing }: Measurement['streams'][number]['epochs'][number]): Period {
+  return { from: Number(opening!.atMs), to: Number(closing!.atMs) }
 }
 
 function cutAt(period: Period, cuts: readonly number[]): Period[] {
@@ -129,7 +136,7 @@ function entryOf(
   guess: Guess,
   period: Period,
   { meter, resource }: { readonly meter: string; readonly resource: string },
-  { dimensions, unit, share }: Frame,
+  { index, dimensions, unit, share }: Frame,
 ): Omit<Usage, 'index'> {
   const { method, gap, quantity } = guess
   const part = rational(quantity * BigInt(period.to - period.from), BigInt(REFERENCE_MS))
@@ -142,12 +149,12 @@ function entryOf(
     quantity: multiply(part, share),
     chosenBy: undefined,
     items: [],
-    cutOf: nameOf(guess),
+    cutOf: `${index} ${guess.resource}`,
     estimated: { method, gapMs: gap.to - gap.from },
   }
 }
 
-/** Names what is one gap, estimated in one way. */
-function nameOf({ measurement, resource, method, gap }: Guess): string {
-  return `${measurement} ${resource} ${method} ${gap.from}`
+/** Names what is estimated in one way. */
+function nameOf({ measurement, resource, method }: Guess): string {
+  return `${measurement} ${resource} ${method}`
 }

@@ -3,10 +3,10 @@ import { type Result, fail, ok } from '@vouch/proto/kernel/fault.ts'
 import { directionOf } from '@vouch/proto/kernel/meter.ts'
 import { type Period, contains } from '@vouch/proto/kernel/period.ts'
 import { type Rational, ZERO, multiply, rational } from '@vouch/proto/kernel/rational.ts'
-import { type UnitId, conversion, rateOf } from '@vouch/proto/kernel/unit.ts'
+import { type UnitId, rateOf } from '@vouch/proto/kernel/unit.ts'
 import type { Series } from '../rule/types.ts'
 import { slotStarts } from '../usage/slots.ts'
-import { type Correction, correctionAt } from './corrections.ts'
+import { type Correction, correctionAt, statedIn } from './corrections.ts'
 import type { Frame } from './frame.ts'
 
 /** Each metered resource's quantities as rates; a slot that all its streams miss is undefined, one outside of the assignment is zero. */
@@ -60,11 +60,9 @@ function ratesOf(
   for (const correction of corrections) {
     const { stated, period } = correction
     if (stated === undefined) continue
-    const factor = conversion(stated.unit, unit)
-    if (!factor.ok)
-      return fail(factor.fault.code, factor.fault.message, { pointer: `/measurements/${index}/unit` })
-    const perMs = rational(1n, BigInt(period.to - period.from))
-    rates.set(correction, multiply(multiply(stated.quantity, factor.value), perMs))
+    const quantity = statedIn(stated, unit, index)
+    if (!quantity.ok) return quantity
+    rates.set(correction, multiply(quantity.value, rational(1n, BigInt(period.to - period.from))))
   }
   return ok(rates)
 }

@@ -77,7 +77,8 @@ export function readSnapshot(snapshot: Snapshot): Result<SnapshotFacts> {
     const entries = entriesOf(measurement, frame)
     if (!entries.ok) return entries
     const stated = statedEntries(frame.corrections, measurement, frame)
-    for (const entry of [...withoutCorrected(entries.value, frame.corrections), ...stated]) {
+    if (!stated.ok) return stated
+    for (const entry of [...withoutCorrected(entries.value, frame.corrections), ...stated.value]) {
       usageFrom.push(index)
       usage.push({ ...entry, index: usage.length })
     }
@@ -89,7 +90,7 @@ export function readSnapshot(snapshot: Snapshot): Result<SnapshotFacts> {
       series.push({ ...each, index: series.length })
     }
   }
-  const estimated = readEstimates(snapshot, frames.value, place.value.zone)
+  const estimated = readEstimates(snapshot, frames.value, corrections.value, place.value.zone)
   if (!estimated.ok) return estimated
   const estimatedOf = new Map<number, Usage[]>()
   for (const { measurement, entry } of estimated.value) {

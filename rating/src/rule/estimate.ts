@@ -7,6 +7,7 @@ import { lineOf } from './lines.ts'
 import type { Draft } from './lines.ts'
 import type { Piece } from './pieces.ts'
 import type { Line, Terms, Usage } from './types.ts'
+import { joined, partsOf } from './whole.ts'
 
 /**
  * How usage that nobody measured is estimated: as much in the time as in the last hour before the gap that was measured from end to
@@ -54,18 +55,31 @@ export function estimateLines(
     [...Map.groupBy(estimated, ({ key }) => key)].map(([key, own]): Result<Line> => {
       const before = priced(byKey.get(key) ?? [])
       if (!before.ok) return before
-      const whole = priced([...(byKey.get(key) ?? []), ...own])
+      const whole = priced(merged([...(byKey.get(key) ?? []), ...own]))
       if (!whole.ok) return whole
       return ok(estimateLine(own, whole.value!, before.value, terms))
     }),
   )
 }
 
+/** Pieces of one entry as one piece, as if all of it had been measured. */
+function merged(pieces: readonly Piece[]): Piece[] {
+  const entries = Map.groupBy(pieces, ({ usage: { cutOf, entryFrom } }, index) =>
+    cutOf === undefined ? `${index}` : `${cutOf} from ${entryFrom}`,
+  )
+  return [...entries.values()].map((same) => ({
+    ...same[0]!,
+    usage: same.length === 1 ? same[0]!.usage : joined(same.map(({ usage }) => usage)),
+    quantity: same.reduce<Rational>((sum, { quantity }) => add(sum, quantity), ZERO),
+  }))
+}
+
 function estimateLine(own: readonly Piece[], whole: Draft, before: Draft | undefined, terms: Terms): Line {
   const quantity = subtract(whole.quantity ?? ZERO, before?.quantity ?? ZERO)
   const exact = subtract(whole.exact, before?.exact ?? ZERO)
   const resources = new Set(own.map(({ usage }) => usage.dimensions['resource'] ?? usage.resource))
-  const ms = own.reduce((sum, { usage: { period } }) => sum + (period.to - period.from), 0)
+  const parts = own.flatMap(({ usage }) => partsOf(usage))
+  const ms = parts.reduce((sum, { period }) => sum + (period.to - period.from), 0)
   const trace = [
     {
       rule: `estimate ${own[0]!.usage.estimated!.method}`,
@@ -79,6 +93,6 @@ function estimateLine(own: readonly Piece[], whole: Draft, before: Draft | undef
       output: exactText(exact),
     },
   ]
-  const sources = own.map(({ usage }) => usage.index)
+  const sources = parts.map(({ index }) => index).toSorted((a, b) => a - b)
   return lineOf({ ...whole, kind: 'estimate', quantity, exact, sources, trace }, terms)
 }

@@ -113,10 +113,10 @@ function rowName(when: Dimensions): string {
 }
 
 /** What was measured has no place that other rules and later usage leave as it is, but a start. */
-function entryName({ index, resource, dimensions, period, cutOf }: Usage): string {
+function entryName({ index, resource, dimensions, period, cutOf, entryFrom = period.from }: Usage): string {
   return cutOf === undefined
     ? `${index + 1} ${resource}`.trim()
-    : `${dimensions['resource']} ${formatInstant(period.from)}`
+    : `${dimensions['resource']} ${formatInstant(entryFrom)}`
 }
 
 function poolOf(per: Pool, usage: Usage): string {
@@ -132,14 +132,18 @@ export function sourcesOf(pieces: readonly Piece[]): number[] {
   return [...places].toSorted((a, b) => a - b)
 }
 
-/** What persons stated instead of what was measured, for the trace. */
-export function statedSteps(pieces: readonly Piece[]): TraceStep[] {
-  const stated = pieces.filter(({ usage }) => usage.stated !== undefined)
-  return [...Map.groupBy(stated, ({ usage }) => usage.stated!.id).values()].map((own) => ({
-    rule: 'usage replaced',
-    input: `${own[0]!.usage.stated!.id}: ${own[0]!.usage.stated!.reason}`,
-    output: exactText(own.reduce<Rational>((sum, { quantity }) => add(sum, quantity), ZERO)),
-  }))
+/** What persons stated instead of what was measured, in the billable unit, for the trace. */
+export function statedSteps({ unit }: UsageRule, pieces: readonly Piece[]): TraceStep[] {
+  const stated = pieces.flatMap(({ usage }) => partsOf(usage).filter((part) => part.stated !== undefined))
+  return [...Map.groupBy(stated, (part) => part.stated!.id).values()].map((own) => {
+    const factor = conversion(own[0]!.unit, unit)
+    const sum = own.reduce<Rational>((all, { quantity }) => add(all, quantity), ZERO)
+    return {
+      rule: 'usage replaced',
+      input: `${own[0]!.stated!.id}: ${own[0]!.stated!.reason}`,
+      output: factor.ok ? exactText(multiply(sum, factor.value)) : '',
+    }
+  })
 }
 
 /** The conversions to the billable unit, for the trace. */

@@ -27,6 +27,8 @@ export interface Usage {
   readonly items: readonly Rational[]
   /** Names what was cut into this and other parts when it was measured; absent = it was not. */
   readonly cutOf?: string | undefined
+  /** Where the entry begins that its parts are of, measured and estimated. */
+  readonly entryFrom?: number | undefined
   /** The facts that this one is joined of, in order of time; absent = itself. */
   readonly parts?: readonly Usage[] | undefined
   /** How it stands in for what nobody measured; absent = it was measured. */

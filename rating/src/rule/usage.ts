@@ -241,7 +241,7 @@ function draftLine(
     unitPrice: unitPriceOf(model),
     sources: sourcesOf(pieces),
     exact: priced.amount,
-    trace: [...converted(rule, pieces), ...statedSteps(pieces), ...trace, ...priced.trace],
+    trace: [...converted(rule, pieces), ...statedSteps(rule, pieces), ...trace, ...priced.trace],
   }
   return ok(isCorrection ? correction(draft, rule, model, scope) : draft)
 }

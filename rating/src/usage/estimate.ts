@@ -36,36 +36,34 @@ export function sampledIn(records: readonly StreamRecord[], period: Interval): I
   )
 }
 
-/**
- * Where a resource was not measured though it may have been there: outside of what its streams measured, and of the time in which
- * the agents that measure it sampled anything.
- */
-export function gapsOf(
-  period: Interval,
-  measured: readonly Interval[],
-  sampled: readonly Interval[],
-): Interval[] {
-  return subtract(subtract([period], measured), sampled)
+/** Where nothing was measured. */
+export function unmeasuredIn(period: Interval, measured: readonly Interval[]): Interval[] {
+  return subtract([period], measured)
 }
 
 /**
  * What stands in for a gap, by the hour that does. Parts of it for which no hour within {@link LOOKBACK_MS} before it was measured stay gaps.
  *
- * @param records Of the streams of the resource, over that time at least.
+ * @param wanted The parts of it that are looked for, ascending.
+ * @param known What was measured over that time at least, and when it was decided that something else counts.
  * @param zone IANA: hours are those of its days.
  */
 export function referencesFor(
   gap: Interval,
+  wanted: readonly Interval[],
   method: EstimateMethod,
-  records: readonly StreamRecord[],
+  { records, decided }: { readonly records: readonly StreamRecord[]; readonly decided: readonly Interval[] },
   zone: string,
 ): Reference[] {
-  const hours = measuredHours({ from: gap.from - LOOKBACK_MS, to: gap.from }, records, zone)
+  const hours = measuredHours({ from: gap.from - LOOKBACK_MS, to: gap.from }, records, zone).filter(
+    ({ hour }) => decided.every(({ from, to }) => to <= hour.from || hour.to <= from),
+  )
   if (method === 'last-known') {
     const [latest] = hours
-    return latest === undefined ? [] : [{ ...latest, periods: [gap] }]
+    return latest === undefined || wanted.length === 0 ? [] : [{ ...latest, periods: wanted }]
   }
-  const parts = Map.groupBy(cutByGrain(gap, 'hour', zone), (part) => hourOfDay(part.from, zone))
+  const cut = wanted.flatMap((part) => cutByGrain(part, 'hour', zone))
+  const parts = Map.groupBy(cut, (part) => hourOfDay(part.from, zone))
   return [...parts].flatMap(([name, periods]) => {
     const latest = hours.find(({ hour }) => hourOfDay(hour.from, zone) === name)
     return latest === undefined ? [] : [{ ...latest, periods }]

@@ -445,14 +445,14 @@ export type Estimate = Message<"vouch.rating.v1.Estimate"> & {
   method: string;
 
   /**
-   * The stretch without any measurement.
+   * The whole stretch without any measurement, from reading to reading; it may reach beyond the measurement's period.
    *
    * @generated from field: vouch.rating.v1.Period gap = 4;
    */
   gap?: Period | undefined;
 
   /**
-   * The parts of it for which the reference stands in, ascending.
+   * The parts of it, within the measurement's period, for which the reference stands in, ascending.
    *
    * @generated from field: repeated vouch.rating.v1.Period periods = 5;
    */

@@ -10,9 +10,10 @@ import { compare } from '@vouch/proto/kernel/rational.ts'
 
 /** A charge as later documents see that it was billed. */
 export function billedLine(charge: Charge): BilledLine {
-  const { kind, lineId, itemId, ruleId, pool, description, quantity, unit, amount, resource, meter, period } =
-    charge
-  const texts = { kind, lineId, itemId, ruleId, pool, description, quantity, unit, amount, resource, meter }
+  const { kind, lineId, itemId, ruleId, pool, description, resource, meter, period } = charge
+  const { quantity, exactQuantity, unit, amount } = charge
+  const names = { kind, lineId, itemId, ruleId, pool, description, resource, meter }
+  const texts = { ...names, quantity, exactQuantity, unit, amount }
   return create(BilledLineSchema, { ...texts, ...(period === undefined ? {} : { period }) })
 }
 

@@ -3,7 +3,6 @@ import { BilledLineSchema, SnapshotSchema } from '@vouch/proto/gen/vouch/rating/
 import type { BilledLine, Charge, Snapshot } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import type { CurrencyCode } from '@vouch/proto/kernel/currency.ts'
-import { formatExact, parseDecimal } from '@vouch/proto/kernel/decimal.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { formatAmount, parseAmount, sumMoney } from '@vouch/proto/kernel/money.ts'
 import { contains } from '@vouch/proto/kernel/period.ts'
@@ -12,6 +11,7 @@ import { ZERO, add } from '@vouch/proto/kernel/rational.ts'
 import { compareText } from '@vouch/proto/kernel/text-order.ts'
 import { isWindowName } from '@vouch/proto/kernel/window.ts'
 import type { WindowName } from '@vouch/proto/kernel/window.ts'
+import { exactOf, exactText } from './exact.ts'
 import { periodOf } from './invoice.ts'
 
 /** What a snapshot says of the windows that rules of its tariff count over. */
@@ -61,8 +61,12 @@ function known({ windowBilled, contract }: Windows): Snapshot {
 
 function sumOf(charges: readonly Charge[], currency: CurrencyCode): BilledLine {
   const { ruleId, pool, unit, period } = charges[0]!
-  const quantities = charges.filter(({ quantity }) => quantity !== '').map(({ quantity }) => quantity)
-  const quantity = quantities.reduce((sum, text) => add(sum, unwrap(parseDecimal(text))), ZERO)
+  const quantities = charges.filter(({ quantity }) => quantity !== '')
+  const quantity = quantities.reduce(
+    (sum, each) => add(sum, exactOf(each.exactQuantity || each.quantity)),
+    ZERO,
+  )
+  const text = exactText(quantity)
   const amount = sumMoney(
     charges.map((charge) => unwrap(parseAmount(charge.amount, currency))),
     currency,
@@ -72,7 +76,8 @@ function sumOf(charges: readonly Charge[], currency: CurrencyCode): BilledLine {
     pool,
     unit,
     ...(period === undefined ? {} : { period }),
-    quantity: quantities.length === 0 ? '' : (formatExact(quantity) ?? ''),
+    quantity: quantities.length === 0 || text.includes('/') ? '' : text,
+    exactQuantity: text.includes('/') ? text : '',
     amount: formatAmount(amount),
   })
 }

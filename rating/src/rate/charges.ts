@@ -10,7 +10,7 @@ import type { Period } from '@vouch/proto/kernel/period.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import { takesEstimate } from '../rule/estimate.ts'
 import type { Evaluation } from '../rule/evaluate.ts'
-import { quantityText } from '../rule/quantity.ts'
+import { exactQuantityText, quantityText } from '../rule/quantity.ts'
 import type { Line } from '../rule/types.ts'
 import { type TraceStep, exactText } from '../tariff/trace.ts'
 import { lineId } from './line-id.ts'
@@ -83,6 +83,7 @@ function chargeOf(
     meter: single(measured, 'meter'),
     period: periodInit(period),
     quantity: line.quantity === undefined ? '' : quantityText(line.quantity),
+    exactQuantity: line.quantity === undefined ? '' : exactQuantityText(line.quantity),
     unit: line.unit ?? '',
     unitPrice: line.unitPrice === undefined ? '' : exactText(line.unitPrice),
     amount: formatAmount(line.amount),

@@ -17,8 +17,8 @@ import {
   subtractMoney,
   sumMoney,
 } from '@vouch/proto/kernel/money.ts'
-import { type Rational, ZERO, add, isZero, subtract } from '@vouch/proto/kernel/rational.ts'
-import { quantityText } from '../rule/quantity.ts'
+import { type Rational, ZERO, add, isZero, negate, subtract } from '@vouch/proto/kernel/rational.ts'
+import { exactQuantityText, quantityText, readQuantity } from '../rule/quantity.ts'
 import { exactText } from '../tariff/trace.ts'
 
 /** What earlier documents billed under one line id. */
@@ -76,7 +76,7 @@ function earlierOf(billed: readonly BilledLine[], currency: CurrencyCode): Resul
     [...Map.groupBy(billed, ({ lineId }) => lineId).values()].map((lines): Result<Earlier> => {
       const amounts = collect(lines.map(({ amount }) => parseAmount(amount, currency)))
       if (!amounts.ok) return amounts
-      const quantities = collect(lines.map(({ quantity }) => quantityOf(quantity)))
+      const quantities = collect(lines.map(quantityOf))
       if (!quantities.ok) return quantities
       const quantity = quantities.value.reduce((sum, each) => add(sum, each), ZERO)
       return ok({ line: lines[0]!, quantity, amount: sumMoney(amounts.value, currency) })
@@ -87,12 +87,16 @@ function earlierOf(billed: readonly BilledLine[], currency: CurrencyCode): Resul
 function due(charge: Charge, before: Earlier | undefined, currency: CurrencyCode): Result<Charge> {
   const amount = parseAmount(charge.amount, currency)
   if (!amount.ok) return amount
-  const quantity = quantityOf(charge.quantity)
+  const quantity = quantityOf(charge)
   if (!quantity.ok) return quantity
   const billed = before ?? { quantity: ZERO, amount: money(0n, currency) }
   const rest = subtractMoney(amount.value, billed.amount)
   const message = clone(ChargeSchema, charge)
-  if (charge.quantity !== '') message.quantity = quantityText(subtract(quantity.value, billed.quantity))
+  if (charge.quantity !== '') {
+    const left = subtract(quantity.value, billed.quantity)
+    message.quantity = quantityText(left)
+    message.exactQuantity = exactQuantityText(left)
+  }
   message.amount = formatAmount(rest)
   message.exact = exactText(majorAmount(rest))
   message.kind = lateKind(charge.kind)
@@ -122,7 +126,8 @@ function reversed({ line, quantity, amount }: Earlier, currency: CurrencyCode): 
     meter,
     currency,
     kind: lateKind(kind),
-    quantity: line.quantity === '' ? '' : quantityText(subtract(ZERO, quantity)),
+    quantity: line.quantity === '' ? '' : quantityText(negate(quantity)),
+    exactQuantity: line.quantity === '' ? '' : exactQuantityText(negate(quantity)),
     amount: formatAmount(rest),
     exact: exactText(majorAmount(rest)),
     trace: [
@@ -141,14 +146,15 @@ function lateKind(kind: string): string {
   return kind === 'usage' ? 'late-usage' : kind
 }
 
-function quantityOf(text: string): Result<Rational> {
-  return text === '' ? ok(ZERO) : parseDecimal(text)
+function quantityOf({
+  quantity,
+  exactQuantity,
+}: Pick<Charge, 'quantity' | 'exactQuantity'>): Result<Rational> {
+  const value = readQuantity(quantity, exactQuantity)
+  return value.ok ? ok(value.value ?? ZERO) : value
 }
 
-function isNothing({ amount, quantity }: Charge): boolean {
-  const isNone = (text: string): boolean => {
-    const value = quantityOf(text)
-    return value.ok && isZero(value.value)
-  }
-  return isNone(amount) && isNone(quantity)
+function isNothing(charge: Charge): boolean {
+  const [amount, quantity] = [parseDecimal(charge.amount), quantityOf(charge)]
+  return amount.ok && isZero(amount.value) && quantity.ok && isZero(quantity.value)
 }

@@ -1,56 +1,16 @@
-import { type JsonObject, clone, create, toBinary } from '@bufbuild/protobuf'
-import { type Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
-import {
-  EstimateSchema,
-  type Snapshot,
-  SnapshotSchema,
-  UsageCorrectionSchema,
-} from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import { type JsonObject, create } from '@bufbuild/protobuf'
+import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
+import { type Snapshot, UsageCorrectionSchema } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { parseDecimal } from '@vouch/proto/kernel/decimal.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
-import type { Period } from '@vouch/proto/kernel/period.ts'
 import { ZERO, add } from '@vouch/proto/kernel/rational.ts'
-import { proofText, sealProof } from '@vouch/proto/seal/proof.ts'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createArchive } from '../clickhouse/archive.ts'
-import { createReader } from '../clickhouse/reader.ts'
-import { createUsageStore } from '../clickhouse/usage-store.ts'
+import { describe, expect, test } from 'vitest'
 import { type Sent, createMemoryStore } from '../testing/memory-store.ts'
-import { DAYS, type Outage, outage } from '../testing/test-outage.ts'
+import { DAY, DAYS, MORNING, charges, containers, measured, memory, outage } from '../testing/test-outage.ts'
 import { tariffOf } from '../testing/test-day.ts'
-import { OTHER_ISSUER, proofOf, snapshotOf } from '../testing/test-proof.ts'
-import { type TestStore, createTestStore } from '../testing/test-store.ts'
-import { verifyProof } from '../verify/verify.ts'
-import { rateSnapshot } from './rate.ts'
+import { snapshotOf } from '../testing/test-proof.ts'
 
 const HOUR_MS = 3_600_000
-/** The second of the two days. */
-const DAY: Period = { from: DAYS.from + 24 * HOUR_MS, to: DAYS.to }
-/** From half past six to ten, by the clock of the day on which three follows one. */
-const MORNING: Outage = { from: 24 + 5.5, to: 24 + 9 }
-
-const memory = (estimate: JsonObject, more: JsonObject = {}): JsonObject => ({
-  kind: 'usage',
-  id: 'memory',
-  select: { meters: ['host.memory.held'] },
-  unit: 'MiB-second',
-  per: 'resource',
-  price: { model: 'per-unit', unitPrice: '0.0001' },
-  estimate,
-  ...more,
-})
-const containers = (estimate: JsonObject) =>
-  memory(estimate, { id: 'containers', select: { meters: ['container.memory.held'] } })
-
-const measured = (sent: readonly Sent[], rules: Tariff['rules'], period = DAY): Promise<Snapshot> =>
-  snapshotOf(
-    sent.map(({ streams }) => streams[0]!.resource),
-    period,
-    createMemoryStore(sent),
-    tariffOf(rules),
-  )
-const charges = (snapshot: Snapshot, rules: Tariff['rules']) =>
-  unwrap(rateSnapshot(tariffOf(rules), snapshot)).charges
 const lines = (snapshot: Snapshot, rules: Tariff['rules']) =>
   charges(snapshot, rules).map(({ kind, quantity, amount }) => [kind, quantity, amount])
 
@@ -234,114 +194,4 @@ test('what arrives later takes the place of the estimate', async () => {
     ['late-usage', '1830000', '183.00'],
     ['estimate', '-1260000', '-126.00'],
   ])
-})
-
-describe('an estimate is proven', () => {
-  const rules = [memory({ method: 'same-hour' }), containers({ method: 'last-known' })]
-  const tariff = tariffOf(rules)
-  const sent = [outage('m', [MORNING])]
-  const proven = async (change: (snapshot: Snapshot) => void = () => undefined) => {
-    const { archive } = createMemoryStore(sent)
-    const snapshot = await measured(sent, rules)
-    const proof = await proofOf(snapshot, DAY, archive, tariff)
-    change(proof.invoice!.statements[0]!.snapshot!)
-    const verified = verifyProof(proofText(sealProof(proof, OTHER_ISSUER)))
-    return verified.ok ? undefined : verified.fault.pointer
-  }
-  const at = 'invoice.statements[0].snapshot.estimates[0]'
-
-  test('from the signed readings of the hour', async () => {
-    expect(await proven()).toBeUndefined()
-  })
-
-  test.each<[string, (snapshot: Snapshot) => void, string]>([
-    [
-      'what the hour had',
-      ({ estimates }) => void (estimates[0]!.reference!.epochs[0]!.quantity += 1n),
-      `${at}.reference.epochs[0].quantity`,
-    ],
-    [
-      'whether the hour was measured',
-      ({ estimates }) => void (estimates[0]!.reference!.coverage!.missingMs = 1n),
-      `${at}.reference.coverage.missingMs`,
-    ],
-    ['whose hour it was', ({ estimates }) => void (estimates[0]!.resource = 'host:m'), `${at}.resource`],
-    [
-      'which hour stands in',
-      ({ estimates }) => void (estimates[1]!.periods = estimates[2]!.periods),
-      'invoice.statements[0].snapshot.estimates[1].periods',
-    ],
-    [
-      'the gap, where it was measured',
-      ({ estimates }) => void (estimates[0]!.gap!.fromMs -= 1n),
-      `${at}.gap`,
-    ],
-    [
-      'the gap, beyond the period',
-      ({ estimates }) => void (estimates[0]!.gap!.toMs = BigInt(DAY.to) + 1n),
-      `${at}.gap`,
-    ],
-    [
-      'parts beyond the gap',
-      ({ estimates }) => void (estimates[0]!.periods[0]!.fromMs -= 1n),
-      `${at}.periods`,
-    ],
-    ['no parts', ({ estimates }) => void (estimates[0]!.periods = []), `${at}.periods`],
-    ['the method', ({ estimates }) => void (estimates[0]!.method = 'guess'), `${at}.method`],
-    ['the measurement', ({ estimates }) => void (estimates[0]!.measurement = 7), `${at}.measurement`],
-    [
-      'an estimate twice',
-      ({ estimates }) => void estimates.push(estimates[0]!),
-      'invoice.statements[0].snapshot.estimates[5].periods',
-    ],
-    [
-      'an estimate doubled, a millisecond later',
-      ({ estimates }) => {
-        const again = clone(EstimateSchema, estimates[0]!)
-        again.periods[0]!.fromMs += 1n
-        estimates.push(again)
-      },
-      'invoice.statements[0].snapshot.estimates[5].periods',
-    ],
-    [
-      'a gap in two that are shorter',
-      ({ estimates }) => void (estimates[0]!.gap!.toMs -= BigInt(HOUR_MS)),
-      `${at}.gap`,
-    ],
-    [
-      'an estimate left out',
-      ({ estimates }) => void estimates.pop(),
-      'invoice.lines[0].charge.coverage.estimatedMs',
-    ],
-  ])('%s cannot be changed', async (_, change, path) => {
-    expect(await proven(change)).toBe(path)
-  })
-})
-
-describe('on ClickHouse', () => {
-  let store: TestStore
-  beforeAll(async () => {
-    store = await createTestStore()
-  })
-  afterAll(() => store.dispose())
-
-  test('the estimates are those of plain arrays, byte for byte', async () => {
-    const sent = [
-      outage('m', [MORNING, { from: 40, to: 41.5 }]),
-      outage('n', [{ from: 23, to: 30 }], { from: 5, to: 26 }),
-    ]
-    for (const { agent, streams, batches } of sent) {
-      await store.define(agent, streams)
-      await store.insert(agent, batches)
-    }
-    const reader = createReader(() => store.connect(), store.database, 2)
-    const sources = { store: createUsageStore(reader), archive: createArchive(reader) }
-    const tariff = tariffOf([memory({ method: 'same-hour' }), containers({ method: 'last-known' })])
-    const resources = ['host:m', 'host:n']
-    const stored = await snapshotOf(resources, DAY, sources, tariff)
-    expect(stored.estimates.length).toBeGreaterThan(8)
-    const plain = await snapshotOf(resources, DAY, createMemoryStore(sent), tariff)
-    await reader.close()
-    expect(toBinary(SnapshotSchema, stored)).toEqual(toBinary(SnapshotSchema, plain))
-  })
 })

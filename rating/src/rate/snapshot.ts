@@ -12,6 +12,7 @@ import { type Rational, compare, multiply, rational, sign } from '@vouch/proto/k
 import { parseUnit } from '@vouch/proto/kernel/unit.ts'
 import type { Billed, Facts, Series, Usage } from '../rule/types.ts'
 import { CUTS_MAX } from '../rule/cuts.ts'
+import { readQuantity } from '../rule/quantity.ts'
 import { type Correction, readCorrections, statedEntries, touching, withoutCorrected } from './corrections.ts'
 import { SLOT_MS } from './cuts.ts'
 import type { Frame } from './frame.ts'
@@ -253,20 +254,16 @@ function availabilityOf(
 
 /** A line of an earlier document, for rules that count over a window. */
 function earlierOf(
-  { ruleId, pool, period, quantity, unit, amount }: BilledLine,
+  { ruleId, pool, period, quantity, exactQuantity, unit, amount }: BilledLine,
   index: number,
 ): Result<Billed> {
   const pointer = `/windowBilled/${index}`
   const span = parsePeriodMessage(period, `${pointer}/period`)
   if (!span.ok) return span
-  const read = (name: string, text: string): Result<Rational | undefined> => {
-    const value = text === '' ? ok(undefined) : parseDecimal(text)
-    return value.ok ? value : fail(value.fault.code, value.fault.message, { pointer: `${pointer}/${name}` })
-  }
-  const used = read('quantity', quantity)
-  if (!used.ok) return used
-  const spent = read('amount', amount)
-  if (!spent.ok) return spent
+  const used = readQuantity(quantity, exactQuantity)
+  if (!used.ok) return fail(used.fault.code, used.fault.message, { pointer: `${pointer}/quantity` })
+  const spent = readQuantity(amount, '')
+  if (!spent.ok) return fail(spent.fault.code, spent.fault.message, { pointer: `${pointer}/amount` })
   const own = { rule: ruleId, pool, period: span.value, quantity: used.value, amount: spent.value }
   if (unit === '') return ok({ ...own, unit: undefined })
   const known = parseUnit(unit)

@@ -1,5 +1,16 @@
-import { formatDecimal, powerOfTen } from '@vouch/proto/kernel/decimal.ts'
-import { ZERO, add, compare, divide, multiply, rational, subtract } from '@vouch/proto/kernel/rational.ts'
+import { formatDecimal, parseDecimal, powerOfTen } from '@vouch/proto/kernel/decimal.ts'
+import { ok } from '@vouch/proto/kernel/fault.ts'
+import type { Result } from '@vouch/proto/kernel/fault.ts'
+import {
+  ZERO,
+  add,
+  compare,
+  divide,
+  multiply,
+  parseFraction,
+  rational,
+  subtract,
+} from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import { ROUNDINGS, ceiling } from '@vouch/proto/kernel/rounding.ts'
 import type { RoundingName } from '@vouch/proto/kernel/rounding.ts'
@@ -154,6 +165,18 @@ function incrementName({ increment }: QuantityRule): string {
   return increment === undefined
     ? ''
     : `increment ${exactText(increment.size)}, at least ${exactText(increment.minimum)}${increment.origin}`
+}
+
+/** A quantity as a fraction, where the text of the line does not say all of it; else empty. */
+export function exactQuantityText(value: Rational): string {
+  const text = exactText(value)
+  return text.includes('/') ? text : ''
+}
+
+/** A quantity from the texts of a line; none where both are empty. Fault: DECIMAL_INVALID. */
+export function readQuantity(text: string, exact: string): Result<Rational | undefined> {
+  if (exact !== '') return parseFraction(exact)
+  return text === '' ? ok(undefined) : parseDecimal(text)
 }
 
 /** A quantity as a line shows it: exact where it ends, else with twelve decimals. */

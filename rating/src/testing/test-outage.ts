@@ -1,7 +1,14 @@
+import type { JsonObject } from '@bufbuild/protobuf'
 import { RegisterKind } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
+import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
+import type { Snapshot } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
-import type { Sent } from './memory-store.ts'
+import { rateSnapshot } from '../rate/rate.ts'
+import { type Sent, createMemoryStore } from './memory-store.ts'
 import { type Sample, type TestBatch, createTestAgent } from './test-agent.ts'
+import { tariffOf } from './test-day.ts'
+import { snapshotOf } from './test-proof.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
@@ -66,3 +73,35 @@ export function outage(
 function localHour(ms: number): number {
   return Temporal.Instant.fromEpochMilliseconds(ms).toZonedDateTimeISO('Europe/Berlin').hour
 }
+
+/** The second of the two days. */
+export const DAY: Period = { from: DAYS.from + 24 * HOUR_MS, to: DAYS.to }
+/** From half past six to ten, by the clock of the day on which three follows one. */
+export const MORNING: Outage = { from: 24 + 5.5, to: 24 + 9 }
+
+/** A rule for what a host holds. */
+export const memory = (estimate: JsonObject, more: JsonObject = {}): JsonObject => ({
+  kind: 'usage',
+  id: 'memory',
+  select: { meters: ['host.memory.held'] },
+  unit: 'MiB-second',
+  per: 'resource',
+  price: { model: 'per-unit', unitPrice: '0.0001' },
+  estimate,
+  ...more,
+})
+/** A rule for what containers hold. */
+export const containers = (estimate: JsonObject) =>
+  memory(estimate, { id: 'containers', select: { meters: ['container.memory.held'] } })
+
+/** What hosts used in a day, under rules. */
+export const measured = (sent: readonly Sent[], rules: Tariff['rules'], period = DAY): Promise<Snapshot> =>
+  snapshotOf(
+    sent.map(({ streams }) => streams[0]!.resource),
+    period,
+    createMemoryStore(sent),
+    tariffOf(rules),
+  )
+/** What it comes to. */
+export const charges = (snapshot: Snapshot, rules: Tariff['rules']) =>
+  unwrap(rateSnapshot(tariffOf(rules), snapshot)).charges

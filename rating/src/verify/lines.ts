@@ -34,6 +34,7 @@ const TEXTS = [
   'resource',
   'meter',
   'quantity',
+  'exactQuantity',
   'unit',
   'unitPrice',
   'exact',

@@ -58,7 +58,13 @@ const bornOf =
   ({ resource, period }) =>
     borneBy(WORLD, account, resource, period, HOLDINGS)
 const shown = (resource: string, account = 'acme') =>
-  bornOf(account)({ resource, meter: '', period: { from: 0, to: 100 }, quantity: rational(0n) }).map(
+  bornOf(account)({
+    resource,
+    meter: '',
+    period: { from: 0, to: 100 },
+    quantity: rational(0n),
+    even: false,
+  }).map(
     ({ period, shares }) =>
       `${period.from}-${period.to} ${shares.map(({ costCentre = '-', share }) => `${costCentre} ${formatFraction(share)}`).join(', ')}`,
   )
@@ -92,6 +98,7 @@ describe('weights of usage', () => {
     meter: 'm',
     period: { from, to },
     quantity: rational(quantity),
+    even: false,
   })
   const texts = (weights: Weights) =>
     [...weights].map(([costCentre = '-', weight]) => `${costCentre} ${formatFraction(weight)}`).toSorted()
@@ -127,6 +134,12 @@ describe('weights of usage', () => {
       'data 40',
       'shop 30',
     ])
+  })
+
+  it('split by time what was stated or estimated, whatever was measured', () => {
+    const stated = [{ ...part('host:a', 10, 90, 8n), even: true }]
+    expect(looksOf(stated, bornOf())).toEqual([])
+    expect(texts(weightsOf(stated, bornOf(), unasked))).toEqual(['- 1', 'data 4', 'shop 3'])
   })
 
   it('never ask for a part that is borne alike', () => {

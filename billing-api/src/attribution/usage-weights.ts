@@ -11,6 +11,8 @@ export interface UsedPart {
   readonly period: Period
   /** Not below zero, in the line's unit. */
   readonly quantity: Rational
+  /** Even over the stretch, whatever was measured in it. */
+  readonly even: boolean
 }
 
 /** In which proportion cost centres bear something; undefined = the account as such. */
@@ -30,14 +32,14 @@ export type BorneOf = (part: UsedPart) => readonly Borne[]
 export function looksOf(parts: readonly UsedPart[], borneOf: BorneOf): Look[] {
   return parts.flatMap((part) => {
     const stretches = borneOf(part)
-    if (stretches.length === 1) return []
+    if (stretches.length === 1 || part.even) return []
     return stretches.map(({ period }) => ({ resource: part.resource, meter: part.meter, period }))
   })
 }
 
 /**
  * In which proportion cost centres bear the usage of a line. A part that several bear one after the other is split by what was `measured` in the stretch
- * of each; by time where that was nothing. Where nothing at all was used, the time counts for which each of them bears the resources.
+ * of each; by time where that was nothing, or it is even. Where nothing at all was used, the time counts for which each of them bears the resources.
  */
 export function weightsOf(
   parts: readonly UsedPart[],
@@ -49,7 +51,8 @@ export function weightsOf(
   for (const part of parts) {
     const stretches = borneOf(part)
     const times = stretches.map(({ period }) => rational(milliseconds(period)))
-    const used = stretches.length === 1 ? [] : stretches.map(({ period }) => measured({ ...part, period }))
+    const used =
+      stretches.length === 1 || part.even ? [] : stretches.map(({ period }) => measured({ ...part, period }))
     const proportions = used.every(isZero) ? times : used
     const whole = proportions.reduce(add, ZERO)
     for (const [index, { shares }] of stretches.entries())

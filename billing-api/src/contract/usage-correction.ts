@@ -23,9 +23,11 @@ export function concernsAccount(
   assigned: readonly AssignedResource[],
 ): boolean {
   if (entry.kind === 'transfer' && entry.fromAccount !== account) return false
+  const { to } = periodOf(entry)
+  // Of earlier ones hours might stand in for a gap.
   return assigned.some(
     ({ resource, period, itself = false }) =>
-      overlaps(period, periodOf(entry)) &&
+      (overlaps(period, periodOf(entry)) || to <= period.from) &&
       (itself ? isSameOrDescendant(resource, entry.resource) : isRelated(resource, entry.resource)),
   )
 }

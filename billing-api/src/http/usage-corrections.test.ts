@@ -3,7 +3,7 @@ import { UsageCorrectionSchema } from '@vouch/proto/gen/vouch/rating/v1/usage_pb
 import { toHex } from '@vouch/proto/kernel/bytes.ts'
 import { usageCorrectionValid } from '@vouch/proto/seal/usage-correction.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { draw, list, openAccount, publishTariff, startFixture } from '../testing/billing-fixture.ts'
+import { NOW_MS, draw, list, openAccount, publishTariff, startFixture } from '../testing/billing-fixture.ts'
 import type { Fixture } from '../testing/billing-fixture.ts'
 
 let fixture: Fixture
@@ -112,6 +112,27 @@ describe('an entry', () => {
     expect((await enter({ resource: 'host:withdrawn' })).status).toBe(201)
   })
 
+  it('makes a draft stale whatever the clocks say', async () => {
+    await openAccount(fixture, 'clocks')
+    const draft = await draw(fixture, 'clocks', 2)
+    fixture.setNow(NOW_MS - 3_600_000)
+    await enter({ resource: 'host:clocks' })
+    expect((await issue(draft)).body).toMatchObject({ code: 'DRAFT_STALE' })
+    fixture.setNow(NOW_MS + 3_600_000)
+  })
+
+  it('waits for no draw of another account', async () => {
+    await openAccount(fixture, 'slow')
+    let open = (): void => undefined
+    fixture.rating.gate = new Promise((resolve) => (open = resolve))
+    const drawing = draw(fixture, 'slow', 2)
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    expect((await enter({ resource: 'host:elsewhere' })).status).toBe(201)
+    open()
+    fixture.rating.gate = undefined
+    await drawing
+  })
+
   it('of two that are entered at once for the same, one holds', async () => {
     const answers = await Promise.all(
       ['host:race', 'host:race/disk:vda', 'host:race'].map((resource) => enter({ resource })),
@@ -153,8 +174,45 @@ describe('a transfer', () => {
   })
 })
 
+describe('a transfer would be billed twice, or to nobody', () => {
+  const transfer = (from: string, to: string) => enter({ kind: 'transfer', resource: `host:${from}`, to })
+  const closed = async (account: string, closing: object) => {
+    const period = { from: '2026-01-01T00:00:00Z' }
+    await fixture.send('POST', '/v1/accounts', { id: account, name: account, timeZone: 'Europe/Berlin' })
+    await fixture.send('POST', '/v1/contracts', { account, tariff: { id: 'standard' }, period, closing })
+    await fixture.send('POST', '/v1/assignments', { account, resource: `host:${account}`, period })
+  }
+
+  it('where the assignment that it takes from is ended before', async () => {
+    await openAccount(fixture, 'ends')
+    await openAccount(fixture, 'begins')
+    await transfer('ends', 'begins')
+    const { body } = await fixture.send('GET', '/v1/assignments?limit=200')
+    const { id } = list(body['items']).find((each) => each['account'] === 'ends') as unknown as { id: string }
+    const end = (to: string) => fixture.send('POST', `/v1/assignments/${id}/end`, { to })
+    expect((await end('2026-02-10T03:00:00Z')).body).toMatchObject({ code: 'ALREADY_EXISTS', pointer: '/to' })
+    expect((await end(HOURS.to)).status).toBe(200)
+  })
+
+  it.each([
+    ['where the one rejects late usage', 'strict', 'other', '/resource'],
+    ['where the other does', 'other', 'strict', '/to'],
+  ])('%s', async (_, from, to, pointer) => {
+    if (from === 'strict') {
+      await openAccount(fixture, 'other')
+      await closed('strict', { lateUsage: 'reject' })
+      await issue(await draw(fixture, 'strict', 2))
+    }
+    expect((await transfer(from, to)).body).toMatchObject({ code: 'INVOICE_ISSUED', pointer })
+  })
+
+  it('where the other is under no contract', async () => {
+    await fixture.send('POST', '/v1/accounts', { id: 'free', name: 'free', timeZone: 'UTC' })
+    expect((await transfer('other', 'free')).body).toMatchObject({ code: 'NOT_FOUND', pointer: '/to' })
+  })
+})
+
 describe('what is refused', () => {
-  beforeAll(() => openAccount(fixture, 'other'))
   const replace = { kind: 'replace', meter: 'host.cpu.used', quantity: '1', unit: 'core-hour' }
   it.each<[string, object, number, string, string]>([
     ['no kind', { kind: 'undo' }, 400, 'FIELD_INVALID', '/kind'],
@@ -184,10 +242,17 @@ describe('what is refused', () => {
     ['a quantity that is none', { ...replace, quantity: '1e3' }, 400, 'DECIMAL_INVALID', '/quantity'],
     ['a unit that is none', { ...replace, unit: 'lots' }, 400, 'UNIT_UNKNOWN', '/unit'],
     ['a unit of something else', { ...replace, unit: 'GiB-hour' }, 422, 'UNIT_MISMATCH', '/unit'],
+    [
+      'a quantity of what nobody bears',
+      { ...replace, resource: 'host:nobody' },
+      404,
+      'NOT_FOUND',
+      '/resource',
+    ],
     ['a meter that is none', { meter: 'CPU' }, 400, 'METER_UNKNOWN', '/meter'],
     ['an account where nothing is transferred', { to: 'other' }, 400, 'FIELD_INVALID', '/to'],
     ['no account', { kind: 'transfer' }, 400, 'FIELD_MISSING', '/to'],
-    ['an account that is none', { kind: 'transfer', to: 'nobody' }, 404, 'NOT_FOUND', ''],
+    ['an account that is none', { kind: 'transfer', to: 'nobody' }, 404, 'NOT_FOUND', '/to'],
     [
       'a transfer of one meter',
       { kind: 'transfer', to: 'other', meter: 'host.cpu.used' },
@@ -212,12 +277,25 @@ describe('what is refused', () => {
     ])
   })
 
+  it('a unit in which the meter is not sold', async () => {
+    const rounding = { mode: 'half-even', scale: 6 }
+    const item = { id: 'calls', name: 'Calls', meter: 'app.calls', unit: 's', rounding }
+    await fixture.send('POST', '/v1/items', item)
+    const own = { ...replace, resource: 'host:other', meter: 'app.calls' }
+    expect((await enter({ ...own, unit: 'GB' })).body).toMatchObject({
+      code: 'UNIT_MISMATCH',
+      pointer: '/unit',
+    })
+    expect((await enter({ ...own, unit: 'h' })).status).toBe(201)
+  })
+
   it('a withdrawal of nothing', async () => {
     const path = '/v1/usage-corrections/00000000-0000-7000-8000-000000000000/withdrawal'
     expect((await fixture.send('POST', path, because)).body).toMatchObject({ code: 'NOT_FOUND' })
   })
 
   it('a second entry for the same usage', async () => {
+    await openAccount(fixture, 'once')
     expect((await enter({ resource: 'host:once' })).status).toBe(201)
     const later = { from: '2026-02-10T06:00:00Z', to: '2026-02-10T07:00:00Z' }
     expect((await enter({ resource: 'host:once', period: later })).status).toBe(201)

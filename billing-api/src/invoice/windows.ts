@@ -22,6 +22,12 @@ export function windowsOf({ rules }: Pick<Tariff, 'rules'>): WindowName[] {
   return [...new Set(rules.map(({ window }) => window).filter(isWindowName))]
 }
 
+/** What a tariff promises or bounds over windows, in a text that is the same where that is. */
+export function windowedBounds({ currency, rules }: Pick<Tariff, 'currency' | 'rules'>): string {
+  const bounds = rules.filter(({ kind, window }) => kind !== 'usage' && isWindowName(window))
+  return bounds.length === 0 ? '' : JSON.stringify([currency, bounds])
+}
+
 /**
  * The lines of earlier documents that begin in a period: for each period of lines, rule, pool and unit their sum, whatever the order in which they
  * were issued.

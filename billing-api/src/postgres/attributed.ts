@@ -4,6 +4,7 @@ import { parseCurrency } from '@vouch/proto/kernel/currency.ts'
 import { throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
 import { money } from '@vouch/proto/kernel/money.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
+import { compareText } from '@vouch/proto/kernel/text-order.ts'
 import type { World } from '../attribution/attribute.ts'
 import { attributedTo, unattributed } from '../attribution/attributed.ts'
 import type { AttributedResource, Unattributed } from '../attribution/attributed.ts'
@@ -16,6 +17,7 @@ import { ends } from './contracts.ts'
 import type { Sql } from './database.ts'
 import type { Page, PageRequest } from './page.ts'
 import { attributesOver } from './resource-attributes.ts'
+import { correctionsIn } from './usage-corrections.ts'
 import { ruleSetsIn } from './rule-sets.ts'
 
 interface HoldingRow {
@@ -61,7 +63,7 @@ export async function surroundingsOf(
 }
 
 /**
- * What the rules give to an account over a period: resources that measured in it, the stretches, the account's share.
+ * What the rules give to an account over a period: resources that measured in it, or whose usage was stated, the stretches, the account's share.
  * What an assignment of the resource or of one above it covers, of this account or another, is left out: it wins.
  * Faults: OUT_OF_RANGE where more resources measured than are looked at together, and what rating answers.
  */
@@ -71,7 +73,9 @@ export async function attributedAssignments(
   account: string,
   period: Period,
 ): Promise<AttributedResource[]> {
-  const resources = await allResources(rating, period)
+  const entries = await correctionsIn(sql, period)
+  const stated = entries.filter(({ kind }) => kind === 'replace').map(({ resource }) => resource)
+  const resources = [...new Set([...(await allResources(rating, period)), ...stated])].toSorted(compareText)
   const { world, holdings } = await surroundingsOf(sql, resources, period)
   return attributedTo(world, account, period, resources, holdings)
 }
@@ -160,4 +164,10 @@ function resourceLineOf({
   if (resource === '' || period === undefined) return []
   const currency = unwrap(parseCurrency(code))
   return [{ account, resource, period: periodOf(period), amount: money(BigInt(minor), currency) }]
+}
+
+/** Whether an account bears a resource for all of a period, by an assignment or by rules. */
+export async function isBorne(sql: Sql, resource: string, period: Period): Promise<boolean> {
+  const { world, holdings } = await surroundingsOf(sql, [resource], period)
+  return unattributed(world, resource, period, holdings) === undefined
 }

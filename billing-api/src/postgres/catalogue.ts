@@ -228,3 +228,13 @@ async function nextVersion(sql: Sql, table: string, column: string, id: string):
   )
   return row?.next ?? 1
 }
+
+/** The units in which the newest versions of items sell a meter. */
+export async function unitsSold(sql: Sql, meter: string): Promise<string[]> {
+  const rows = await sql.rows<{ unit: string }>(
+    `SELECT DISTINCT unit FROM billing.items i WHERE meter = $1 AND version = (
+       SELECT max(version) FROM billing.items WHERE item_id = i.item_id)`,
+    [meter],
+  )
+  return rows.map(({ unit }) => unit)
+}

@@ -1,6 +1,8 @@
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import { agreedOver } from '../contract/contract.ts'
+import { windowedBounds } from '../invoice/windows.ts'
+import { tariffOf } from './catalogue.ts'
 import type { Assignment, Closing, Contract, OpenPeriod } from '../contract/contract.ts'
 import { pageOf } from './page.ts'
 import type { Page, PageRequest } from './page.ts'
@@ -111,10 +113,22 @@ export async function contractsIn(sql: Sql, account: string, period: OpenPeriod)
   return rows.map(contractOf)
 }
 
-/** From where to where an account is under the tariff of a contract without a pause. */
+/**
+ * From where to where an account is under the tariff of a contract without a pause. A version that bounds windows in another way begins
+ * anew: what was promised before is settled where it ends.
+ */
 export async function agreedPeriod(sql: Sql, contract: Contract): Promise<Period> {
   const always = { from: 0, to: undefined }
-  return agreedOver(contract, await contractsIn(sql, contract.account, always))
+  const contracts = await contractsIn(sql, contract.account, always)
+  const bounds = new Map<number, string>()
+  for (const { tariff, tariffVersion: version } of contracts)
+    if (tariff === contract.tariff && !bounds.has(version))
+      bounds.set(version, windowedBounds(await tariffOf(sql, { tariff, tariffVersion: version })))
+  const own = bounds.get(contract.tariffVersion)
+  return agreedOver(
+    contract,
+    contracts.filter(({ tariffVersion }) => bounds.get(tariffVersion) === own),
+  )
 }
 
 /** An account's assignments that touch a period. */
@@ -141,7 +155,7 @@ export async function holderOf(
 
 /**
  * Accounts to draw invoices for over a period, by id, at most `limit`: those with a contract that touches it, and those whose
- * contract has ended but may still take late usage, or have fees given back, of invoices that reach up to a year beyond its end.
+ * contract has ended but may still take late usage, settle a window, or have fees given back, of invoices that reach up to a year beyond its end.
  */
 export async function accountsToDraw(
   sql: Sql,
@@ -151,10 +165,7 @@ export async function accountsToDraw(
   const rows = await sql.rows<{ account_id: string; under: boolean }>(
     `SELECT account_id, bool_or(period && tstzrange($1, $2)) AS under FROM billing.contracts
      WHERE period && tstzrange($1, $2) OR (upper(period) <= $1
-       AND upper(period) + make_interval(years => 1, days => late_days) >= $1
-       AND (late_usage = 'next-invoice' OR EXISTS (
-         SELECT FROM billing.invoice_statements s JOIN billing.invoices i USING (invoice_id)
-         WHERE i.account_id = contracts.account_id AND s.advance_from >= upper(contracts.period))))
+       AND upper(period) + make_interval(years => 1, days => late_days) >= $1)
      GROUP BY account_id ORDER BY account_id LIMIT $3`,
     [...ends(period), limit],
   )

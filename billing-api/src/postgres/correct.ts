@@ -7,7 +7,7 @@ import { periodOf } from '../invoice/invoice.ts'
 import { correction, isWorthwhile, measuresAlike } from '../invoice/late.ts'
 import type { Rating } from '../ports.ts'
 import { skippedOf } from '../invoice/skipped.ts'
-import { countsAlike } from '../invoice/windows.ts'
+import { countsAlike, windowsOf } from '../invoice/windows.ts'
 import type { Windows } from '../invoice/windows.ts'
 import type { Skipped } from '../invoice/skipped.ts'
 import type { Books } from './books.ts'
@@ -50,9 +50,14 @@ export async function corrections(
   const skipped: Skipped[] = []
   for (const statement of found) {
     const contract = await contractOf(sql, account.id, statement)
-    if (contract === undefined || !takesLate(contract, statement.snapshot, period)) continue
+    if (contract === undefined) continue
+    const isLateTaken = takesLate(contract, statement.snapshot, period)
     try {
-      const corrected = await correct({ sql, rating }, account, statement, { contract, books })
+      const corrected = await correct({ sql, rating }, account, statement, {
+        contract,
+        books,
+        isLateTaken,
+      })
       if (corrected !== undefined) rated.push(corrected)
     } catch (error) {
       const { account: id, code, message } = skippedOf(account.id, error)
@@ -62,23 +67,36 @@ export async function corrections(
   return { rated, skipped }
 }
 
+/** What a statement is corrected under. */
+interface Correctable {
+  readonly contract: Contract
+  readonly books: Books
+  /** Whether the contract takes late usage with the invoice. */
+  readonly isLateTaken: boolean
+}
+
 /** A statement measured and rated again, less what was billed; undefined where that is nothing, or too little. */
 async function correct(
   { sql, rating }: CorrectContext,
   account: Account,
   statement: IssuedStatement,
-  { contract, books }: { readonly contract: Contract; readonly books: Books },
+  { contract, books, isLateTaken }: Correctable,
 ): Promise<Rated | undefined> {
   const tariff = await tariffOf(sql, statement)
-  const now = await measureAgain({ sql, rating }, account.id, statement, tariff)
+  // What is due of a window is no late usage: it comes of what other invoices billed, and of the contract's end.
+  if (!isLateTaken && windowsOf(tariff).length === 0) return undefined
+  const now = isLateTaken
+    ? await measureAgain({ sql, rating }, account.id, statement, tariff)
+    : statement.latest
   const windows = await windowsAt(sql, books, tariff, statement, contract)
-  if (measuresAlike(now, statement.latest) && countsAlike(windows, statement.latest)) return undefined
+  const isMeasuredAlike = measuresAlike(now, statement.latest)
+  if (isMeasuredAlike && countsAlike(windows, statement.latest)) return undefined
   const used = await books.grants.used(tariff.currency, statement.ref)
   const { availability } = statement.snapshot
   const measured = { ...now, availability, used, ...windows }
   const snapshot = correction(measured, statement.number, await billedLines(sql, statement))
   const { charges, unpriced } = await rating.rate(tariff, snapshot)
-  if (!isWorthwhile(charges, tariff, contract.closing.lateMinimum)) return undefined
+  if (!isWorthwhile(charges, tariff, isMeasuredAlike ? '0' : contract.closing.lateMinimum)) return undefined
   books.count(tariff, charges)
   return { tariff, statement: { snapshot, unpriced, corrects: statement.ref }, charges }
 }

@@ -64,8 +64,8 @@ export async function divided(context: DivideContext, account: string, rated: Ra
 }
 
 function partsOf(parts: LineUsage['parts']): UsedPart[] {
-  return parts.map(({ resource, meter, period, quantity }) => {
-    return { resource, meter, period: periodOf(period), quantity: exactOf(quantity) }
+  return parts.map(({ resource, meter, period, quantity, even }) => {
+    return { resource, meter, period: periodOf(period), quantity: exactOf(quantity), even }
   })
 }
 

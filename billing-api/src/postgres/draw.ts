@@ -22,7 +22,7 @@ import { divided } from './divide.ts'
 import { savepoint } from './database.ts'
 import type { Sql } from './database.ts'
 import { measureFor } from './measured.ts'
-import { holdCorrections } from './usage-corrections.ts'
+import { lastCorrection } from './usage-corrections.ts'
 import { deleteDraftsOver, insertDraft, issuedTouching } from './invoices.ts'
 import { stretchesOf } from './stretches.ts'
 import type { TariffStretch } from './stretches.ts'
@@ -67,7 +67,6 @@ export async function drawForAccount(
   const { sql, nowMs, seller } = context
   const account = await lockAccount(sql, id)
   if (account === undefined) return throwFault('NOT_FOUND', `there is no account ${id}`)
-  await holdCorrections(sql)
   const period = periodOf(account)
   const contracts = await contractsIn(sql, id, period)
   const opensMs = period.to + graceMs(contracts)
@@ -80,6 +79,7 @@ export async function drawForAccount(
   const partly = issued.find(({ period: { from, to } }) => from !== period.from || to !== period.to)
   if (partly !== undefined) throwFault('INVOICE_ISSUED', `invoice ${partly.number} covers part of the period`)
   const books = openBooks(sql, id)
+  const seen = await lastCorrection(sql)
   // First, so that what is new in a window counts for the period as well.
   const { rated: late, skipped } = await corrections(context, account, period, books)
   const current = await rateAccount(context, account, period, books)
@@ -95,7 +95,7 @@ export async function drawForAccount(
   await deleteDraftsOver(sql, id, period)
   for (const draft of open) {
     const invoiceId = uuidV7(nowMs, context.chance.random(ID_RANDOM_BYTES))
-    await insertDraft(sql, invoiceId, draft, nowMs)
+    await insertDraft(sql, invoiceId, draft, { nowMs, seen })
     invoices.push({ ...draft, id: invoiceId, createdMs: nowMs, issue: undefined, release: undefined })
   }
   return { invoices, skipped }

@@ -66,10 +66,16 @@ export async function deleteDraftsOver(sql: Sql, account: string, period: Period
 }
 
 /** Enters a draft. Faults: ALREADY_EXISTS on overlap. */
-export async function insertDraft(sql: Sql, id: string, draft: Draft, nowMs: number): Promise<void> {
+export async function insertDraft(
+  sql: Sql,
+  id: string,
+  draft: Draft,
+  { nowMs, seen }: { readonly nowMs: number; readonly seen: bigint },
+): Promise<void> {
   await sql.rows(
     `INSERT INTO billing.invoices (invoice_id, account_id, buyer_name, seller_id, seller_name, currency, period,
-       time_zone, total_minor, created_at) VALUES ($1, $2, $3, $4, $5, $6, tstzrange($7, $8), $9, $10, $11)`,
+       time_zone, total_minor, created_at, corrections_seen)
+     VALUES ($1, $2, $3, $4, $5, $6, tstzrange($7, $8), $9, $10, $11, $12)`,
     [
       id,
       draft.buyer.id,
@@ -81,6 +87,7 @@ export async function insertDraft(sql: Sql, id: string, draft: Draft, nowMs: num
       draft.timeZone,
       draft.total.minor,
       formatInstant(nowMs),
+      seen,
     ],
   )
   await insertStatements(sql, id, draft.statements)

@@ -14,14 +14,13 @@ import type { Sql } from './database.ts'
 import { billedLines } from './late.ts'
 import type { IssuedStatement } from './late.ts'
 import { findStatements } from './statements.ts'
-import { enteredSince } from './usage-corrections.ts'
+import { enteredSince, holdCorrections } from './usage-corrections.ts'
 
 /** What of a draft another invoice has billed or used up since it was drawn, in words; undefined where all is as it was. */
-export async function staleness(
-  sql: Sql,
-  draft: Draft & Pick<Invoice, 'createdMs'>,
-): Promise<string | undefined> {
+export async function staleness(sql: Sql, draft: Draft & Pick<Invoice, 'id'>): Promise<string | undefined> {
   const books = openBooks(sql, draft.buyer.id)
+  // What is decided from here on corrects the invoice.
+  await holdCorrections(sql)
   // In the order in which they were rated: corrections first.
   const isLater = ({ corrects, snapshot }: Statement): boolean => corrects === undefined || snapshot.advance
   const order = [...draft.statements.entries()].toSorted(
@@ -50,12 +49,12 @@ export async function staleness(
 /** Whether somebody decided about usage of a stretch since a draft was drawn. */
 async function isCorrected(
   sql: Sql,
-  { buyer: { id: account }, createdMs }: Draft & Pick<Invoice, 'createdMs'>,
+  { id, buyer: { id: account } }: Draft & Pick<Invoice, 'id'>,
   snapshot: Snapshot,
 ): Promise<boolean> {
   if (snapshot.advance) return false
   const inForce = periodOf(snapshot.inForce)
-  const entries = await enteredSince(sql, createdMs, inForce)
+  const entries = await enteredSince(sql, id, inForce)
   if (entries.length === 0) return false
   const assigned = await assignmentsIn(sql, account, inForce)
   const resources = new Set([...assigned, ...snapshot.measurements].map(({ resource }) => resource))

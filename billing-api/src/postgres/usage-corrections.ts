@@ -26,21 +26,30 @@ interface Row {
 const KEPT = `SELECT c.correction_id, c.entry, w.correction_id AS withdrawn_by
   FROM billing.usage_corrections c LEFT JOIN billing.usage_corrections w ON w.withdraws = c.correction_id`
 
-/** Holds the ledger, so that no two entries are checked against it at one time. */
+/** Holds the ledger, so that entries are made one at a time. Whoever holds accounts as well holds those first. */
 export async function lockCorrections(sql: Sql): Promise<void> {
   await sql.rows('LOCK TABLE billing.usage_corrections IN SHARE ROW EXCLUSIVE MODE')
 }
 
-/** Keeps entries from coming while a draft is drawn: what it does not see is entered after it. */
+/** Keeps entries from being made until the transaction ends. */
 export async function holdCorrections(sql: Sql): Promise<void> {
   await sql.rows('LOCK TABLE billing.usage_corrections IN SHARE MODE')
+}
+
+/** The sequence of the last entry; 0 where there is none. */
+export async function lastCorrection(sql: Sql): Promise<bigint> {
+  const [row] = await sql.rows<{ last: string }>(
+    'SELECT coalesce(max(sequence), 0) AS last FROM billing.usage_corrections',
+  )
+  return BigInt(row?.last ?? 0)
 }
 
 /** Adds a signed entry. Fault: ALREADY_EXISTS where it withdraws one that is withdrawn. */
 export async function insertCorrection(sql: Sql, entry: UsageCorrection): Promise<void> {
   const { correctionId, kind, resource, meter, period, fromAccount, toAccount, withdraws, enteredMs } = entry
   await sql.rows(
-    `INSERT INTO billing.usage_corrections
+    `INSERT INTO billing.usage_corrections (correction_id, kind, resource, meter, period, from_account, to_account,
+       withdraws, entered_at, entry)
      VALUES ($1, $2, $3, $4, tstzrange($5, $6), $7, $8, $9, $10, $11)`,
     [
       correctionId,
@@ -73,11 +82,12 @@ export async function correctionsIn(sql: Sql, period: Period): Promise<UsageCorr
   return rows.map((row) => keptOf(row).entry)
 }
 
-/** Entries of any kind about a period that were made since an instant. */
-export async function enteredSince(sql: Sql, ms: number, period: Period): Promise<UsageCorrection[]> {
+/** Entries of any kind about a period that were made since a draft was drawn. */
+export async function enteredSince(sql: Sql, invoice: string, period: Period): Promise<UsageCorrection[]> {
   const rows = await sql.rows<Row>(
-    `${KEPT} WHERE c.entered_at >= $1 AND c.period && tstzrange($2, $3) ORDER BY c.correction_id`,
-    [formatInstant(ms), ...ends(period)],
+    `${KEPT} WHERE c.sequence > (SELECT corrections_seen FROM billing.invoices WHERE invoice_id = $1)
+     AND c.period && tstzrange($2, $3) ORDER BY c.sequence`,
+    [invoice, ...ends(period)],
   )
   return rows.map((row) => keptOf(row).entry)
 }

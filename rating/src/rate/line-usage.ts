@@ -14,6 +14,8 @@ export interface UsagePart {
   readonly period: Period
   /** The payer's share of it, in the unit of the line; of what is ranked, in the unit of the meter. */
   readonly quantity: Rational
+  /** Whether it was stated or estimated, so that it is even over the stretch. */
+  readonly even: boolean
 }
 
 /** The usage that a line prices, before increments, rounding and allowances; none where it prices no usage. */
@@ -58,7 +60,8 @@ function joined(line: Line, usage: readonly Usage[], { usageFrom }: SnapshotFact
     const quantity = inUnitOf(line, each)
     const last = parts.at(-1)
     const resource = each.dimensions['resource']!
-    const isSame = before === usageFrom[each.index] && last?.resource === resource
+    const even = each.stated !== undefined || each.estimated !== undefined
+    const isSame = before === usageFrom[each.index] && last?.resource === resource && last.even === even
     if (last !== undefined && isSame && last.period.to === each.period.from)
       parts[parts.length - 1] = {
         ...last,
@@ -71,6 +74,7 @@ function joined(line: Line, usage: readonly Usage[], { usageFrom }: SnapshotFact
         meter: each.meter,
         period: each.period,
         quantity,
+        even,
       })
     before = usageFrom[each.index]
   }

@@ -9,15 +9,20 @@ import { METERS, isBuiltInMeter, parseMeter } from '@vouch/proto/kernel/meter.ts
 import { parsePeriod } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import { sign } from '@vouch/proto/kernel/rational.ts'
+import { compareText } from '@vouch/proto/kernel/text-order.ts'
 import { conversion, parseUnit } from '@vouch/proto/kernel/unit.ts'
 import { signUsageCorrection } from '@vouch/proto/seal/usage-correction.ts'
 import { at } from '../../catalogue/item.ts'
+import { cutByContract } from '../../contract/contract.ts'
 import { meets } from '../../contract/usage-correction.ts'
-import { findAccount } from '../../postgres/accounts.ts'
-import { holderOf } from '../../postgres/contracts.ts'
+import { findAccount, lockAccount } from '../../postgres/accounts.ts'
+import { isBorne } from '../../postgres/attributed.ts'
+import { unitsSold } from '../../postgres/catalogue.ts'
+import { contractsIn, holderOf } from '../../postgres/contracts.ts'
 import type { Sql } from '../../postgres/database.ts'
+import { issuedTouching } from '../../postgres/invoices.ts'
 import { correctionsIn, insertCorrection, lockCorrections } from '../../postgres/usage-corrections.ts'
-import { found, write } from '../operation.ts'
+import { write } from '../operation.ts'
 import { UsageCorrectionBody, UsageCorrectionReply, usageCorrectionView } from '../usage-correction-view.ts'
 
 type Body = Static<typeof UsageCorrectionBody>
@@ -39,10 +44,10 @@ export const createUsageCorrection = write({
       throwFault('OUT_OF_RANGE', 'nobody knows yet what will be used', { pointer: '/period/to' })
     const resource = unwrap(at('/resource', parseResourceId(body.resource)))
     checkMembers(body)
-    await lockCorrections(sql)
-    // After what was drawn meanwhile.
-    const enteredMs = chance.nowMs()
     const parties = body.kind === 'transfer' ? await partiesOf(sql, resource, period, body.to ?? '') : {}
+    if (body.kind === 'replace') await checkSold(sql, body, resource, period)
+    await lockCorrections(sql)
+    const enteredMs = chance.nowMs()
     const { kind, meter = '', quantity = '', unit = '', reason, person } = body
     const entry = create(UsageCorrectionSchema, {
       correctionId: uuidV7(enteredMs, chance.random(10)),
@@ -95,7 +100,8 @@ async function partiesOf(
   period: Period,
   toAccount: string,
 ): Promise<Pick<UsageCorrection, 'fromAccount' | 'toAccount'>> {
-  found(await findAccount(sql, toAccount), `account ${toAccount}`)
+  if ((await findAccount(sql, toAccount)) === undefined)
+    throwFault('NOT_FOUND', `there is no account ${toAccount}`, { pointer: '/to' })
   const fromAccount =
     (await holderOf(sql, selfAndAncestors(resource), period)) ??
     throwFault('NOT_FOUND', `no account has ${resource} assigned for all of the period`, {
@@ -103,7 +109,43 @@ async function partiesOf(
     })
   if (fromAccount === toAccount)
     throwFault('FIELD_INVALID', `${toAccount} bears it already`, { pointer: '/to' })
+  // In one order, and before the ledger: whoever draws for them, or ends the assignment, waits for neither.
+  for (const account of [fromAccount, toAccount].toSorted(compareText)) await lockAccount(sql, account)
+  if ((await holderOf(sql, selfAndAncestors(resource), period)) !== fromAccount)
+    throwFault('UNAVAILABLE', 'the assignment was changed meanwhile; send again')
+  await checkParty(sql, fromAccount, period, '/resource')
+  await checkParty(sql, toAccount, period, '/to')
   return { fromAccount, toAccount }
+}
+
+/** Both have to be billed for it, now or as a correction: else it would be billed twice, or to nobody. */
+async function checkParty(sql: Sql, account: string, period: Period, pointer: string): Promise<void> {
+  const contracts = await contractsIn(sql, account, period)
+  const covered = lengthMs(cutByContract(period, contracts).map((part) => part.period))
+  if (covered < period.to - period.from)
+    throwFault('NOT_FOUND', `${account} is not under contract for all of the period`, { pointer })
+  const [issued] = await issuedTouching(sql, account, period)
+  if (issued !== undefined && contracts.some(({ closing }) => closing.lateUsage === 'reject'))
+    throwFault(
+      'INVOICE_ISSUED',
+      `${issued.number} is issued, and the contract of ${account} rejects late usage`,
+      {
+        pointer,
+      },
+    )
+}
+
+/** What is stated is billed to somebody, in a unit in which it is sold. */
+async function checkSold(sql: Sql, { meter, unit }: Body, resource: string, period: Period): Promise<void> {
+  if (!(await isBorne(sql, resource, period)))
+    throwFault('NOT_FOUND', `no account bears ${resource} for all of the period`, { pointer: '/resource' })
+  const known = unwrap(at('/unit', parseUnit(unit!)))
+  for (const sold of await unitsSold(sql, meter!))
+    unwrap(at('/unit', conversion(known, unwrap(parseUnit(sold)))))
+}
+
+function lengthMs(periods: readonly Period[]): number {
+  return periods.reduce((sum, { from, to }) => sum + (to - from), 0)
 }
 
 async function refuseSecond(sql: Sql, entry: UsageCorrection, period: Period): Promise<void> {

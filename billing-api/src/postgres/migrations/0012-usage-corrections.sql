@@ -2,6 +2,8 @@
 
 CREATE TABLE billing.usage_corrections (
   correction_id uuid PRIMARY KEY,
+  -- In the order of their making: entries are made one at a time.
+  sequence      bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
   kind          text NOT NULL CHECK (kind IN ('void', 'replace', 'transfer', 'withdraw')),
   resource      text NOT NULL,
   -- Empty = all.
@@ -21,3 +23,6 @@ CREATE INDEX ON billing.usage_corrections USING gist (period);
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON billing.usage_corrections
   FOR EACH STATEMENT EXECUTE FUNCTION billing.refuse_change();
 ALTER TABLE billing.usage_corrections ENABLE ALWAYS TRIGGER append_only;
+
+-- The last entry that a draft was drawn with; what comes later makes it stale.
+ALTER TABLE billing.invoices ADD COLUMN corrections_seen bigint NOT NULL DEFAULT 0;

@@ -154,3 +154,42 @@ describe('a tariff that counts over quarters, billed by the month', () => {
     expect(rows(await delta.bill(8))).toEqual([['commit', 'true-up', undefined, '40.54']])
   })
 })
+
+describe('what a commitment is short of when its contract ends', () => {
+  const rules = [
+    { kind: 'fee', id: 'base', amount: '10', proration: 'none' },
+    { kind: 'commitment', id: 'commit', amount: '150', window: 'quarter' },
+  ]
+  const publish = async (id: string, list: object[]) =>
+    services.rest.post('/v1/tariffs', { id, currency: 'EUR', amountRounding: 'half-up', rules: list })
+
+  it.each([
+    ['rejects', { lateUsage: 'reject' }],
+    ['has a minimum for late usage', { lateMinimum: '100' }],
+  ])('is billed though it %s', async (name, closing) => {
+    const id = name.split(' ')[0]!
+    const customer = await openCustomer(services, id)
+    await publish(id, rules)
+    const own = await customer.agree(id, '2026-01-01T00:00:00Z', closing)
+    await customer.bill(1)
+    await customer.bill(2)
+    await customer.end(own, '2026-03-01T00:00:00Z')
+    // 59 of 90 days of 150, less two fees.
+    expect(rows(await customer.bill(3))).toEqual([['commit', 'true-up', undefined, '78.33']])
+  })
+
+  it('is billed though a new version of the tariff promises nothing', async () => {
+    const customer = await openCustomer(services, 'renewed')
+    await publish('renewed', rules)
+    const own = await customer.agree('renewed', '2026-01-01T00:00:00Z')
+    await customer.bill(1)
+    await customer.bill(2)
+    await customer.end(own, '2026-03-01T00:00:00Z')
+    await publish('renewed', rules.slice(0, 1))
+    await customer.agree('renewed', '2026-03-01T00:00:00Z')
+    expect(rows(await customer.bill(3))).toEqual([
+      ['base', 'fee', '1', '10.00'],
+      ['commit', 'true-up', undefined, '78.33'],
+    ])
+  })
+})

@@ -1,10 +1,10 @@
+import { selfAndAncestors } from '@vouch/proto/kernel/id.ts'
 import { contains } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import { ZERO, equals, formatFraction, sign } from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import { attribute } from './attribute.ts'
 import type { World } from './attribute.ts'
-import { selfAndAbove } from './attributes.ts'
 import { shareOfAccount } from './cost-centre.ts'
 import { cutAt, joined, merged, unassigned } from './stretches.ts'
 import type { Holdings } from './stretches.ts'
@@ -52,7 +52,7 @@ export function attributedTo(
   const measured = new Set(resources)
   // Above before below: a parent is looked at before its children.
   const nodes = [...measured].toSorted(byDepth).map((resource): Node => {
-    const parent = selfAndAbove(resource).findLast((path) => path !== resource && measured.has(path))
+    const parent = selfAndAncestors(resource).findLast((path) => path !== resource && measured.has(path))
     return { resource, parent, parts: partsOf(world, account, period, resource, holdings) }
   })
   const roots = new Map<string, string>()

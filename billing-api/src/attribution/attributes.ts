@@ -1,3 +1,4 @@
+import { selfAndAncestors } from '@vouch/proto/kernel/id.ts'
 import { intersect } from '@vouch/proto/kernel/period.ts'
 import { closed } from '../contract/contract.ts'
 import type { OpenPeriod } from '../contract/contract.ts'
@@ -23,12 +24,6 @@ export interface SeenAttribute {
   readonly from: string
 }
 
-/** The resource and everything above it, the topmost first: "host:a", "host:a/disk:vda". */
-export function selfAndAbove(resource: string): string[] {
-  const segments = resource.split('/')
-  return segments.map((_, index) => segments.slice(0, index + 1).join('/'))
-}
-
 /** Sets by their resource. */
 export function historyOf(sets: readonly AttributeSet[]): AttributeHistory {
   return Map.groupBy(sets, ({ resource }) => resource)
@@ -41,7 +36,7 @@ export function attributesAt(
   atMs: number,
 ): ReadonlyMap<string, SeenAttribute> {
   const seen = new Map<string, SeenAttribute>()
-  for (const from of selfAndAbove(resource)) {
+  for (const from of selfAndAncestors(resource)) {
     const set = history.get(from)?.find(({ period }) => holdsAt(period, atMs))
     for (const [name, value] of Object.entries(set?.attributes ?? {})) seen.set(name, { name, value, from })
   }
@@ -50,7 +45,7 @@ export function attributesAt(
 
 /** The instants at which sets of a resource or of one above it begin or end. */
 export function changesOf(history: AttributeHistory, resource: string): number[] {
-  return selfAndAbove(resource)
+  return selfAndAncestors(resource)
     .flatMap((path) => history.get(path) ?? [])
     .flatMap(({ period: { from, to } }) => (to === undefined ? [from] : [from, to]))
 }

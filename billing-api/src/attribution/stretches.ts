@@ -1,8 +1,8 @@
+import { selfAndAncestors } from '@vouch/proto/kernel/id.ts'
 import { contains, intersect } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import { closed } from '../contract/contract.ts'
 import type { Assignment } from '../contract/contract.ts'
-import { selfAndAbove } from './attributes.ts'
 
 /** Whose bill a resource, with everything below it, was put on by hand. */
 export type Holding = Pick<Assignment, 'id' | 'account' | 'resource' | 'period'>
@@ -34,7 +34,7 @@ export function merged<T extends { readonly period: Period }>(
 
 /** The parts of a period in which no assignment of the resource or of one above it holds, in order of time. */
 export function unassigned(resource: string, period: Period, holdings: Holdings): Period[] {
-  const held = selfAndAbove(resource)
+  const held = selfAndAncestors(resource)
     .flatMap((path) => holdings.get(path) ?? [])
     .flatMap((holding) => intersect(closed(holding.period), period) ?? [])
   const edges = held.flatMap(({ from, to }) => [from, to])

@@ -1,5 +1,5 @@
 import type { UsageCorrection } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
-import { isSameOrDescendant } from '@vouch/proto/kernel/id.ts'
+import { isRelated, isSameOrDescendant } from '@vouch/proto/kernel/id.ts'
 import { intersect, overlaps } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import type { AssignedResource } from '../ports.ts'
@@ -53,8 +53,4 @@ export function changesDraft(entry: UsageCorrection, account: string, resources:
 
 function periodOf({ period }: Place): Period {
   return { from: Number(period!.fromMs), to: Number(period!.toMs) }
-}
-
-function isRelated(a: string, b: string): boolean {
-  return isSameOrDescendant(a, b) || isSameOrDescendant(b, a)
 }

@@ -44,6 +44,26 @@ describe('what the usage of an account costs', () => {
     )
   })
 
+  it('has what later invoices corrected, under the period that it is for', async () => {
+    await openAccount(fixture, 'late')
+    const bill = async (month: number) => {
+      const id = await draw(fixture, 'late', month)
+      await fixture.send('POST', `/v1/invoices/${id}/issue`)
+    }
+    await bill(2)
+    fixture.rating.arriveLate('host:late', 3_600_000n)
+    await bill(3)
+    const of = async (from: string, to: string) =>
+      list((await ask(`from=${from}T12:00:00Z&to=${to}T12:00:00Z`, 'late')).body['rows']).map((row) => [
+        row['Kind'],
+        row['InvoiceNumber'],
+      ])
+    const february = await of('2026-02-02', '2026-02-20')
+    expect(february.map(([kind]) => kind)).toEqual(['usage', 'usage', 'late-usage', 'late-usage'])
+    expect(new Set(february.map(([, number]) => number)).size).toBe(2)
+    expect((await of('2026-03-02', '2026-03-20')).map(([kind]) => kind)).toEqual(['usage', 'usage'])
+  })
+
   it('may be asked of a resource, a meter, an item, and of a part of the time', async () => {
     const count = async (query: string) => (await rows(query)).length
     expect(await count(`${SPRING}&item=compute.cpu`)).toBe(4)

@@ -46,7 +46,9 @@ export function estimateNotes({ snapshot }: Statement, timeZone: string): string
 
 /** What persons decided about usage, in words. */
 export function correctionNotes({ snapshot }: Statement, timeZone: string): string[] {
-  return snapshot.usageCorrections.map((entry) => {
+  // Earlier ones are there for the hours that stand in for gaps.
+  const own = snapshot.usageCorrections.filter(({ period }) => period!.toMs > snapshot.inForce!.fromMs)
+  return own.map((entry) => {
     const { resource, meter, period, reason, person, enteredMs } = entry
     const what = `${resource}${meter === '' ? '' : `, ${meter}`}`
     const when = spans(period === undefined ? [] : [period], timeZone)

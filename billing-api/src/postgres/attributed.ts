@@ -1,3 +1,4 @@
+import { selfAndAncestors } from '@vouch/proto/kernel/id.ts'
 import { fromBinary } from '@bufbuild/protobuf'
 import { ChargeSchema } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { parseCurrency } from '@vouch/proto/kernel/currency.ts'
@@ -8,7 +9,7 @@ import { compareText } from '@vouch/proto/kernel/text-order.ts'
 import type { World } from '../attribution/attribute.ts'
 import { attributedTo, unattributed } from '../attribution/attributed.ts'
 import type { AttributedResource, Unattributed } from '../attribution/attributed.ts'
-import { historyOf, selfAndAbove } from '../attribution/attributes.ts'
+import { historyOf } from '../attribution/attributes.ts'
 import type { ResourceLine } from '../attribution/preview.ts'
 import type { Holdings } from '../attribution/stretches.ts'
 import { periodOf } from '../invoice/invoice.ts'
@@ -56,7 +57,7 @@ export async function surroundingsOf(
   resources: readonly string[],
   period: Period,
 ): Promise<Surroundings> {
-  const paths = [...new Set(resources.flatMap(selfAndAbove))]
+  const paths = [...new Set(resources.flatMap(selfAndAncestors))]
   const ruleSets = await ruleSetsIn(sql, period)
   const attributes = historyOf(await attributesOver(sql, paths, period))
   return { world: { ruleSets, attributes }, holdings: await holdingsOver(sql, paths, period) }

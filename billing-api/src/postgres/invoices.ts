@@ -199,6 +199,24 @@ export async function issuedTouching(
     .map(({ id, issue, currency, period: own }) => ({ id, number: issue!.number, currency, period: own }))
 }
 
+/**
+ * Ids of issued invoices that say something of a period, in the order of their numbers: those over it, their corrections, and those that
+ * billed it in advance.
+ */
+export async function issuedAbout(sql: Sql, account: string, period: Period): Promise<string[]> {
+  const rows = await sql.rows<{ invoice_id: string }>(
+    `WITH issued AS (SELECT invoice_id, ordinal, period FROM billing.invoices
+       WHERE account_id = $1 AND issued_at IS NOT NULL)
+     SELECT i.invoice_id FROM issued i WHERE i.period && tstzrange($2, $3) OR EXISTS (
+       SELECT FROM billing.invoice_statements s WHERE s.invoice_id = i.invoice_id AND (
+         tstzrange($2, $3) @> s.advance_from OR s.corrects IN (
+           SELECT o.invoice_id FROM issued o WHERE o.period && tstzrange($2, $3))))
+     ORDER BY i.ordinal`,
+    [account, ...ends(period)],
+  )
+  return rows.map(({ invoice_id: id }) => id)
+}
+
 /** The next number; nobody else gets one until the transaction ends, and none is lost if it fails. */
 export async function nextOrdinal(sql: Sql): Promise<bigint> {
   const [row] = await sql.rows<{ last: string }>(

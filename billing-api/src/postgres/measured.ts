@@ -1,5 +1,6 @@
 import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import type { Snapshot } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import { LONGEST_HOURS, LOOKBACK_MS } from '@vouch/proto/kernel/estimate.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import type { Rating, Stretch } from '../ports.ts'
 import { assignedOver } from './assigned.ts'
@@ -7,8 +8,6 @@ import type { Sql } from './database.ts'
 import { correctionsFor } from './usage-corrections.ts'
 
 const HOUR_MS = 3_600_000
-/** So far before a gap rating looks for an hour that stands in. */
-const LOOKBACK_MS = 7 * 24 * HOUR_MS
 
 /** What an account used in a stretch as it is known now, with what persons decided about it. Faults: those of rating. */
 export async function measureFor(
@@ -32,5 +31,7 @@ function lookedAt({ rules }: Tariff, { from, to }: Period): Period {
 function longestHours(estimate: unknown): number {
   if (typeof estimate !== 'object' || estimate === null || !('method' in estimate)) return 0
   if (estimate.method === 'none') return 0
-  return 'longestHours' in estimate && typeof estimate.longestHours === 'number' ? estimate.longestHours : 72
+  return 'longestHours' in estimate && typeof estimate.longestHours === 'number'
+    ? estimate.longestHours
+    : LONGEST_HOURS
 }

@@ -84,3 +84,8 @@ export function selfAndAncestors(resource: string): string[] {
   const segments = resource.split('/')
   return segments.map((_, i) => segments.slice(0, i + 1).join('/'))
 }
+
+/** Whether one of two resources is the other, or lies below it. */
+export function isRelated(a: string, b: string): boolean {
+  return isSameOrDescendant(a, b) || isSameOrDescendant(b, a)
+}

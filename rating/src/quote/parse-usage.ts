@@ -1,3 +1,4 @@
+import { LONGEST_HOURS } from '@vouch/proto/kernel/estimate.ts'
 import { ONE, ZERO } from '@vouch/proto/kernel/rational.ts'
 import type { QuantityRule } from '../rule/quantity.ts'
 import type { Selector } from '../rule/select.ts'
@@ -11,8 +12,6 @@ import type { Reader } from './parse.ts'
 /** Rules of some kinds, as documents have them. */
 export type Of<Kind extends QuoteRule['kind']> = Extract<QuoteRule, { kind: Kind }>
 
-/** Gaps beyond three days are looked at by people, unless the rule says otherwise. */
-const LONGEST_HOURS = 72
 const HOUR_MS = 3_600_000
 
 /** What a price does not take into account is refused, not ignored. */

@@ -1,7 +1,7 @@
 import type { UsageCorrection } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { parseDecimal } from '@vouch/proto/kernel/decimal.ts'
 import { type Result, collect, fail, ok } from '@vouch/proto/kernel/fault.ts'
-import { isSameOrDescendant, parseResourceId } from '@vouch/proto/kernel/id.ts'
+import { isRelated, isSameOrDescendant, parseResourceId } from '@vouch/proto/kernel/id.ts'
 import { type Period, contains, intersect, overlaps } from '@vouch/proto/kernel/period.ts'
 import { type Rational, multiply, rational, sign } from '@vouch/proto/kernel/rational.ts'
 import { compareText } from '@vouch/proto/kernel/text-order.ts'
@@ -37,7 +37,7 @@ const KINDS = ['void', 'replace', 'transfer']
 
 /**
  * Corrections in order of resource, meter and time. Faults, with pointers below `pointer`: FIELD_INVALID, where two hold at one time too;
- * RESOURCE_INVALID, UNIT_UNKNOWN, DECIMAL_INVALID, OUT_OF_RANGE, those of periods.
+ * UNIT_UNKNOWN, DECIMAL_INVALID, OUT_OF_RANGE, those of periods.
  */
 export function readCorrections(messages: readonly UsageCorrection[], pointer: string): Result<Correction[]> {
   if (messages.length > CORRECTIONS_MAX)
@@ -96,20 +96,21 @@ export function correctionAt(
   metered: string,
   ms: number,
 ): Correction | undefined {
-  return corrections.find(
-    ({ resource, period, stated }) =>
-      contains(period, ms) &&
-      (stated === undefined ? isSameOrDescendant(metered, resource) : metered === resource),
-  )
+  return corrections.find((correction) => contains(correction.period, ms) && isAbout(correction, metered))
 }
 
 /** Whether a correction says something of what a metered resource measured of a meter, at whatever time. */
 export function overrules(
-  { resource, meter, stated }: Pick<Correction, 'resource' | 'meter' | 'stated'>,
+  correction: Correction,
   metered: { readonly resource: string; readonly meter: string },
 ): boolean {
-  if (meter !== '' && meter !== metered.meter) return false
-  return stated === undefined ? isSameOrDescendant(metered.resource, resource) : metered.resource === resource
+  const { meter } = correction
+  return (meter === '' || meter === metered.meter) && isAbout(correction, metered.resource)
+}
+
+/** What is replaced is so of one resource; everything else goes for what lies below as well. */
+function isAbout({ resource, stated }: Correction, metered: string): boolean {
+  return stated === undefined ? isSameOrDescendant(metered, resource) : metered === resource
 }
 
 /** Entries for what was used instead, cut like what was measured; shared out by time where the correction reaches over the period. */
@@ -178,10 +179,6 @@ function readCorrection(message: UsageCorrection, pointer: string): Result<Corre
   const known = parseUnit(unit)
   if (!known.ok) return fail(known.fault.code, known.fault.message, { pointer: `${pointer}/unit` })
   return ok({ ...own, stated: { quantity: value.value, unit: known.value } })
-}
-
-function isRelated(a: string, b: string): boolean {
-  return isSameOrDescendant(a, b) || isSameOrDescendant(b, a)
 }
 
 function isWithin(metered: string, { resource, itself }: Touched): boolean {

@@ -1,17 +1,11 @@
 import { create } from '@bufbuild/protobuf'
 import { type Estimate, EstimateSchema } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import { LOOKBACK_MS } from '@vouch/proto/kernel/estimate.ts'
 import { type Result, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import { compareText } from '@vouch/proto/kernel/text-order.ts'
 import type { EstimateMethod, EstimateRule } from '../rule/estimate.ts'
-import {
-  LOOKBACK_MS,
-  type Reference,
-  measuredIn,
-  referencesFor,
-  sampledIn,
-  unmeasuredIn,
-} from '../usage/estimate.ts'
+import { type Reference, measuredIn, referencesFor, sampledIn, unmeasuredIn } from '../usage/estimate.ts'
 import { type Interval, subtract, union } from '../usage/interval.ts'
 import { type Stream, type StreamRecord, streamUsage } from '../usage/stream-usage.ts'
 import { type Correction, overrules } from './corrections.ts'

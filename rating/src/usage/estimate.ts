@@ -1,3 +1,4 @@
+import { LOOKBACK_MS } from '@vouch/proto/kernel/estimate.ts'
 import { cutByGrain } from '../tariff/grain.ts'
 import type { EstimateMethod } from '../rule/estimate.ts'
 import { measuredPart } from './epoch-usage.ts'
@@ -6,8 +7,6 @@ import type { StreamRecord } from './stream-usage.ts'
 
 /** An hour of the local day that was measured from end to end stands in for a gap. */
 export const REFERENCE_MS = 3_600_000
-/** So far before the gap it is looked for. */
-export const LOOKBACK_MS = 7 * 86_400_000
 
 /** An hour that stands in for parts of a gap. */
 export interface Reference {

@@ -11,7 +11,7 @@ import { findAccount } from '../../postgres/accounts.ts'
 import { openBooks } from '../../postgres/books.ts'
 import type { Books } from '../../postgres/books.ts'
 import { rateAccount } from '../../postgres/draw.ts'
-import { findInvoice, issuedTouching } from '../../postgres/invoices.ts'
+import { findInvoice, issuedAbout, issuedTouching } from '../../postgres/invoices.ts'
 import { download } from '../download.ts'
 import { found } from '../operation.ts'
 import type { Services } from '../operation.ts'
@@ -44,10 +44,10 @@ export const accountCharges = download({
     const account = found(await findAccount(services.database, id), `account ${id}`)
     const period = unwrap(parsePeriod(query.from, query.to))
     const months = monthsIn(account, period)
+    const whole = { from: months[0]!.from, to: months.at(-1)!.to }
+    const charges = await issuedCharges(services, id, whole)
     const books = openBooks(services.database, id)
-    const charges: Found[] = []
-    const seen = new Set<string>()
-    for (const month of months) charges.push(...(await chargesOf(services, account, month, books, seen)))
+    for (const month of months) charges.push(...(await openCharges(services, account, month, books)))
     const { resource, meter, item } = query
     const rows = charges
       .filter(({ charge }) => overlaps(periodOf(charge.period), period))
@@ -62,27 +62,26 @@ export const accountCharges = download({
   },
 })
 
-/** Of a month with issued invoices their lines, each once; of another one what it comes to now. */
-async function chargesOf(
+/** Lines of all issued invoices that say something of a period. */
+async function issuedCharges({ database }: Services, account: string, period: Period): Promise<Found[]> {
+  const charges: Found[] = []
+  for (const id of await issuedAbout(database, account, period)) {
+    const { lines = [], issue } = (await findInvoice(database, id)) ?? {}
+    const standing = { state: 'issued', number: issue?.number ?? '' } as const
+    for (const { charge } of lines) charges.push({ charge, standing })
+  }
+  return charges
+}
+
+/** What a month without an issued invoice comes to now. */
+async function openCharges(
   { database, rating, chance }: Services,
   account: Account,
   month: Period,
   books: Books,
-  seen: Set<string>,
 ): Promise<Found[]> {
-  const issued = await issuedTouching(database, account.id, month)
-  if (issued.length > 0) {
-    const charges: Found[] = []
-    for (const { id, number } of issued.filter((each) => !seen.has(each.id))) {
-      seen.add(id)
-      const invoice = await findInvoice(database, id)
-      for (const { charge } of invoice?.lines ?? [])
-        charges.push({ charge, standing: { state: 'issued', number } })
-    }
-    return charges
-  }
   const nowMs = chance.nowMs()
-  if (month.from >= nowMs) return []
+  if (month.from >= nowMs || (await issuedTouching(database, account.id, month)).length > 0) return []
   const rated = await rateAccount({ sql: database, rating }, account, month, books)
   const state = month.to <= nowMs ? 'open' : 'running'
   return rated.flatMap(({ charges }) => charges.map((charge) => ({ charge, standing: { state } })))

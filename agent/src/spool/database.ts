@@ -62,6 +62,7 @@ function tryOpen(path: string, pagesMax: number, nowMs: number): Result<Database
       const schema = version === 0 ? SPOOL_SCHEMA : ''
       db.exec(`BEGIN; ${schema} ${SPOOL_SUMS} PRAGMA user_version = ${SPOOL_VERSION}; COMMIT`)
     }
+    if (tablesOf(db) !== expectedTables()) throw new Error('damaged definitions of its tables')
     const wrapped = wrap(db)
     const checked = wrapped.transaction(() => takeOutDamaged(wrapped, path, nowMs))
     if (checked.ok) return ok(wrapped)
@@ -71,6 +72,19 @@ function tryOpen(path: string, pagesMax: number, nowMs: number): Result<Database
     if (db?.isOpen === true) db.close()
     return openFault(path, error)
   }
+}
+
+/** What SQLite keeps of the tables' definitions: a bit that flips in a name there hides a column. */
+function tablesOf(db: DatabaseSync): string {
+  return JSON.stringify(db.prepare('SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY rowid').all())
+}
+
+function expectedTables(): string {
+  const db = new DatabaseSync(':memory:')
+  db.exec(`${SPOOL_SCHEMA} ${SPOOL_SUMS}`)
+  const tables = tablesOf(db)
+  db.close()
+  return tables
 }
 
 function openFault(path: string, error: unknown): Result<never> {

@@ -125,6 +125,17 @@ it(
   },
 )
 
+it('a bit that flips in the name of a column is seen', () => {
+  const flipped = Buffer.from(pristine)
+  flipped[flipped.indexOf('sealed_ms')]! ^= 32
+  writeFileSync(file, flipped)
+  const spool = opened()
+  expect(spool.losses).toHaveLength(1)
+  expect(unwrap(spool.append(sealed(BATCHES + 1)))).toBeUndefined()
+  expect(spool.oldestSealedMs()).toBe(NOW_MS - 1_000_000 + 13_000)
+  spool.close()
+})
+
 it('a batch with a flipped bit is kept beside the spool; the loss reaches from the batch before to the one after', () => {
   const flipped = Buffer.from(pristine)
   const at = flipped.indexOf(Buffer.alloc(800, 5))

@@ -76,7 +76,9 @@ function tryOpen(path: string, pagesMax: number, nowMs: number): Result<Database
 
 /** What SQLite keeps of the tables' definitions: a bit that flips in a name there hides a column. */
 function tablesOf(db: DatabaseSync): string {
-  return JSON.stringify(db.prepare('SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY rowid').all())
+  return JSON.stringify(
+    db.prepare('SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY rowid').all(),
+  )
 }
 
 function expectedTables(): string {

@@ -210,8 +210,8 @@ describe('a run', () => {
 
   it('goes on without a source that fails or hangs', async () => {
     const world = new World()
-    const failing: Source = { name: 'failing', sample: () => Promise.reject(new Error('broken')) }
-    const hanging: Source = { name: 'hanging', sample: () => Promise.withResolvers<never>().promise }
+    const failing: Source = { name: 'failing', look: () => Promise.reject(new Error('broken')) }
+    const hanging: Source = { name: 'hanging', look: () => Promise.withResolvers<never>().promise }
     const config = configured({ VOUCH_AGENT_CADENCE_MS: '100' })
     const sources = [failing, hanging, world]
     const agent = createAgent({ config, logger, token: 'good', sources, clock: world })

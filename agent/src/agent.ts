@@ -9,13 +9,13 @@ import { checkPolicy } from './delivery/policy.ts'
 import { startSender } from './grpc/sender.ts'
 import type { Sender } from './grpc/sender.ts'
 import { createSystemClock } from './host/clock.ts'
-import { createHostSource } from './host/host-source.ts'
 import type { Identity } from './host/identity.ts'
 import { startMetrics } from './http/metrics.ts'
 import type { Metrics } from './http/metrics.ts'
-import { MeteringRun } from './metering-run.ts'
+import { MeteringRun, factsOf } from './metering-run.ts'
 import type { SealedBatch } from './metering-run.ts'
 import type { Clock, Logger, Source } from './ports.ts'
+import { createSources } from './sources.ts'
 import type { Spool } from './spool/spool.ts'
 import { enrolPatiently, openState, targetOf } from './state.ts'
 import type { State } from './state.ts'
@@ -125,6 +125,7 @@ class HostAgent implements Agent {
     const { metrics, run, sender, spool } = this.#opened
     this.#opened = undefined
     await run.look()
+    await run.stopSources()
     run.seal(true)
     sender.notify()
     await sender.flush(this.#options.config.stopTimeoutMs)
@@ -170,16 +171,17 @@ class HostAgent implements Agent {
 
   #assemble({ files, resource, spool, store }: State, identity: Identity): Opened {
     const { config, logger } = this.#options
-    const host = (): Source[] =>
-      config.hostMeters ? [createHostSource({ files, resource, scope: config.scope })] : []
+    const clock = this.#clock
+    const made = (): Source[] =>
+      createSources(config, { files, resource, clock, logger, facts: factsOf(spool) })
     let signer = unwrap(store.signer())
     const run = new MeteringRun(
       {
         agentId: identity.agentId,
         agentVersion: AGENT_VERSION,
         spool,
-        clock: this.#clock,
-        sources: this.#options.sources ?? host(),
+        clock,
+        sources: this.#options.sources ?? made(),
         logger,
         signer: () => signer,
       },
@@ -230,6 +232,7 @@ class HostAgent implements Agent {
   #apply(run: MeteringRun, policy: Policy): void {
     run.policyVersion = policy.version
     run.cadenceMs = policy.cadenceMs
+    run.isOn = (name) => policy.sources.length === 0 || policy.sources.includes(name)
     this.#batchIntervalMs = policy.batchIntervalMs
   }
 

@@ -43,7 +43,7 @@ export function rotateKey(config: AgentConfig): Promise<Result<string>> {
 export async function lookOnce(config: AgentConfig): Promise<string> {
   const files = createHostFiles(config.root)
   const source = createHostSource({ files, resource: config.resource ?? 'host', scope: config.scope })
-  const rows = (await source.sample()).map(rowOf)
+  const rows = (await source.look()).flatMap(({ samples }) => samples.map(rowOf))
   const missing = (source.unavailable?.() ?? []).map(({ meter, reason }) => [
     meter,
     'unavailable',

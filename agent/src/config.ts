@@ -1,12 +1,15 @@
 import { address, isLoopback } from '@vouch/proto/kernel/address.ts'
 import { hostname } from 'node:os'
-import { boolean, choice, defineConfig, integer, path, readConfig, text } from '@vouch/proto/kernel/config.ts'
+import { choice, choices, defineConfig, integer, path, readConfig, text } from '@vouch/proto/kernel/config.ts'
 import type { Config } from '@vouch/proto/kernel/config.ts'
 import { fail } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import { parseResourceId } from '@vouch/proto/kernel/id.ts'
 import type { JsonValue } from '@vouch/proto/kernel/json.ts'
 import { INTERVAL_MAX_MS, INTERVAL_MIN_MS } from './delivery/policy.ts'
+
+/** Everything that can be metered. */
+export const SOURCES = ['host', 'docker', 'snmp', 'events'] as const
 
 const interval = integer({ min: INTERVAL_MIN_MS, max: INTERVAL_MAX_MS })
 const pause = integer({ min: 10, max: INTERVAL_MAX_MS })
@@ -127,11 +130,17 @@ export const AGENT_SETTINGS = defineConfig({
     parse: address,
     fallback: undefined,
   },
-  hostMeters: {
-    env: 'VOUCH_AGENT_HOST',
-    describe: 'false = do not meter the host itself',
-    parse: boolean,
-    fallback: true,
+  sources: {
+    env: 'VOUCH_AGENT_SOURCES',
+    describe: `what may be metered, joined by commas: ${SOURCES.join(', ')}; a policy may leave some out`,
+    parse: choices(SOURCES),
+    fallback: ['host'],
+  },
+  cadenceMinMs: {
+    env: 'VOUCH_AGENT_CADENCE_MIN_MS',
+    describe: 'the shortest cadence that a policy may ask for',
+    parse: interval,
+    fallback: 1000,
   },
   logLevel: {
     env: 'VOUCH_LOG_LEVEL',

@@ -1,8 +1,10 @@
+import { setImmediate } from 'node:timers/promises'
 import { decodeBody } from '@vouch/proto/wire/body.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { generateKeys, signerOf } from '@vouch/proto/seal/seal.ts'
 import { describe, expect, it } from 'vitest'
-import { MeteringRun } from './metering-run.ts'
+import { MeteringRun, factsOf } from './metering-run.ts'
+import type { Look, Sample, Source } from './ports.ts'
 import { openSpool } from './spool/spool.ts'
 import { World } from './testing/world.ts'
 
@@ -41,5 +43,83 @@ describe('a loss', () => {
     expect(Number(fromMs)).toBeGreaterThanOrEqual(Math.min(...times))
     expect(Number(toMs)).toBeLessThanOrEqual(Math.max(...times) + 1)
     spool.close()
+  })
+})
+
+describe('a run', () => {
+  const begun = (...looks: (() => Promise<readonly Look[]>)[]) => {
+    const world = new World()
+    const spool = unwrap(openSpool(':memory:', { bytesMax: 1e6, ageMaxMs: 1e9 }, world.wallMs()))
+    const sources = looks.map((look, index): Source => ({ name: `source ${index}`, look }))
+    const options = { agentId: new Uint8Array(16), agentVersion: '1', spool, clock: world, sources }
+    const lines: string[] = []
+    const logger = { ...silent, warn: (_: object, line: string) => void lines.push(line) }
+    const run = new MeteringRun({ ...options, logger, signer: () => signer }, 100)
+    return { world, spool, run, lines }
+  }
+  const counted = (value: bigint): Sample => ({ resource: 'host:a', meter: 'host.cpu.used', value })
+
+  it('counts what a late source brings at the instant of its own', async () => {
+    const slow = Promise.withResolvers<readonly Look[]>()
+    const quick = (): Promise<readonly Look[]> => Promise.resolve([])
+    let asked = 0
+    const { world, spool, run, lines } = begun(async () => {
+      asked += 1
+      return asked === 1 ? slow.promise : [{ samples: [counted(9n)] }]
+    }, quick)
+    world.pass(1000, 0n)
+    await run.look()
+    expect(lines).toEqual(['a source is late: no answer in 100 ms'])
+    slow.resolve([{ samples: [counted(5n)] }])
+    await setImmediate()
+    world.pass(1000, 0n)
+    await run.look()
+    unwrap(run.seal())
+    const [batch] = spool.batches(run.runId, 0n, 1)
+    const { register, timeMs } = unwrap(decodeBody(batch!.signed.body))
+    expect([...register]).toEqual([5n, 9n])
+    expect([...timeMs].map((ms) => Number(ms) - world.wallMs())).toEqual([-1000, 0])
+  })
+
+  it('keeps facts with the readings they came with, and forgets streams that are over once they are receipted', async () => {
+    const looks: Look[] = [
+      { samples: [counted(5n)], track: 'a', facts: { mark: '1' } },
+      { samples: [counted(7n)], track: 'a', facts: { mark: '2' }, ends: true },
+      { samples: [counted(9n)], track: 'b', facts: { mark: undefined } },
+    ]
+    const { world, spool, run } = begun(() => Promise.resolve(looks.splice(0, 1)))
+    const round = async (): Promise<void> => {
+      world.pass(100, 0n)
+      await run.look()
+    }
+    await round()
+    expect(factsOf(spool)('mark')).toBeUndefined()
+    unwrap(run.seal())
+    expect(factsOf(spool)('mark')).toBe('1')
+    await round()
+    unwrap(run.seal())
+    expect(factsOf(spool)('mark')).toBe('2')
+    unwrap(spool.release(run.runId, 1n))
+    expect(spool.states()).toHaveLength(1)
+    unwrap(spool.release(run.runId, 2n))
+    expect([spool.states(), spool.definitions(0, 10)]).toEqual([[], []])
+    await round()
+    unwrap(run.seal())
+    expect(factsOf(spool)('mark')).toBeUndefined()
+    expect(spool.states()).toHaveLength(1)
+    expect(spool.definitions(0, 10)).toHaveLength(1)
+  })
+
+  it('says once that a source fails, and once that it works again', async () => {
+    let fails = true
+    const { world, run, lines } = begun(() =>
+      fails ? Promise.reject(new Error('broken')) : Promise.resolve([]),
+    )
+    for (let look = 0; look < 3; look += 1) await run.look().then(() => world.pass(100, 0n))
+    expect(lines).toEqual(['the source source 0 failed: broken'])
+    expect(run.faults()).toHaveLength(1)
+    fails = false
+    await run.look()
+    expect(run.faults()).toEqual([])
   })
 })

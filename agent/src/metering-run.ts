@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { setTimeout } from 'node:timers/promises'
 import { create } from '@bufbuild/protobuf'
 import { ClockSchema, LossReason, LossSchema } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import type { Loss } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
@@ -8,13 +7,15 @@ import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import { sealBatch } from '@vouch/proto/seal/batch.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
 import { encodeBody } from '@vouch/proto/wire/body.ts'
-import type { Clock, Logger, Sample, Source } from './ports.ts'
+import type { Clock, Facts, Logger, Source } from './ports.ts'
 import { buildColumns, thin } from './reading/batch-builder.ts'
 import type { StreamReading } from './reading/batch-builder.ts'
 import { MeterBook } from './reading/meter-book.ts'
 import type { StreamDeclaration } from './reading/meter-book.ts'
-import { nextMoment } from './reading/moment.ts'
-import type { Timeline } from './reading/moment.ts'
+import { Timeline } from './reading/moment.ts'
+import type { Instant } from './reading/moment.ts'
+import { SourceRounds } from './source-rounds.ts'
+import type { PlacedLook } from './source-rounds.ts'
 import type { Spool } from './spool/spool.ts'
 
 /** What a run of the agent works with. */
@@ -53,14 +54,19 @@ export class MeteringRun {
   cadenceMs: number
   /** Version of the policy in force; 0 = the agent's settings. */
   policyVersion = 0n
+  /** Which sources are asked, by name; a policy may change it. */
+  isOn: (name: string) => boolean = () => true
   readonly #options: MeteringOptions
   readonly #book: MeterBook
-  readonly #busy = new Set<Source>()
+  readonly #rounds: SourceRounds
+  readonly #timeline = new Timeline()
   readonly #logged = new Set<string>()
   #looking = Promise.resolve()
-  #timeline: Timeline | undefined
-  #readings: readonly StreamReading[] = []
+  #roundMs = Number.NEGATIVE_INFINITY
+  #readings: StreamReading[] = []
   #declared: StreamDeclaration[] = []
+  #facts = new Map<string, string | undefined>()
+  #ended: Uint8Array[] = []
   #losses: readonly Loss[]
   #sequence = 0n
   #previousDigest: Uint8Array
@@ -71,6 +77,7 @@ export class MeteringRun {
     this.runId = options.runId ?? randomBytes(16)
     this.cadenceMs = cadenceMs
     this.#book = new MeterBook({ agentId, runId: this.runId, bootId: clock.bootId }, spool.states())
+    this.#rounds = new SourceRounds(options.sources, options.logger)
     this.#losses = spool.losses
     this.#previousDigest = spool.lastDigest()
   }
@@ -80,29 +87,48 @@ export class MeteringRun {
     return this.#readings.length
   }
 
-  /** Samples every source once, looks one after another; what a look brings is durable only when sealed. */
+  /** What is wrong with the sources now. */
+  faults(): Fault[] {
+    return this.#rounds.faults()
+  }
+
+  /** Asks every source once, rounds one after another; what a round brings is durable only when sealed. */
   look(): Promise<void> {
     this.#looking = this.#looking.then(() => this.#look())
     return this.#looking
   }
 
+  /** Ends the sources; readings stay to be sealed. */
+  stopSources(): Promise<void> {
+    return this.#rounds.stop()
+  }
+
   async #look(): Promise<void> {
-    const { clock, sources } = this.#options
-    const now = {
-      wallMs: clock.wallMs(),
-      monotonicMs: clock.monotonicMs(),
-      boottimeMs: clock.boottimeMs(),
-    }
-    // Two looks at one instant measure the same thing.
-    if (now.monotonicMs === this.#timeline?.last?.monotonicMs) return
-    const { timeline, moment } = nextMoment(this.#timeline, now, this.cadenceMs)
-    this.#timeline = timeline
-    const samples = (await Promise.all(sources.map((source) => this.#sample(source)))).flat()
-    const { readings, declared, faults } = this.#book.observe(samples, moment)
-    this.#readings = [...this.#readings, ...readings]
-    this.#declared.push(...declared)
-    for (const fault of faults) this.#logOnce(fault)
+    const now = this.now()
+    // Two rounds at one instant measure the same thing.
+    if (now.monotonicMs === this.#roundMs) return
+    this.#roundMs = now.monotonicMs
+    for (const look of await this.#rounds.ask(this.isOn, now, this.cadenceMs)) this.#observe(look)
     if (this.#readings.length >= READINGS_MAX) this.seal()
+  }
+
+  /** The instant on the agent's clocks. */
+  now(): Instant {
+    const { clock } = this.#options
+    return { wallMs: clock.wallMs(), monotonicMs: clock.monotonicMs(), boottimeMs: clock.boottimeMs() }
+  }
+
+  #observe({ at, track, cadenceMs, samples, ends, facts }: PlacedLook): void {
+    const moment = this.#timeline.next(track, at, cadenceMs)
+    if (moment !== undefined) {
+      const { readings, declared, faults, seen } = this.#book.observe(samples, moment)
+      this.#readings.push(...readings)
+      this.#declared.push(...declared)
+      for (const fault of faults) this.#logOnce(fault)
+      if (ends === true) this.#ended.push(...seen)
+    }
+    if (ends === true) this.#timeline.end(track)
+    for (const [key, value] of Object.entries(facts ?? {})) this.#facts.set(key, value)
   }
 
   /**
@@ -145,6 +171,8 @@ export class MeteringRun {
       sealedMs,
       states,
       declared: this.#declared,
+      ended: this.#ended,
+      facts: new Map([...this.#facts].map(([key, value]) => [factKey(key), value])),
       final,
     })
     if (!kept.ok) {
@@ -157,13 +185,16 @@ export class MeteringRun {
     this.#readings = []
     this.#declared = []
     this.#losses = []
+    this.#facts = new Map()
+    this.#book.forget(this.#ended)
+    this.#ended = []
     return ok({ sequence, digest, readings })
   }
 
   #giveUpResolution(fault: Fault): void {
     this.#logOnce(fault)
     const { kept, dropped } = thin(this.#readings, READINGS_MAX)
-    this.#readings = kept
+    this.#readings = [...kept]
     if (dropped.length === 0) return
     const reason = fault.code === 'DISK_FULL' ? LossReason.DISK_FULL : LossReason.SPOOL_FULL
     const before = this.#losses.find((loss) => loss.reason === reason)
@@ -178,32 +209,23 @@ export class MeteringRun {
     this.#losses = [...this.#losses.filter((each) => each !== before), loss]
   }
 
-  /** A source that fails or takes longer than a cadence costs this look; one that still hangs is not asked again. */
-  async #sample(source: Source): Promise<readonly Sample[]> {
-    if (this.#busy.has(source)) return []
-    this.#busy.add(source)
-    const sampled = source.sample().finally(() => this.#busy.delete(source))
-    const timer = new AbortController()
-    const late = setTimeout(this.cadenceMs, undefined, timer).then(() => {
-      throw new Error(`no answer in ${this.cadenceMs} ms`)
-    })
-    try {
-      return await Promise.race([sampled, late])
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error)
-      this.#options.logger.warn({ source: source.name }, `a source failed: ${why}`)
-      return []
-    } finally {
-      timer.abort()
-      late.catch(() => undefined)
-      sampled.catch(() => undefined)
-    }
-  }
-
   #logOnce({ code, message }: Fault): void {
     const key = code === 'SPOOL_FULL' || code === 'DISK_FULL' ? code : message
     if (this.#logged.has(key) || this.#logged.size >= FAULTS_LOGGED_MAX) return
     this.#logged.add(key)
     this.#options.logger.warn({ code }, message)
   }
+}
+
+/** The facts that sources kept with their readings. */
+export function factsOf(spool: Spool): Facts {
+  return (key) => {
+    const bytes = spool.meta(factKey(key))
+    return bytes === undefined ? undefined : new TextDecoder().decode(bytes)
+  }
+}
+
+/** Facts of sources stand among the spool's own under a prefix. */
+function factKey(key: string): string {
+  return `source/${key}`
 }

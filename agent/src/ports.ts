@@ -1,4 +1,6 @@
+import type { Fault } from '@vouch/proto/kernel/fault.ts'
 import type { MeterKind } from '@vouch/proto/kernel/meter.ts'
+import type { Instant } from './reading/moment.ts'
 
 /** Where the agent gets its times from. All values are whole milliseconds. */
 export interface Clock {
@@ -37,14 +39,39 @@ export interface Unavailable {
   readonly reason: string
 }
 
+/** What was seen at one instant. */
+export interface Look {
+  readonly samples: readonly Sample[]
+  /** When; by default when the source was asked. */
+  readonly at?: Instant
+  /**
+   * What is sampled together, by default the whole source. The looks of a track follow one another at its cadence:
+   * a gauge missing from one of them opens a new epoch, and a stall between them is a gap.
+   */
+  readonly track?: string
+  /** Milliseconds between two looks of the track; by default those between two looks of the agent. */
+  readonly cadenceMs?: number
+  /** The track ends: the streams of this look are over, and never come again under the same resources. */
+  readonly ends?: boolean
+  /** Facts to be kept with these readings, all or none; undefined forgets one. */
+  readonly facts?: Readonly<Record<string, string | undefined>>
+}
+
 /** Something that can be sampled. */
 export interface Source {
   readonly name: string
-  /** Everything it meters, now. A rejection costs this look only. */
-  sample(): Promise<readonly Sample[]>
+  /** All looks since it was asked last, those of a track in order. A rejection costs this look only. */
+  look(): Promise<readonly Look[]>
   /** What it cannot give, known after the first look. */
   unavailable?(): readonly Unavailable[]
+  /** What is wrong now, each under a message that stays the same: logged when it begins and when it is over. */
+  faults?(): readonly Fault[]
+  /** Ends whatever it does between looks. */
+  stop?(): Promise<void>
 }
+
+/** Reads a fact that was kept with an earlier look, by an earlier run too. */
+export type Facts = (key: string) => string | undefined
 
 /** The part of a pino logger that the agent uses. */
 export interface Logger {

@@ -55,7 +55,7 @@ const MACHINE = {
 async function look(scope: 'auto' | 'machine' = 'auto') {
   const files = createHostFiles(root)
   const source = createLinuxSource({ files, resource: 'host:a', ticksPerSecond: 100n, scope })
-  const samples = await source.sample()
+  const samples = (await source.look()).flatMap((each) => each.samples)
   const unavailable = source.unavailable?.() ?? []
   return { values: new Map(samples.map((s) => [`${s.resource} ${s.meter}`, s.value])), samples, unavailable }
 }
@@ -173,7 +173,8 @@ describe.skipIf(process.platform !== 'linux' && process.env['CI'] !== 'true')('t
     const source = createHostSource({ files: createHostFiles('/'), resource: 'host:a', scope: 'machine' })
     const ms = () => (parseCpu(readFileSync('/proc/stat', 'utf8'))?.used ?? 0n) * 10n
     const before = ms()
-    const used = (await source.sample()).find(({ meter }) => meter === 'host.cpu.used')?.value ?? -1n
+    const [looked] = await source.look()
+    const used = looked!.samples.find(({ meter }) => meter === 'host.cpu.used')?.value ?? -1n
     expect(used >= before && used <= ms()).toBe(true)
   })
 })

@@ -32,7 +32,7 @@ export function createLinuxSource(options: LinuxSourceOptions): Source {
   let missing: readonly Unavailable[] = []
   return {
     name: 'host',
-    async sample() {
+    async look() {
       const group = options.scope === 'auto' ? await readControlGroup(files) : undefined
       const parts = await Promise.all([
         processor(options, group),
@@ -43,7 +43,7 @@ export function createLinuxSource(options: LinuxSourceOptions): Source {
         uptime(files, resource),
       ])
       missing = parts.flatMap((each) => each.missing)
-      return parts.flatMap((each) => each.samples)
+      return [{ samples: parts.flatMap((each) => each.samples) }]
     },
     unavailable: () => missing,
   }

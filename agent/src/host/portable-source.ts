@@ -20,7 +20,7 @@ const UNAVAILABLE: readonly (readonly [BuiltInMeter, string])[] = [
 export function createPortableSource(resource: string): Source {
   return {
     name: 'host',
-    async sample() {
+    async look() {
       // Loaded only where it is used: it costs memory that a Linux agent need not spend.
       const { default: system } = await import('systeminformation')
       const [memory, fileSystems] = await Promise.all([system.mem(), system.fsSize()])
@@ -35,7 +35,7 @@ export function createPortableSource(resource: string): Source {
         const attributes = { source: fs, type }
         samples.push({ resource: below, meter: 'host.disk.used', value: BigInt(used), attributes })
       }
-      return samples
+      return [{ samples }]
     },
     unavailable: (): readonly Unavailable[] => UNAVAILABLE.map(([meter, reason]) => ({ meter, reason })),
   }

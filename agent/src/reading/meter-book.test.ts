@@ -14,6 +14,7 @@ const moment = (look: number): Moment => ({
   monotonicMs: look * 1000,
   boottimeMs: look * 1000,
   look,
+  previous: look - 1,
   continuous: look > 1,
 })
 

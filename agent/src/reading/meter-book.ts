@@ -44,6 +44,8 @@ export interface Observation {
   readonly declared: readonly StreamDeclaration[]
   /** Samples that break the rules, one fault each. */
   readonly faults: readonly Fault[]
+  /** Ids of the streams read. */
+  readonly seen: readonly Uint8Array[]
 }
 
 const OCTETS_PER_MIB = 1024n * 1024n
@@ -72,7 +74,7 @@ export class MeterBook {
     const readings: StreamReading[] = []
     const declared: StreamDeclaration[] = []
     const faults: Fault[] = []
-    const seen = new Set<string>()
+    const seen = new Map<string, Uint8Array>()
     for (const sample of samples) {
       const declaration = this.#declare(sample)
       if (!declaration.ok) {
@@ -82,13 +84,13 @@ export class MeterBook {
       const { id } = declaration.value.stream
       const key = id.toHex()
       if (seen.has(key)) continue
-      seen.add(key)
+      seen.set(key, id)
       if (declaration.value.isNew) declared.push(declaration.value.stream)
       const step = this.#read(declaration.value.stream, this.#registers.get(key), sample, moment)
       this.#registers.set(key, step.state)
       readings.push(...step.readings.map((reading) => ({ ...reading, streamId: id })))
     }
-    return { readings, declared, faults }
+    return { readings, declared, faults, seen: [...seen.values()] }
   }
 
   /** The registers of the given streams as last read. */
@@ -98,6 +100,14 @@ export class MeterBook {
       const state = this.#registers.get(key)
       return state === undefined ? [] : [{ id, state }]
     })
+  }
+
+  /** Drops streams that are over; under the same name they would begin anew. */
+  forget(ids: readonly Uint8Array[]): void {
+    if (ids.length === 0) return
+    const keys = new Set(ids.map((id) => id.toHex()))
+    for (const key of keys) this.#registers.delete(key)
+    for (const [name, { id }] of this.#declarations) if (keys.has(id.toHex())) this.#declarations.delete(name)
   }
 
   #declare(sample: Sample): Result<{ readonly stream: StreamDeclaration; readonly isNew: boolean }> {

@@ -1,23 +1,24 @@
 import { describe, expect, it } from 'vitest'
-import { nextMoment } from './moment.ts'
-import type { ClockReading } from './moment.ts'
+import { Timeline, instantAt } from './moment.ts'
+import type { Instant } from './moment.ts'
 
 const CADENCE_MS = 1000
-const first: ClockReading = { wallMs: 1_000_000, monotonicMs: 5000, boottimeMs: 5000 }
+const first: Instant = { wallMs: 1_000_000, monotonicMs: 5000, boottimeMs: 5000 }
 
 function second(wall: number, monotonic: number, boottime: number) {
-  const { timeline } = nextMoment(undefined, first, CADENCE_MS)
+  const timeline = new Timeline()
+  timeline.next('', first, CADENCE_MS)
   const now = {
     wallMs: first.wallMs + wall,
     monotonicMs: first.monotonicMs + monotonic,
     boottimeMs: first.boottimeMs + boottime,
   }
-  return nextMoment(timeline, now, CADENCE_MS).moment
+  return timeline.next('', now, CADENCE_MS)
 }
 
 describe('the timeline', () => {
   it('begins at the wall clock, covering nothing', () => {
-    expect(nextMoment(undefined, first, CADENCE_MS).moment).toMatchObject({
+    expect(new Timeline().next('', first, CADENCE_MS)).toMatchObject({
       timeMs: 1_000_000,
       look: 1,
       continuous: false,
@@ -40,5 +41,34 @@ describe('the timeline', () => {
       look: 2,
       continuous,
     })
+  })
+
+  it('judges each track by its own looks and cadence', () => {
+    const timeline = new Timeline()
+    const at = (ms: number): Instant => ({
+      wallMs: first.wallMs + ms,
+      monotonicMs: first.monotonicMs + ms,
+      boottimeMs: first.boottimeMs + ms,
+    })
+    timeline.next('slow', at(0), 60_000)
+    for (const ms of [0, 1000, 2000]) timeline.next('quick', at(ms), 1000)
+    expect(timeline.next('slow', at(60_000), 60_000)).toMatchObject({
+      look: 5,
+      previous: 1,
+      continuous: true,
+    })
+    expect(timeline.next('quick', at(60_000), 1000)).toMatchObject({
+      look: 6,
+      previous: 4,
+      continuous: false,
+    })
+    expect(timeline.next('quick', at(60_000), 1000)).toBeUndefined()
+    timeline.end('quick')
+    expect(timeline.next('quick', at(60_001), 1000)).toMatchObject({ previous: 0, continuous: false })
+  })
+
+  it('finds the instant of a time in the past, and none in the future', () => {
+    expect(instantAt(999_000, first)).toEqual({ wallMs: 999_000, monotonicMs: 4000, boottimeMs: 4000 })
+    expect(instantAt(1_000_001, first)).toEqual(first)
   })
 })

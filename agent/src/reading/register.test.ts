@@ -1,8 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Moment } from './moment.ts'
-import { nextMoment } from './moment.ts'
-import type { Timeline } from './moment.ts'
+import { Timeline } from './moment.ts'
 import { readCounter, readIntegral } from './register.ts'
 import type { Reading, RegisterState } from './register.ts'
 
@@ -39,7 +38,7 @@ class Host {
   counter = 10n ** 6n
   resets = 0
   run = 1
-  timeline: Timeline | undefined
+  timeline = new Timeline()
   present = true
 
   happen(event: Happening): void {
@@ -59,17 +58,14 @@ class Host {
       this.resets += 1
     }
     if (event.kind === 'restart') {
-      this.timeline = undefined
+      this.timeline = new Timeline()
       this.run += 1
     }
     this.present = event.kind !== 'absent'
   }
 
   moment(): Moment | undefined {
-    if (this.timeline?.last?.monotonicMs === this.monotonicMs) return undefined
-    const { timeline, moment } = nextMoment(this.timeline, this, CADENCE_MS)
-    this.timeline = timeline
-    return moment
+    return this.timeline.next('', this, CADENCE_MS)
   }
 }
 
@@ -135,7 +131,7 @@ describe('a counter', () => {
 
   const moment = (look: number, timeMs = START_MS + look * CADENCE_MS): Moment => {
     const monotonicMs = look * CADENCE_MS
-    return { timeMs, monotonicMs, boottimeMs: monotonicMs, look, continuous: look > 1 }
+    return { timeMs, monotonicMs, boottimeMs: monotonicMs, look, previous: look - 1, continuous: look > 1 }
   }
 
   it('begins with a baseline', () => {
@@ -208,7 +204,14 @@ describe('an integral', () => {
   })
 
   it('opens every run at zero', () => {
-    const moment = { timeMs: 10_000, monotonicMs: 500, boottimeMs: 500, look: 1, continuous: false }
+    const moment = {
+      timeMs: 10_000,
+      monotonicMs: 500,
+      boottimeMs: 500,
+      look: 1,
+      previous: 0,
+      continuous: false,
+    }
     const { readings, state } = readIntegral(undefined, 4n, 3n, 'first', moment)
     expect(readings).toEqual([{ epoch: 10_000, timeMs: 10_000, register: 0n, spanMs: 0 }])
     const second = readIntegral(state, 4n, 3n, 'second', { ...moment, timeMs: 20_000, look: 1 })
@@ -216,9 +219,9 @@ describe('an integral', () => {
   })
 
   it('never leaves 64 bits in silence', () => {
-    const moment = { timeMs: 1000, monotonicMs: 0, boottimeMs: 0, look: 1, continuous: false }
+    const moment = { timeMs: 1000, monotonicMs: 0, boottimeMs: 0, look: 1, previous: 0, continuous: false }
     const { state } = readIntegral(undefined, 2n ** 64n - 1n, 1n, 'run', moment)
-    const next = { ...moment, timeMs: 3000, monotonicMs: 2000, look: 2 }
+    const next = { ...moment, timeMs: 3000, monotonicMs: 2000, look: 2, previous: 1 }
     expect(() => readIntegral(state, 0n, 1n, 'run', next)).toThrow('64-bit')
   })
 })

@@ -78,7 +78,7 @@ export function readIntegral(
   life: string,
   moment: Moment,
 ): Step {
-  const seenBefore = last !== undefined && last.life === life && last.look === moment.look - 1
+  const seenBefore = last !== undefined && last.life === life && last.look === moment.previous
   if (!seenBefore) {
     return open(last, { life, register: 0n, remainder: last?.remainder ?? 0n, level }, moment)
   }
@@ -99,7 +99,7 @@ function open(last: RegisterState | undefined, look: Look, moment: Moment): Step
  * quantity is lost and no epoch runs backwards.
  */
 function proceed(last: RegisterState, look: Look, moment: Moment): Step {
-  const attached = moment.continuous && last.look === moment.look - 1
+  const attached = moment.continuous && last.look === moment.previous
   const reading = (epoch: number, sinceMs: number): Reading => {
     const elapsedMs = Math.min(moment.timeMs - sinceMs, moment.monotonicMs - last.monotonicMs)
     return { epoch, timeMs: moment.timeMs, register: look.register, spanMs: attached ? elapsedMs : 0 }

@@ -4,7 +4,7 @@ import type { SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite'
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import { addLoss, takeOutDamaged } from './rows.ts'
-import { SPOOL_SCHEMA, SPOOL_SUMS, SPOOL_VERSION } from './schema.ts'
+import { SPOOL_ENDED, SPOOL_SCHEMA, SPOOL_SUMS, SPOOL_VERSION } from './schema.ts'
 
 /** A row whose columns are read by type; a column of another type is a broken invariant. */
 export interface Row {
@@ -59,8 +59,8 @@ function tryOpen(path: string, pagesMax: number, nowMs: number): Result<Database
     if (db.prepare('PRAGMA integrity_check(1)').get()?.['integrity_check'] !== 'ok')
       throw new Error('damaged pages')
     if (version < SPOOL_VERSION) {
-      const schema = version === 0 ? SPOOL_SCHEMA : ''
-      db.exec(`BEGIN; ${schema} ${SPOOL_SUMS} PRAGMA user_version = ${SPOOL_VERSION}; COMMIT`)
+      const steps = [SPOOL_SCHEMA, SPOOL_SUMS, SPOOL_ENDED].slice(version).join(' ')
+      db.exec(`BEGIN; ${steps} PRAGMA user_version = ${SPOOL_VERSION}; COMMIT`)
     }
     if (tablesOf(db) !== expectedTables()) throw new Error('damaged definitions of its tables')
     const wrapped = wrap(db)
@@ -83,7 +83,7 @@ function tablesOf(db: DatabaseSync): string {
 
 function expectedTables(): string {
   const db = new DatabaseSync(':memory:')
-  db.exec(`${SPOOL_SCHEMA} ${SPOOL_SUMS}`)
+  db.exec(`${SPOOL_SCHEMA} ${SPOOL_SUMS} ${SPOOL_ENDED}`)
   const tables = tablesOf(db)
   db.close()
   return tables

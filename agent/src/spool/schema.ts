@@ -1,5 +1,5 @@
 /** Version of the schema below, kept in `user_version`. */
-export const SPOOL_VERSION = 2
+export const SPOOL_VERSION = 3
 
 /** The spool's tables. Registers are text because SQLite's integers are signed. */
 export const SPOOL_SCHEMA = `
@@ -16,3 +16,6 @@ CREATE TABLE losses (loss BLOB NOT NULL) STRICT;
 export const SPOOL_SUMS = ['meta', 'streams', 'states', 'batches', 'losses']
   .map((table) => `ALTER TABLE ${table} ADD COLUMN sum BLOB;`)
   .join(' ')
+
+/** What version 3 added: the batch after which a stream that is over may be forgotten. */
+export const SPOOL_ENDED = 'CREATE TABLE ended (stream BLOB PRIMARY KEY, batch INTEGER NOT NULL) STRICT;'

@@ -64,6 +64,8 @@ function sealed(sequence: number, over: Partial<Sealed> & { readonly bytes?: num
     declared: [
       { id, resource: 'host:a', meter: 'host.uptime', unit: 's', kind: RegisterKind.COUNTER, attributes: {} },
     ],
+    ended: [],
+    facts: new Map(),
     final: false,
     ...over,
   }

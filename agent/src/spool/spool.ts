@@ -27,6 +27,10 @@ export interface Sealed extends SpooledBatch {
   readonly sealedMs: number
   readonly states: readonly StreamState[]
   readonly declared: readonly StreamDeclaration[]
+  /** Streams that this batch ends: forgotten with its receipt. */
+  readonly ended: readonly Uint8Array[]
+  /** Small facts to keep with it; undefined forgets one. */
+  readonly facts: ReadonlyMap<string, string | undefined>
   /** The batch of an orderly stop is taken even where the spool is at its bound. */
   readonly final: boolean
 }
@@ -145,6 +149,9 @@ class SqliteSpool implements Spool {
       for (const { id, state } of sealed.states) this.#putState(id, state)
       for (const declaration of sealed.declared) this.#putDefinition(declaration)
       this.#putMeta('last_digest', sealed.digest)
+      for (const [key, value] of sealed.facts) this.#putFact(key, value)
+      for (const id of sealed.ended)
+        this.#db.run('INSERT OR REPLACE INTO ended (stream, batch) SELECT ?, max(id) FROM batches', id)
       this.#db.run('DELETE FROM losses')
     })
     if (kept.ok) this.#count(1, signed.length)
@@ -175,7 +182,10 @@ class SqliteSpool implements Spool {
     const where = 'FROM batches WHERE run = ? AND sequence <= ?'
     const sum = `SELECT count(*) AS batches, coalesce(sum(length(signed)), 0) AS bytes ${where}`
     const [gone] = this.#db.all(sum, runId, sequence)
-    const deleted = this.#db.transaction(() => this.#db.run(`DELETE ${where}`, runId, sequence))
+    const deleted = this.#db.transaction(() => {
+      this.#db.run(`DELETE ${where}`, runId, sequence)
+      this.#forgetEnded()
+    })
     if (!deleted.ok) return deleted
     this.#count(-(gone?.integer('batches') ?? 0), -(gone?.integer('bytes') ?? 0))
     return deleted
@@ -199,6 +209,20 @@ class SqliteSpool implements Spool {
 
   setMeta(key: string, value: Uint8Array): Result<void> {
     return this.#db.transaction(() => this.#putMeta(key, value))
+  }
+
+  /** Streams whose last batch has left the spool: nobody asks for their registers and definitions again. */
+  #forgetEnded(): void {
+    const over = 'SELECT stream FROM ended WHERE batch NOT IN (SELECT id FROM batches)'
+    if (this.#db.all(`${over} LIMIT 1`).length === 0) return
+    this.#db.run(`DELETE FROM states WHERE stream IN (${over})`)
+    this.#db.run(`DELETE FROM streams WHERE stream IN (${over})`)
+    this.#db.run('DELETE FROM ended WHERE batch NOT IN (SELECT id FROM batches)')
+  }
+
+  #putFact(key: string, value: string | undefined): void {
+    if (value === undefined) this.#db.run('DELETE FROM meta WHERE key = ?', key)
+    else this.#putMeta(key, new TextEncoder().encode(value))
   }
 
   #putMeta(key: string, value: Uint8Array): void {

@@ -1,4 +1,4 @@
-import type { Clock, Sample, Source } from '../ports.ts'
+import type { Clock, Look, Source } from '../ports.ts'
 
 /** Virtual time, a counter, and a gauge. */
 export class World implements Clock, Source {
@@ -17,11 +17,12 @@ export class World implements Clock, Source {
     return this
   }
 
-  sample(): Promise<readonly Sample[]> {
+  look(): Promise<readonly Look[]> {
     const resource = 'host:a'
-    return Promise.resolve([
+    const samples = [
       { resource, meter: 'host.cpu.used', value: this.counter },
       { resource, meter: 'host.memory.held', value: 1024n * 1024n },
-    ])
+    ]
+    return Promise.resolve([{ samples }])
   }
 }

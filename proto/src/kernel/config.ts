@@ -5,7 +5,7 @@ import type { JsonValue } from './json.ts'
 import { nearest } from './nearest.ts'
 import type { SettingParser } from './setting.ts'
 
-export { boolean, choice, integer, path, text, url } from './setting.ts'
+export { boolean, choice, choices, integer, path, text, url } from './setting.ts'
 export type { SettingParser } from './setting.ts'
 
 /** One setting: its names, meaning, form and default. */
@@ -86,7 +86,9 @@ function describeDefault(setting: Setting<unknown>): string {
   if (!('fallback' in setting)) return 'required'
   if (setting.fallback === undefined) return 'optional'
   if (setting.secret === true) return 'has a default'
-  return `default ${typeof setting.fallback === 'string' ? setting.fallback : JSON.stringify(setting.fallback)}`
+  const { fallback } = setting
+  if (Array.isArray(fallback)) return `default ${fallback.join(',')}`
+  return `default ${typeof fallback === 'string' ? fallback : JSON.stringify(fallback)}`
 }
 
 function readSetting(
@@ -112,7 +114,10 @@ function readSetting(
   return fail('CONFIG_INVALID', `${fromFile ? key : setting.env} ${reason}`, { pointer })
 }
 
+/** A list in the file stands for its members joined by commas. */
 function textOf(value: JsonValue | undefined): string | undefined {
+  if (Array.isArray(value))
+    return value.every((each) => typeof each === 'string') ? value.join(',') : undefined
   return value === undefined || (typeof value === 'object' && value !== null) || value === null
     ? undefined
     : `${value}`

@@ -42,6 +42,53 @@ export const METERS = {
   'host.network.received': { unit: 'B', kind: 'counter', description: 'Octets received by the interface' },
   'host.network.transmitted': { unit: 'B', kind: 'counter', description: 'Octets sent by the interface' },
   'host.uptime': { unit: 's', kind: 'counter', description: 'Time since the host was started' },
+  'container.cpu.used': { unit: 'ms', kind: 'counter', description: 'Processor time spent by the container' },
+  'container.cpu.allocated': {
+    unit: 'ms',
+    kind: 'integral',
+    description: 'Processor time that the container may take',
+  },
+  'container.memory.held': {
+    unit: 'MiB-second',
+    kind: 'integral',
+    description: 'Memory of the container that is not reclaimable',
+  },
+  'container.memory.allocated': {
+    unit: 'MiB-second',
+    kind: 'integral',
+    description: 'Memory that the container may take',
+  },
+  'container.network.received': {
+    unit: 'B',
+    kind: 'counter',
+    description: 'Octets received by the container',
+  },
+  'container.network.transmitted': {
+    unit: 'B',
+    kind: 'counter',
+    description: 'Octets sent by the container',
+  },
+  'container.disk.read': { unit: 'B', kind: 'counter', description: 'Octets read from block devices' },
+  'container.disk.written': { unit: 'B', kind: 'counter', description: 'Octets written to block devices' },
+  'container.running': {
+    unit: 'elapsed-ms',
+    kind: 'counter',
+    description: 'Time between start and end, pauses included',
+  },
+  'engine.cpu.used': {
+    unit: 'ms',
+    kind: 'counter',
+    description: 'Processor time of the control group above all containers',
+  },
+  'engine.cpu.unattributed': {
+    unit: 'ms',
+    kind: 'counter',
+    description: 'Processor time of that group that no container was seen to spend',
+  },
+  'interface.octets.in': { unit: 'B', kind: 'counter', description: 'ifHCInOctets, framing included' },
+  'interface.octets.out': { unit: 'B', kind: 'counter', description: 'ifHCOutOctets, framing included' },
+  'interface.packets.in': { unit: '1', kind: 'counter', description: 'ifHCInUcastPkts' },
+  'interface.packets.out': { unit: '1', kind: 'counter', description: 'ifHCOutUcastPkts' },
 } as const satisfies Readonly<Record<string, Meter>>
 
 /** The name of a built-in meter. */

@@ -37,6 +37,16 @@ export function choice<const T extends string>(values: readonly T[]): SettingPar
   }
 }
 
+/** Some of the given words, joined by commas, each once. */
+export function choices<const T extends string>(values: readonly T[]): SettingParser<readonly T[]> {
+  return (value) => {
+    const words = value.split(',').map((word) => word.trim())
+    const chosen = values.filter((candidate) => words.includes(candidate))
+    if (chosen.length === words.length) return ok(chosen)
+    return fail('CONFIG_INVALID', `must be some of ${values.join(', ')}, joined by commas, each once`)
+  }
+}
+
 /** An absolute URL of one of the protocols, given without colon as in "https"; kept as it was written. */
 export function url(protocols: readonly string[]): SettingParser<string> {
   return (value) => {

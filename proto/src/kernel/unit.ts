@@ -41,6 +41,14 @@ function duration(seconds: bigint, label: string, description: string): Unit {
   return { dimension: 'duration', factor: rational(seconds), label, description }
 }
 
+/** Elapsed time in the grain of short lives; `ms` is processor time. */
+const ELAPSED_MS: Unit = {
+  dimension: 'duration',
+  factor: rational(1n, 1000n),
+  label: 'Milliseconds',
+  description: 'millisecond of elapsed time',
+}
+
 /** Space held for a time; the base is one mebibyte for one second, so decimal gigabytes are fractions. */
 function storageTime(octets: bigint, seconds: bigint, label: string, description: string): Unit {
   return { dimension: 'storage-time', factor: rational(octets * seconds, MIB), label, description }
@@ -74,6 +82,7 @@ export const UNITS = {
   ms: cpuTime(1n, 'Core-Milliseconds', 'one processor core for one millisecond'),
   'core-second': cpuTime(1000n, 'Core-Seconds', 'one processor core for one second'),
   'core-hour': cpuTime(3_600_000n, 'Core-Hours', 'one processor core for one hour'),
+  'elapsed-ms': ELAPSED_MS,
   s: duration(1n, 'Seconds', 'second'),
   min: duration(60n, 'Minutes', 'minute of 60 seconds'),
   h: duration(SECONDS_PER_HOUR, 'Hours', 'hour of 3600 seconds'),

@@ -1,4 +1,4 @@
-import type { Clock, Sample, Source } from '@vouch/agent/index.ts'
+import type { Clock, Look, Sample, Source } from '@vouch/agent/index.ts'
 
 const HOUR_MS = 3_600_000
 const OCTETS_PER_MIB = 1_048_576n
@@ -40,13 +40,11 @@ export function virtualHost(script: HostScript, startMs: number): VirtualHost {
       return bootId()
     },
   }
-  const sample = async (): Promise<readonly Sample[]> => [
-    {
-      resource: script.resource,
-      meter: 'host.cpu.used',
-      value: (BigInt(sinceBoot()) * script.milliCores) / 1000n,
-    },
-    { resource: script.resource, meter: 'host.memory.held', value: script.memoryMib(nowMs) * OCTETS_PER_MIB },
+  const { resource } = script
+  const samples = (): readonly Sample[] => [
+    { resource, meter: 'host.cpu.used', value: (BigInt(sinceBoot()) * script.milliCores) / 1000n },
+    { resource, meter: 'host.memory.held', value: script.memoryMib(nowMs) * OCTETS_PER_MIB },
   ]
-  return { clock, source: { name: 'virtual', sample }, moveTo: (atMs) => void (nowMs = atMs) }
+  const look = async (): Promise<readonly Look[]> => [{ samples: samples() }]
+  return { clock, source: { name: 'virtual', look }, moveTo: (atMs) => void (nowMs = atMs) }
 }

@@ -1,4 +1,4 @@
-import type { Clock, Sample, Source } from '@vouch/agent/ports.ts'
+import type { Clock, Look, Source } from '@vouch/agent/ports.ts'
 import type { Dice } from './dice.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
@@ -50,13 +50,14 @@ export class Device implements Clock, Source {
   readonly monotonicMs = (): number => this.#time.nowMs - this.#startMs
   readonly boottimeMs = (): number => this.monotonicMs()
 
-  sample(): Promise<readonly Sample[]> {
+  look(): Promise<readonly Look[]> {
     this.#counter += BigInt(this.#dice.between(0, 1_000))
     this.#unsealed.push({ counter: this.#counter, monotonicMs: this.monotonicMs() })
-    return Promise.resolve([
+    const samples = [
       { resource: this.resource, meter: 'host.cpu.used', value: this.#counter },
       { resource: this.resource, meter: 'host.memory.held', value: HELD_MIB * OCTETS_PER_MIB },
-    ])
+    ]
+    return Promise.resolve([{ samples }])
   }
 
   /** What was seen is on disk now. */

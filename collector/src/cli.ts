@@ -9,9 +9,11 @@ import { AUDIT_HELP, AUDIT_OPTIONS, isAuditName, parseAudit } from './audit-comm
 import type { AuditCommand } from './audit-command.ts'
 import { parseLedgerCommand } from './cli-ledger.ts'
 import type { LedgerCommand } from './cli-ledger.ts'
+import { POLICY_HELP, parseGroup, parsePolicyCommand } from './cli-policy.ts'
+import type { PolicyCommand } from './cli-policy.ts'
 import { describeCollectorConfig, readCollectorConfig, readOperatorConfig } from './config.ts'
 import type { CollectorConfig } from './config.ts'
-import type { AgentState } from './ports.ts'
+import type { AgentState } from './fleet/ports.ts'
 
 /** What the command line asks for. */
 export type Command =
@@ -33,10 +35,17 @@ export type OperatorCommand =
   | { readonly name: 'agents show'; readonly agentId: Uint8Array; readonly json: boolean }
   | { readonly name: 'retention apply' }
   | { readonly name: 'retention show' }
-  | { readonly name: 'token create'; readonly ttlMs: number; readonly label: string }
+  | { readonly name: 'token create'; readonly ttlMs: number; readonly label: string; readonly group: string }
   | { readonly name: 'agents revoke'; readonly agentId: Uint8Array; readonly reason: string }
+  | {
+      readonly name: 'agents move'
+      readonly agentId: Uint8Array
+      readonly group: string
+      readonly by: string
+    }
   | AuditCommand
   | LedgerCommand
+  | PolicyCommand
 
 const STATES: readonly AgentState[] = ['active', 'revoked', 'quarantined']
 const TTL_MS = 3_600_000
@@ -48,7 +57,7 @@ export function helpText(): string {
 
   vouch-collector [run]          serve agents until SIGTERM
   vouch-collector migrate        bring both schemas to this version and stop
-  vouch-collector token create [--ttl-ms N] [--label TEXT]
+  vouch-collector token create [--ttl-ms N] [--label TEXT] [--group NAME]
                                  print a single-use enrolment token, once
   vouch-collector agents list [--json] [--silent] [--state active|revoked|quarantined]
                                  agents: last seen, lag, clock offset, batches in the spool
@@ -56,7 +65,9 @@ export function helpText(): string {
                                  everything known about one agent
   vouch-collector agents revoke ID --reason TEXT
                                  refuse an agent from now on, for good
-  vouch-collector quarantine list [--agent ID] [--code C] [--state open|redriven|discarded|all] [--json]
+  vouch-collector agents move ID --group NAME --by NAME
+                                 put an agent in another group, under its policy
+${POLICY_HELP}  vouch-collector quarantine list [--agent ID] [--code C] [--state open|redriven|discarded|all] [--json]
                                  batches whose readings were not taken
   vouch-collector quarantine show ID
                                  one of them, with its bytes
@@ -82,6 +93,7 @@ ${describeCollectorConfig()}`
 export function parseCommand(args: readonly string[]): Result<Command> {
   // Anything but a plea for help: these read their own options, and refuse all others.
   if (/^(quarantine|gaps)$/.test(args[0] ?? '') && !args.includes('--help')) return parseLedgerCommand(args)
+  if (args[0] === 'policy' && !args.includes('--help')) return parsePolicyCommand(args)
   const text = { type: 'string' } as const
   const flag = { type: 'boolean' } as const
   const options = {
@@ -92,6 +104,8 @@ export function parseCommand(args: readonly string[]): Result<Command> {
     label: text,
     reason: text,
     state: text,
+    group: text,
+    by: text,
     json: flag,
     silent: flag,
   }
@@ -121,7 +135,9 @@ export function parseCommand(args: readonly string[]): Result<Command> {
       return agentId.ok ? ok({ name, agentId: agentId.value, json: values.json === true }) : agentId
     }
     case 'token create':
-      return tokenCommand(values['ttl-ms'], values.label ?? '')
+      return tokenCommand(values['ttl-ms'], values.label ?? '', values.group ?? 'default')
+    case 'agents move':
+      return moveCommand(argument, values.group, values.by)
     case 'agents revoke':
       return revokeCommand(argument, values.reason)
     default:
@@ -129,12 +145,14 @@ export function parseCommand(args: readonly string[]): Result<Command> {
   }
 }
 
-function tokenCommand(ttl: string | undefined, label: string): Result<Command> {
+function tokenCommand(ttl: string | undefined, label: string, group: string): Result<Command> {
   if (ttl !== undefined && !/^[1-9]\d{0,12}$/.test(ttl))
     return fail('FIELD_INVALID', '--ttl-ms is a number of milliseconds')
   const ttlMs = ttl === undefined ? TTL_MS : Number.parseInt(ttl, 10)
   if (ttlMs > TTL_MAX_MS) return fail('FIELD_INVALID', `--ttl-ms is at most ${TTL_MAX_MS}`)
-  return ok({ name: 'token create', ttlMs, label })
+  const named = parseGroup(group)
+  if (!named.ok) return fail('FIELD_INVALID', `--group ${named.fault.message}`)
+  return ok({ name: 'token create', ttlMs, label, group })
 }
 
 function listCommand(state: string | undefined, json: boolean, silent: boolean): Result<Command> {
@@ -148,6 +166,19 @@ function agentIdOf(id: string | undefined): Result<Uint8Array> {
   if (id === undefined) return fail('FIELD_MISSING', 'the command needs an agent id')
   if (!/^[0-9a-f]{32}$/.test(id)) return fail('FIELD_INVALID', 'an agent id is 32 hexadecimal digits')
   return ok(Uint8Array.fromHex(id))
+}
+
+function moveCommand(
+  id: string | undefined,
+  group: string | undefined,
+  by: string | undefined,
+): Result<Command> {
+  if (id === undefined || group === undefined || by === undefined || by === '')
+    return fail('FIELD_MISSING', 'agents move needs an agent id, --group and --by')
+  const named = parseGroup(group)
+  if (!named.ok) return fail('FIELD_INVALID', `--group ${named.fault.message}`)
+  const agentId = agentIdOf(id)
+  return agentId.ok ? ok({ name: 'agents move', agentId: agentId.value, group, by }) : agentId
 }
 
 function revokeCommand(id: string | undefined, reason: string | undefined): Result<Command> {

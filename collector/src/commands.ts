@@ -11,7 +11,7 @@ import type { StorePlace } from './clickhouse/retention.ts'
 import { topologyOf } from './clickhouse/topology.ts'
 import { SYSTEM_CLOCK } from './clock.ts'
 import type { CollectorConfig } from './config.ts'
-import { agentDetails, agentJson, agentTable } from './fleet/table.ts'
+import { runFleetCommand } from './fleet-commands.ts'
 import { decide, look } from './ledger-commands.ts'
 import type { Logger } from './ports.ts'
 import { createFleet } from './postgres/fleet.ts'
@@ -19,8 +19,6 @@ import { migratePostgres } from './postgres/migrate.ts'
 import { openPool } from './postgres/pool.ts'
 import { retentionPolicy } from './retention/policy.ts'
 import { retentionReport } from './retention/report.ts'
-
-const LIST_MAX = 10_000
 
 /** Runs a command; returns what is to be printed. Throws a FaultError. */
 export async function runCommand(
@@ -60,28 +58,13 @@ export async function runCommand(
         return retentionReport(policy, states, await storedRows(client, placeOf(config)))
       })
     case 'token create':
-      return withFleet(config, logger, async (fleet) => `${unwrap(await fleet.createToken(command))}\n`)
     case 'agents list':
-      return withFleet(config, logger, async (fleet) => {
-        const filter = {
-          ...(command.state === undefined ? {} : { state: command.state }),
-          ...(command.silent ? { silent: true } : {}),
-        }
-        const agents = unwrap(await fleet.list(LIST_MAX, filter))
-        return command.json ? agentJson(agents) : agentTable(agents, SYSTEM_CLOCK.now())
-      })
     case 'agents show':
-      return withFleet(config, logger, async (fleet) => {
-        const [agent] = unwrap(await fleet.list(1, { agentId: command.agentId }))
-        if (agent === undefined)
-          return throwFault('AGENT_UNKNOWN', `no agent ${command.agentId.toHex()} is enrolled here`)
-        return command.json ? agentJson(agent) : agentDetails(agent, SYSTEM_CLOCK.now())
-      })
     case 'agents revoke':
-      return withFleet(config, logger, async (fleet) => {
-        unwrap(await fleet.bar(command.agentId, 'revoked', command.reason))
-        return `agent ${command.agentId.toHex()} is revoked; its connections end within ${config.fleetRefreshMs} ms\n`
-      })
+    case 'agents move':
+    case 'policy list':
+    case 'policy set':
+      return withFleet(config, logger, (fleet) => runFleetCommand(command, fleet, config))
     default:
       throw new Error(`not a command: ${JSON.stringify(command satisfies never)}`)
   }

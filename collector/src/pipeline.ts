@@ -7,7 +7,8 @@ import { Intake } from './intake/intake.ts'
 import type { IntakeLimits } from './intake/intake.ts'
 import { receiptsOf } from './intake/receipt.ts'
 import { Room } from './intake/room.ts'
-import type { Archive, Clock, Fleet, Logger, Telemetry } from './ports.ts'
+import type { Fleet } from './fleet/ports.ts'
+import type { Archive, Clock, Logger, Telemetry } from './ports.ts'
 import { Ages } from './session/ages.ts'
 import { converse } from './session/conversation.ts'
 import { Sessions } from './session/sessions.ts'
@@ -86,6 +87,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     fleet,
     logger,
     clock,
+    signer,
     random,
     seed,
     intake,

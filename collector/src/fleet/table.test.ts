@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { AgentSummary } from '../ports.ts'
+import type { AgentSummary } from './ports.ts'
 import { agentDetails, agentJson, agentTable, formatAge } from './table.ts'
 
 const NOW_MS = 1_780_000_000_000
@@ -18,6 +18,7 @@ const STATUS = {
 const AGENT: AgentSummary = {
   agentId: '0f'.repeat(16),
   label: 'rack 7',
+  group: 'default',
   resource: 'host:a',
   agentVersion: '0.1.0',
   state: 'active',

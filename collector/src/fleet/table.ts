@@ -1,5 +1,5 @@
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
-import type { AgentSummary } from '../ports.ts'
+import type { AgentSummary } from './ports.ts'
 
 const UNITS = [
   ['d', 86_400_000],
@@ -67,6 +67,7 @@ export function agentDetails(agent: AgentSummary, nowMs: number): string {
     ['reason', agent.reason],
     ['resource', agent.resource],
     ['label', agent.label],
+    ['group', agent.group],
     ['version', agent.agentVersion],
     ['enrolled', instant(agent.enrolledMs)],
     ['last seen', instant(agent.lastSeenMs)],

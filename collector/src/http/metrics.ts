@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
-import type { FleetTotals, GapTelemetry, Telemetry } from '../ports.ts'
+import type { FleetTotals } from '../fleet/ports.ts'
+import type { GapTelemetry, Telemetry } from '../ports.ts'
 
 /** Time for which a count that was asked of the store is shown again. */
 const OPEN_FRESH_MS = 60_000

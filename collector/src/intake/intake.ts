@@ -14,16 +14,8 @@ import type { DeclaredStreams } from '../ingest/streams.ts'
 import { undeclaredFault } from '../ingest/undeclared.ts'
 import { validateReadings } from '../ingest/validate.ts'
 import type { ReadingLimits } from '../ingest/validate.ts'
-import type {
-  AdmittedBatch,
-  AgentKeyState,
-  Archive,
-  EpochKey,
-  Hex,
-  Link,
-  Logger,
-  Telemetry,
-} from '../ports.ts'
+import type { AgentKeyState } from '../fleet/ports.ts'
+import type { AdmittedBatch, Archive, EpochKey, Hex, Link, Logger, Telemetry } from '../ports.ts'
 import type { Committer, Delivery } from './committer.ts'
 import { judgePlace } from './facts.ts'
 import { admitsLoss, chainFaultOf, isOrphan } from './faults.ts'

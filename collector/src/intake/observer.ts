@@ -1,6 +1,7 @@
 import type { Status } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
 import { instantAt, wordsOf } from '../ingest/words.ts'
-import type { AdmittedBatch, Observation } from '../ports.ts'
+import type { Observation } from '../fleet/ports.ts'
+import type { AdmittedBatch } from '../ports.ts'
 
 /** Longest version text kept of a hello, characters. */
 const VERSION_CHARACTERS_MAX = 100

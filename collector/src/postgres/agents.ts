@@ -1,7 +1,9 @@
 import type { Pool } from 'pg'
-import type { AgentFilter, AgentKeyState, AgentRecord, AgentState, AgentSummary } from '../ports.ts'
+import { POLICY_COLUMNS, POLICY_IN_FORCE, policyOf } from './policies.ts'
+import type { PolicyRow } from './policies.ts'
+import type { AgentFilter, AgentKeyState, AgentRecord, AgentState, AgentSummary } from '../fleet/ports.ts'
 
-interface KeyRow {
+interface KeyRow extends PolicyRow {
   readonly agent_id: Buffer
   readonly resource: string
   readonly state: AgentState
@@ -19,8 +21,9 @@ export async function readAgents(
   agentIds: readonly Uint8Array[],
 ): Promise<(AgentRecord | undefined)[]> {
   const { rows } = await pool.query<KeyRow>(
-    `SELECT agent_id, resource, state, reason, key_id, public_key, ${MILLISECONDS('retired_at')} AS retired_ms
-     FROM fleet.agents JOIN fleet.agent_keys USING (agent_id) WHERE agent_id = ANY($1)`,
+    `SELECT a.agent_id, a.resource, a.state, a.reason, k.key_id, k.public_key,
+       ${MILLISECONDS('k.retired_at')} AS retired_ms, ${POLICY_COLUMNS}
+     FROM fleet.agents a JOIN fleet.agent_keys k USING (agent_id) ${POLICY_IN_FORCE} WHERE a.agent_id = ANY($1)`,
     [agentIds.map((id) => Buffer.from(id))],
   )
   const byAgent = Map.groupBy(rows, (row) => row.agent_id.toString('hex'))
@@ -37,13 +40,15 @@ function recordOf(rows: readonly KeyRow[] = []): AgentRecord | undefined {
       retiredMs: row.retired_ms === null ? undefined : Number(row.retired_ms),
     },
   ])
-  return { resource: first.resource, state: first.state, reason: first.reason, keys: new Map(keys) }
+  const { resource, state, reason } = first
+  return { resource, state, reason, keys: new Map(keys), policy: policyOf(first) }
 }
 
 interface SummaryRow {
   readonly agent_id: Buffer
   readonly label: string
   readonly resource: string
+  readonly agent_group: string
   readonly agent_version: string
   readonly state: AgentState
   readonly reason: string
@@ -71,7 +76,7 @@ export async function listAgents(
   filter: AgentFilter = {},
 ): Promise<AgentSummary[]> {
   const { rows } = await pool.query<SummaryRow>(
-    `SELECT agent_id, label, resource, COALESCE(NULLIF(s.agent_version, ''), a.agent_version) AS agent_version, state, reason,
+    `SELECT agent_id, label, resource, agent_group, COALESCE(NULLIF(s.agent_version, ''), a.agent_version) AS agent_version, state, reason,
        ${MILLISECONDS('enrolled_at')} AS enrolled_ms, ${MILLISECONDS('last_seen_at')} AS last_seen_ms,
        ${MILLISECONDS('silent_since')} AS silent_ms, ${MILLISECONDS('heard_at')} AS heard_ms,
        ${MILLISECONDS('newest_reading_at')} AS newest_ms, ${MILLISECONDS('spool_oldest_at')} AS oldest_ms,
@@ -92,6 +97,7 @@ export async function listAgents(
     agentId: row.agent_id.toString('hex'),
     label: row.label,
     resource: row.resource,
+    group: row.agent_group,
     agentVersion: row.agent_version,
     state: row.state,
     reason: row.reason,

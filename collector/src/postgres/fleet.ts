@@ -5,9 +5,10 @@ import { generateKeys, keyId, publicKeyOf, sha256, signerOf } from '@vouch/proto
 import type { Signer } from '@vouch/proto/seal/seal.ts'
 import type { Pool, PoolClient } from 'pg'
 import { coalesce } from '../coalesce.ts'
-import type { EnrolmentInput, Fleet, KeyWitness } from '../ports.ts'
+import type { EnrolmentInput, Fleet, KeyWitness } from '../fleet/ports.ts'
 import { databaseFault } from './fault.ts'
 import { listAgents, readAgents } from './agents.ts'
+import { listPolicies, moveAgent, setPolicy } from './policies.ts'
 import { countAgents, watchSilence, writeReport } from './status.ts'
 
 const TOKEN_BYTES = 24
@@ -19,13 +20,13 @@ const AGENTS_MAX = 1_000
 export function createFleet(pool: Pool): Fleet {
   const agents = coalesce((ids: readonly Uint8Array[]) => guarded(() => readAgents(pool, ids)), AGENTS_MAX)
   return {
-    createToken: ({ ttlMs, label = '' }) =>
+    createToken: ({ ttlMs, label = '', group = 'default' }) =>
       guarded(async () => {
         const token = `vouch_${randomBytes(TOKEN_BYTES).toString('base64url')}`
         await pool.query(
-          `INSERT INTO fleet.enrolment_tokens (token_hash, label, expires_at)
-           VALUES ($1, $2, now() + $3 * interval '1 millisecond')`,
-          [hashOf(token), label, ttlMs],
+          `INSERT INTO fleet.enrolment_tokens (token_hash, label, agent_group, expires_at)
+           VALUES ($1, $2, $4, now() + $3 * interval '1 millisecond')`,
+          [hashOf(token), label, ttlMs, group],
         )
         return token
       }),
@@ -50,6 +51,9 @@ export function createFleet(pool: Pool): Fleet {
         )
         if (rowCount === 0) throwFault('AGENT_UNKNOWN', `no agent ${agentId.toHex()} is enrolled here`)
       }),
+    setPolicy: (input) => transaction(pool, (client) => setPolicy(client, input)),
+    move: (agentId, group, by) => transaction(pool, (client) => moveAgent(client, agentId, group, by)),
+    policies: (all, limit) => guarded(() => listPolicies(pool, all, limit)),
     list: (limit, filter) => guarded(() => listAgents(pool, limit, filter)),
   }
 }
@@ -85,8 +89,8 @@ export async function collectorKeys(
 }
 
 async function enrol(client: PoolClient, input: EnrolmentInput, witness: KeyWitness): Promise<Uint8Array> {
-  const { rows } = await client.query<{ spent_by: Buffer | null; expired: boolean }>(
-    'SELECT spent_by, expires_at <= now() AS expired FROM fleet.enrolment_tokens WHERE token_hash = $1 FOR UPDATE',
+  const { rows } = await client.query<{ spent_by: Buffer | null; expired: boolean; agent_group: string }>(
+    'SELECT spent_by, agent_group, expires_at <= now() AS expired FROM fleet.enrolment_tokens WHERE token_hash = $1 FOR UPDATE',
     [hashOf(input.token)],
   )
   const token = rows[0]
@@ -96,8 +100,8 @@ async function enrol(client: PoolClient, input: EnrolmentInput, witness: KeyWitn
   if (token.expired) return throwFault('TOKEN_EXPIRED', 'this enrolment token has expired; issue a new one')
   const agentId = randomBytes(ID_BYTES)
   await client.query(
-    'INSERT INTO fleet.agents (agent_id, label, resource, agent_version) VALUES ($1, $2, $3, $4)',
-    [agentId, input.label, input.resource, input.agentVersion],
+    'INSERT INTO fleet.agents (agent_id, label, resource, agent_version, agent_group) VALUES ($1, $2, $3, $4, $5)',
+    [agentId, input.label, input.resource, input.agentVersion, token.agent_group],
   )
   await addKey(client, agentId, input.publicKey)
   await client.query(

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg'
-import type { AgentState, FleetNews, FleetReport, FleetTotals, SilenceChange } from '../ports.ts'
+import type { AgentState, FleetNews, FleetReport, FleetTotals, SilenceChange } from '../fleet/ports.ts'
 
 /** Alarms raised in one statement; the rest follows with the next round. */
 const ALARMS_MAX = 1_000
@@ -15,11 +15,18 @@ export async function writeReport(pool: Pool, report: FleetReport): Promise<Flee
   )
   for (const agentId of connected) ages.set(agentId.toHex(), 0)
   if (ages.size === 0) return { agents: [], elsewhere: [] }
-  const { rows } = await pool.query<{ agent_id: Buffer; state: AgentState; keys: number }>(SEEN, [
-    [...ages.keys()].map((id) => Buffer.from(id, 'hex')),
-    [...ages.values()],
-  ])
-  const agents = rows.map(({ agent_id, state, keys }) => ({ agentId: agent_id.toString('hex'), state, keys }))
+  const { rows } = await pool.query<{
+    agent_id: Buffer
+    state: AgentState
+    keys: number
+    policy: string
+  }>(SEEN, [[...ages.keys()].map((id) => Buffer.from(id, 'hex')), [...ages.values()]])
+  const agents = rows.map(({ agent_id, state, keys, policy }) => ({
+    agentId: agent_id.toString('hex'),
+    state,
+    keys,
+    policyVersion: BigInt(policy),
+  }))
   if (observations.length === 0) return { agents, elsewhere: [] }
   const columns = [
     observations.map(({ agentId }) => Buffer.from(agentId)),
@@ -43,7 +50,8 @@ const SEEN = `WITH seen AS (SELECT * FROM unnest($1::bytea[], $2::float8[]) AS s
   locked AS (SELECT agent_id FROM fleet.agents WHERE agent_id = ANY($1) ORDER BY agent_id FOR NO KEY UPDATE)
   UPDATE fleet.agents a SET last_seen_at = GREATEST(a.last_seen_at, now() - s.age_ms * interval '1 millisecond')
   FROM seen s WHERE a.agent_id = s.agent_id AND a.agent_id IN (SELECT agent_id FROM locked)
-  RETURNING a.agent_id, a.state, (SELECT count(*)::int FROM fleet.agent_keys k WHERE k.agent_id = a.agent_id) AS keys`
+  RETURNING a.agent_id, a.state, (SELECT count(*)::int FROM fleet.agent_keys k WHERE k.agent_id = a.agent_id) AS keys,
+    (SELECT COALESCE(max(version), 0) FROM fleet.policies p WHERE p.agent_group = a.agent_group) AS policy`
 
 const OBSERVED = `WITH news AS (
     SELECT n.* FROM unnest($2::bytea[], $3::float8[], $4::text[], $5::text[], $6::bytea[], $7::numeric[], $8::bigint[],

@@ -13,7 +13,8 @@ import { refreshRun } from '../intake/facts.ts'
 import type { Committer } from '../intake/committer.ts'
 import type { Intake } from '../intake/intake.ts'
 import type { Room } from '../intake/room.ts'
-import type { AgentRecord, Archive, Clock, Logger } from '../ports.ts'
+import type { AgentRecord } from '../fleet/ports.ts'
+import type { Archive, Clock, Logger } from '../ports.ts'
 import type { Ages } from './ages.ts'
 import { Session } from './session.ts'
 import type { SessionDeps } from './session.ts'
@@ -150,6 +151,7 @@ async function takeAll(session: Session, hello: Hello, deps: ConversationDeps): 
     takesStatus: true,
   })
   session.send({ case: 'welcome', value: welcome })
+  session.tellPolicy()
   while (!session.ended) {
     await session.room()
     await session.allowance()

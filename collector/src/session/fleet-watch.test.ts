@@ -1,7 +1,8 @@
 import { ok } from '@vouch/proto/kernel/fault.ts'
 import { expect, it } from 'vitest'
 import { Lane } from '../intake/lane.ts'
-import type { Fleet, Hex, Logger, Telemetry } from '../ports.ts'
+import type { Fleet } from '../fleet/ports.ts'
+import type { Hex, Logger, Telemetry } from '../ports.ts'
 import { FleetWatch } from './fleet-watch.ts'
 import { Sessions } from './sessions.ts'
 
@@ -44,7 +45,7 @@ it('an agent whose history came another way is looked up, also where it has left
   const [here, left] = [1, 2].map((index) => {
     const lane = new Lane(Uint8Array.fromHex(nameOf(index)))
     lane.adopt('run', { sequence: 3n, digest: 'd3' }, undefined)
-    const session = { lane, end: () => undefined, handOver: () => undefined, keysChanged: () => undefined }
+    const session = { lane, end: () => undefined, handOver: () => undefined, refresh: () => undefined }
     sessions.add(session)
     return session
   })

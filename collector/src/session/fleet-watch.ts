@@ -1,6 +1,7 @@
 import { fail } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
-import type { Clock, Fleet, FleetTotals, Hex, Logger } from '../ports.ts'
+import type { Fleet, FleetTotals } from '../fleet/ports.ts'
+import type { Clock, Hex, Logger } from '../ports.ts'
 import type { Sessions } from './sessions.ts'
 
 /** What the watch over the fleet works with. */
@@ -70,8 +71,8 @@ export class FleetWatch {
     if (!news.ok) return news.fault
     sessions.reported(report.observations)
     this.#watchingSinceMs ??= nowMs
-    for (const { agentId, state, keys } of news.value.agents) {
-      if (state === 'active') sessions.keysChanged(agentId, keys)
+    for (const { agentId, state, ...changes } of news.value.agents) {
+      if (state === 'active') sessions.refresh(agentId, changes)
       else sessions.end(agentId, barredFault(state))
     }
     // A collector that died may have told nobody what it took.

@@ -5,12 +5,15 @@ import type { AgentFrame, CollectorFrame, SignedReceipt } from '@vouch/proto/gen
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import { sha256 } from '@vouch/proto/seal/seal.ts'
+import type { Signer } from '@vouch/proto/seal/seal.ts'
+import { signPolicy } from '../fleet/policy.ts'
 import { TokenBucket } from '../ingest/token-bucket.ts'
 import { declareStream } from '../ingest/declare.ts'
 import { DeclaredStreams } from '../ingest/streams.ts'
 import type { Connection } from '../intake/intake.ts'
 import type { Lane } from '../intake/lane.ts'
-import type { AgentKeyState, AgentRecord, Clock, Fleet, StreamRow } from '../ports.ts'
+import type { AgentKeyState, AgentNews, AgentRecord, Fleet } from '../fleet/ports.ts'
+import type { Clock, StreamRow } from '../ports.ts'
 import type { Endable } from './sessions.ts'
 import type { Wire } from './wire.ts'
 
@@ -18,6 +21,8 @@ import type { Wire } from './wire.ts'
 export interface SessionDeps {
   readonly fleet: Fleet
   readonly clock: Clock
+  /** Signs policies. */
+  readonly signer: Signer
   /** Of hash tables, different in each process. */
   readonly seed: number
   /** Streams that one connection may declare. */
@@ -54,6 +59,8 @@ export class Session implements Connection, Endable {
   readonly #deps: SessionDeps
   #agent: AgentRecord
   #keysReadMs: number
+  /** The policy sent last, and when it is to be sent again; epoch milliseconds. */
+  #told = { version: 0n, againMs: 0 }
   #waiting = 0
   #moved = Promise.withResolvers<void>()
   #ended = false
@@ -174,18 +181,29 @@ export class Session implements Connection, Endable {
   async key(keyId: Uint8Array): Promise<Result<AgentKeyState>> {
     const name = keyId.toHex()
     if (!this.#agent.keys.has(name) && this.#deps.clock.now() - this.#keysReadMs >= KEYS_AGE_MS)
-      await this.#readKeys()
+      await this.#readAgent()
     const key = this.#agent.keys.get(name)
     return key === undefined
       ? fail('KEY_UNKNOWN', "the batch is signed by a key that is not this agent's")
       : ok(key)
   }
 
-  keysChanged(keys: number): void {
-    if (keys !== this.#agent.keys.size) void this.#readKeys()
+  refresh({ keys, policyVersion }: AgentNews): void {
+    const isCurrent = keys === this.#agent.keys.size && policyVersion === (this.#agent.policy?.version ?? 0n)
+    if (isCurrent) this.tellPolicy()
+    else void this.#readAgent().then(() => this.tellPolicy())
   }
 
-  async #readKeys(): Promise<void> {
+  /** Sends the policy of the agent's group: once, when it changes, and again before it expires. */
+  tellPolicy(): void {
+    const { policy } = this.#agent
+    const nowMs = this.#deps.clock.now()
+    if (policy === undefined || (policy.version === this.#told.version && nowMs < this.#told.againMs)) return
+    this.#told = { version: policy.version, againMs: nowMs + policy.validMs / 2 }
+    this.send({ case: 'policy', value: signPolicy(policy, nowMs, this.#deps.signer) })
+  }
+
+  async #readAgent(): Promise<void> {
     const agent = await this.#deps.fleet.agent(this.lane.agentId)
     if (!agent.ok) return
     this.#agent = agent.value

@@ -2,7 +2,8 @@ import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import type { BucketLimits } from '../ingest/token-bucket.ts'
 import { Lane } from '../intake/lane.ts'
-import type { FleetReport, Hex, Observation, Telemetry } from '../ports.ts'
+import type { AgentNews, FleetReport, Observation } from '../fleet/ports.ts'
+import type { Hex, Telemetry } from '../ports.ts'
 
 /** Bounds of open streams. */
 export interface SessionLimits {
@@ -20,8 +21,8 @@ export interface Endable {
   end(fault: Fault): void
   /** Reads no further, and ends once everything taken has its answer. */
   handOver(fault: Fault): void
-  /** The agent has so many keys by now. */
-  keysChanged(keys: number): void
+  /** The registry has this of the agent by now. */
+  refresh(news: AgentNews): void
 }
 
 /** The open streams, by agent. */
@@ -116,9 +117,9 @@ export class Sessions {
     for (const { open } of this.#byAgent.values()) for (const session of open) session.handOver(fault)
   }
 
-  /** Has the agent's connections read its keys again where their number changed. */
-  keysChanged(agentId: Hex, keys: number): void {
-    for (const session of this.#byAgent.get(agentId)?.open ?? []) session.keysChanged(keys)
+  /** Has the agent's connections read its keys and policy again where they changed. */
+  refresh(agentId: Hex, news: AgentNews): void {
+    for (const session of this.#byAgent.get(agentId)?.open ?? []) session.refresh(news)
   }
 
   /** Who is connected, and what was heard since the last report. */

@@ -1,4 +1,5 @@
-import type { AgentRecord, AgentState, Fleet, FleetReport, Hex } from '@vouch/collector/ports.ts'
+import type { AgentRecord, AgentState, Fleet, FleetReport } from '@vouch/collector/fleet/ports.ts'
+import type { Hex } from '@vouch/collector/ports.ts'
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import type { Dice } from './dice.ts'
@@ -44,7 +45,9 @@ export class Registry {
         const told = [...report.connected, ...report.observations.map(({ agentId }) => agentId)]
         const agents = [...new Set(told.map((agentId) => agentId.toHex()))].flatMap((agentId) => {
           const record = this.agents.get(agentId)
-          return record === undefined ? [] : [{ agentId, state: record.state, keys: record.keys.size }]
+          return record === undefined
+            ? []
+            : [{ agentId, state: record.state, keys: record.keys.size, policyVersion: 0n }]
         })
         return ok({ agents, elsewhere: this.#hear(report) })
       }),
@@ -63,6 +66,9 @@ export class Registry {
     enrol: nobody,
     rotate: nobody,
     list: nobody,
+    setPolicy: nobody,
+    move: nobody,
+    policies: nobody,
   }
 
   /** Keeps who heard of an agent later, by this clock, and names the agents that another collector heard of before. */

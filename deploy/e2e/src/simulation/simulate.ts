@@ -174,6 +174,12 @@ function enrol(resource: string, registry: Registry, dice: Dice): AgentIdentity 
   const identity = { agentId: dice.bytes(16), signer: signerOf(dice.bytes(32)) }
   const { keyId, publicKey } = identity.signer
   const keys = new Map([[keyId.toHex(), { publicKey, retiredMs: undefined }]])
-  registry.agents.set(identity.agentId.toHex(), { resource, state: 'active', reason: '', keys })
+  registry.agents.set(identity.agentId.toHex(), {
+    resource,
+    state: 'active',
+    reason: '',
+    keys,
+    policy: undefined,
+  })
   return identity
 }

@@ -79,6 +79,7 @@ describe('PostgreSQL migrations', () => {
     expect((await pool.query('SELECT version FROM fleet.migrations')).rows).toEqual([
       { version: 1 },
       { version: 2 },
+      { version: 3 },
     ])
   })
 

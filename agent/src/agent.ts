@@ -5,7 +5,7 @@ import type { Policy, SignedPolicy } from '@vouch/proto/gen/vouch/policy/v1/poli
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import type { AgentConfig } from './config.ts'
-import { checkPolicy } from './delivery/policy.ts'
+import { checkPolicy, samplingAt } from './delivery/policy.ts'
 import { startSender } from './grpc/sender.ts'
 import type { Sender } from './grpc/sender.ts'
 import { createSystemClock } from './host/clock.ts'
@@ -85,6 +85,8 @@ class HostAgent implements Agent {
   #opened: Opened | undefined
   #loop: Promise<void> | undefined
   #batchIntervalMs: number
+  /** The newest policy ever taken, also when it has expired: older ones are refused. */
+  #policy: Policy | undefined
 
   constructor(options: AgentOptions) {
     this.#options = options
@@ -103,7 +105,9 @@ class HostAgent implements Agent {
   }
 
   async sampleOnce(): Promise<void> {
-    await this.#state().run.look()
+    const { run, spool } = this.#state()
+    this.#follow(run, spool)
+    await run.look()
   }
 
   sealBatch(): Result<SealedBatch | undefined> {
@@ -188,9 +192,9 @@ class HostAgent implements Agent {
       config.cadenceMs,
     )
     const keptPolicy = spool.meta('policy')
-    if (keptPolicy !== undefined) {
-      this.#apply(run, fromBinary(PolicySchema, fromBinary(SignedPolicySchema, keptPolicy).policy))
-    }
+    if (keptPolicy !== undefined)
+      this.#policy = fromBinary(PolicySchema, fromBinary(SignedPolicySchema, keptPolicy).policy)
+    this.#follow(run, spool)
     const sender = startSender({
       target: targetOf(config),
       identity,
@@ -215,33 +219,50 @@ class HostAgent implements Agent {
   }
 
   #adopt(signed: SignedPolicy, run: MeteringRun, spool: Spool, identity: Identity): void {
-    const checked = checkPolicy(signed, identity.collectorPublicKey, run.policyVersion, this.#clock.wallMs())
+    const { config, logger } = this.#options
+    const seen = this.#policy?.version ?? 0n
+    const checked = checkPolicy(signed, identity.collectorPublicKey, seen, this.#clock.wallMs())
     if (!checked.ok) {
-      this.#options.logger.warn({ code: checked.fault.code }, checked.fault.message)
+      logger.warn({ code: checked.fault.code }, checked.fault.message)
       return
     }
+    const policy = checked.value
     const kept = spool.setMeta('policy', toBinary(SignedPolicySchema, signed))
-    if (!kept.ok)
-      this.#options.logger.warn(
-        { code: kept.fault.code },
-        'the policy is in force, and asked for again after a restart',
+    if (!kept.ok) {
+      logger.warn({ code: kept.fault.code }, `policy ${policy.version} cannot be kept and is not used`)
+      return
+    }
+    this.#policy = policy
+    if (policy.cadenceMs < config.cadenceMinMs)
+      logger.warn(
+        { cadenceMs: policy.cadenceMs, cadenceMinMs: config.cadenceMinMs },
+        `policy ${policy.version} asks for looks more often than VOUCH_AGENT_CADENCE_MIN_MS allows; that is used instead`,
       )
-    this.#apply(run, checked.value)
+    this.#follow(run, spool)
   }
 
-  #apply(run: MeteringRun, policy: Policy): void {
-    run.policyVersion = policy.version
-    run.cadenceMs = policy.cadenceMs
-    run.isOn = (name) => policy.sources.length === 0 || policy.sources.includes(name)
-    this.#batchIntervalMs = policy.batchIntervalMs
+  /** Puts in force what holds now: a policy expires between two looks. */
+  #follow(run: MeteringRun, spool: Spool): void {
+    const now = samplingAt(this.#policy, this.#options.config, this.#clock.wallMs())
+    if (run.policyVersion !== 0n && now.version === 0n)
+      this.#options.logger.warn(
+        {},
+        `policy ${run.policyVersion} has expired; the settings of this agent hold`,
+      )
+    run.policyVersion = now.version
+    run.cadenceMs = now.cadenceMs
+    run.isOn = (name) => now.sources?.includes(name) ?? true
+    this.#batchIntervalMs = now.batchIntervalMs
+    spool.limit({ bytesMax: now.spoolBytesMax, ageMaxMs: now.spoolAgeMaxMs })
   }
 
   /** The first look is sealed at once, so that a crash soon after costs no counter its baseline. */
   async #sampleAtCadence(): Promise<void> {
-    const { run } = this.#state()
+    const { run, spool } = this.#state()
     let sealedMs = Number.NEGATIVE_INFINITY
     let nextMs = this.#clock.monotonicMs()
     while (!this.#stopping.signal.aborted) {
+      this.#follow(run, spool)
       await run.look()
       const nowMs = this.#clock.monotonicMs()
       if (nowMs - sealedMs >= this.#batchIntervalMs - run.cadenceMs / 2) {

@@ -10,8 +10,11 @@ import type { AgentConfig } from './config.ts'
 
 const COMMANDS = ['run', 'enrol', 'rotate-key', 'once', 'check-config', 'help', 'version'] as const
 
-/** What the command line asks for. */
-export type Command = (typeof COMMANDS)[number]
+/** What the command line asks for: a command, or a look at the spool. */
+export type Command =
+  | (typeof COMMANDS)[number]
+  | { readonly spool: 'status' | 'verify' }
+  | { readonly spool: 'export'; readonly file: string }
 
 /** Text of --help. */
 export function helpText(): string {
@@ -21,6 +24,10 @@ export function helpText(): string {
   vouch-agent enrol        spend the token of VOUCH_AGENT_TOKEN_FILE and stop
   vouch-agent rotate-key   replace the agent's key by a new one and stop; the agent must not run
   vouch-agent once         sample once, print a table and stop; nothing is kept or sent
+  vouch-agent spool status show what waits for the collector; the agent must not run
+  vouch-agent spool verify check checksums, signatures and the chain; exit code 1 where anything is wrong
+  vouch-agent spool export FILE
+                           write what waits to a new file, to be carried away; it stays in the spool
   vouch-agent check-config check the settings and stop
   vouch-agent --help | --version
 
@@ -41,6 +48,11 @@ export function parseCommand(args: readonly string[]): Result<Command> {
   if (values.help === true) return ok('help')
   if (values.version === true) return ok('version')
   const [name = 'run', ...rest] = positionals
+  if (name === 'spool') {
+    const [action, file, ...more] = rest
+    if ((action === 'status' || action === 'verify') && file === undefined) return ok({ spool: action })
+    if (action === 'export' && file !== undefined && more.length === 0) return ok({ spool: action, file })
+  }
   const command = COMMANDS.find((each) => each === name)
   if (command !== undefined && rest.length === 0) return ok(command)
   return fail('FIELD_UNKNOWN', `${positionals.join(' ')} is not a command; see --help`)

@@ -42,7 +42,7 @@ export function rotateKey(config: AgentConfig): Promise<Result<string>> {
 /** One look at this host as a table. Levels are shown as they are, counters as the kernel has them. */
 export async function lookOnce(config: AgentConfig): Promise<string> {
   const files = createHostFiles(config.root)
-  const source = createHostSource({ files, resource: config.resource ?? 'host', scope: config.scope })
+  const source = createHostSource(config, files, config.resource ?? 'host')
   const rows = (await source.look()).flatMap(({ samples }) => samples.map(rowOf))
   const missing = (source.unavailable?.() ?? []).map(({ meter, reason }) => [
     meter,

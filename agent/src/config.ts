@@ -6,6 +6,7 @@ import { fail } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import { parseResourceId } from '@vouch/proto/kernel/id.ts'
 import type { JsonValue } from '@vouch/proto/kernel/json.ts'
+import { patterns } from './host/selection.ts'
 import { INTERVAL_MAX_MS, INTERVAL_MIN_MS } from './delivery/policy.ts'
 
 /** Everything that can be metered. */
@@ -111,6 +112,30 @@ export const AGENT_SETTINGS = defineConfig({
     describe: 'what the host is: auto = the container where it has limits, machine = always the machine',
     parse: choice(['auto', 'machine']),
     fallback: 'auto',
+  },
+  fileSystemsInclude: {
+    env: 'VOUCH_AGENT_FILESYSTEMS_INCLUDE',
+    describe: 'meter exactly the file systems at these mount points: patterns joined by commas',
+    parse: patterns,
+    fallback: undefined,
+  },
+  fileSystemsExclude: {
+    env: 'VOUCH_AGENT_FILESYSTEMS_EXCLUDE',
+    describe: 'never meter the file systems at these mount points',
+    parse: patterns,
+    fallback: undefined,
+  },
+  interfacesInclude: {
+    env: 'VOUCH_AGENT_INTERFACES_INCLUDE',
+    describe: 'meter exactly these interfaces: patterns joined by commas',
+    parse: patterns,
+    fallback: undefined,
+  },
+  interfacesExclude: {
+    env: 'VOUCH_AGENT_INTERFACES_EXCLUDE',
+    describe: 'never meter these interfaces',
+    parse: patterns,
+    fallback: undefined,
   },
   resource: {
     env: 'VOUCH_AGENT_RESOURCE',

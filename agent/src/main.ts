@@ -4,6 +4,7 @@ import { pino } from 'pino'
 import { createAgent } from './agent.ts'
 import { helpText, loadConfig, parseCommand } from './cli.ts'
 import { enrolHost, lookOnce, rotateKey } from './commands.ts'
+import { spoolExport, spoolStatus, spoolVerify } from './spool-commands.ts'
 import { AGENT_VERSION } from './version.ts'
 
 try {
@@ -13,7 +14,17 @@ try {
   else {
     const config = unwrap(await loadConfig(process.env))
     if (command === 'check-config') process.stdout.write('the configuration is valid\n')
-    else if (command === 'once') process.stdout.write(await lookOnce(config))
+    else if (typeof command === 'object') {
+      const { isWell, text } = unwrap(
+        command.spool === 'export'
+          ? spoolExport(config, command.file)
+          : command.spool === 'verify'
+            ? spoolVerify(config)
+            : spoolStatus(config, Date.now()),
+      )
+      process.stdout.write(text)
+      if (!isWell) process.exitCode = 1
+    } else if (command === 'once') process.stdout.write(await lookOnce(config))
     else if (command === 'enrol') process.stdout.write(unwrap(await enrolHost(config)))
     else if (command === 'rotate-key') process.stdout.write(unwrap(await rotateKey(config)))
     else {

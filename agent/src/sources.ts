@@ -17,7 +17,7 @@ export interface SourceContext {
 type Maker = (config: AgentConfig, context: SourceContext) => Source
 
 const MAKERS: Readonly<Partial<Record<AgentConfig['sources'][number], Maker>>> = {
-  host: ({ scope }, { files, resource }) => createHostSource({ files, resource, scope }),
+  host: (config, { files, resource }) => createHostSource(config, files, resource),
 }
 
 /** Every source that the configuration names, in its order. */

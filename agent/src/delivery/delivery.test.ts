@@ -5,7 +5,7 @@ import { ReceiptSchema, SignedReceiptSchema } from '@vouch/proto/gen/vouch/inges
 import { PolicySchema, SignedPolicySchema } from '@vouch/proto/gen/vouch/policy/v1/policy_pb.ts'
 import { TAGS, generateKeys, signerOf } from '@vouch/proto/seal/seal.ts'
 import { backoffMs } from './backoff.ts'
-import { checkPolicy } from './policy.ts'
+import { checkPolicy, samplingAt } from './policy.ts'
 import { checkReceipt } from './receipt.ts'
 
 const collector = signerOf(generateKeys().privateKey)
@@ -99,5 +99,40 @@ describe('a sampling policy', () => {
 
   it('that is newer is taken', () => {
     expect(checkPolicy(signed(), collector.publicKey, 2n, 1000)).toMatchObject({ value: { cadenceMs: 1000 } })
+  })
+})
+
+describe('what is in force', () => {
+  const local = fc.record({
+    cadenceMs: fc.integer({ min: 100, max: 3_600_000 }),
+    batchIntervalMs: fc.integer({ min: 100, max: 3_600_000 }),
+    cadenceMinMs: fc.integer({ min: 100, max: 3_600_000 }),
+    spoolBytesMax: fc.integer({ min: 65_536, max: 2 ** 40 }),
+    spoolAgeMaxMs: fc.integer({ min: 60_000, max: 1e11 }),
+  })
+  const policy = fc.record({
+    version: fc.bigInt({ min: 1n, max: 1000n }),
+    expiresMs: fc.bigInt({ min: 0n, max: 2000n }),
+    cadenceMs: fc.integer({ min: 100, max: 3_600_000 }),
+    batchIntervalMs: fc.integer({ min: 100, max: 3_600_000 }),
+    spoolBytesMax: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+    spoolAgeMaxMs: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+  })
+
+  it('never exceeds the local bounds, and is the settings once the policy has expired', () => {
+    fc.assert(
+      fc.property(local, policy, fc.nat(2000), (settings, fields, nowMs) => {
+        const now = samplingAt(create(PolicySchema, fields), settings, nowMs)
+        expect(now.spoolBytesMax).toBeLessThanOrEqual(settings.spoolBytesMax)
+        expect(now.spoolAgeMaxMs).toBeLessThanOrEqual(settings.spoolAgeMaxMs)
+        if (fields.expiresMs <= BigInt(nowMs)) {
+          expect(now).toEqual(samplingAt(undefined, settings, nowMs))
+          expect(now).toMatchObject({ version: 0n, cadenceMs: settings.cadenceMs })
+        } else {
+          expect(now.version).toBe(fields.version)
+          expect(now.cadenceMs).toBe(Math.max(fields.cadenceMs, settings.cadenceMinMs))
+        }
+      }),
+    )
   })
 })

@@ -39,3 +39,49 @@ export function checkPolicy(
     ? ok(policy)
     : fail('OUT_OF_RANGE', `policy ${policy.version} asks for impossible intervals`)
 }
+
+/** What the agent samples by. */
+export interface Sampling {
+  /** Version of the policy in force; 0 = the agent's settings. */
+  readonly version: bigint
+  readonly cadenceMs: number
+  readonly batchIntervalMs: number
+  /** Names of the sources asked; undefined = all that are configured. */
+  readonly sources: readonly string[] | undefined
+  /** Octets. */
+  readonly spoolBytesMax: number
+  readonly spoolAgeMaxMs: number
+}
+
+/** The agent's settings: what holds without a policy, and the bounds that no policy exceeds. */
+export interface LocalLimits {
+  readonly cadenceMs: number
+  readonly batchIntervalMs: number
+  readonly cadenceMinMs: number
+  readonly spoolBytesMax: number
+  readonly spoolAgeMaxMs: number
+}
+
+/**
+ * What is in force at a time: the policy until it expires, within the local bounds (a bound of 0 asks for nothing), and
+ * the settings without one.
+ */
+export function samplingAt(policy: Policy | undefined, local: LocalLimits, nowMs: number): Sampling {
+  const { spoolBytesMax, spoolAgeMaxMs } = local
+  if (policy === undefined || policy.expiresMs <= BigInt(nowMs)) {
+    const { cadenceMs, batchIntervalMs } = local
+    return { version: 0n, cadenceMs, batchIntervalMs, sources: undefined, spoolBytesMax, spoolAgeMaxMs }
+  }
+  return {
+    version: policy.version,
+    cadenceMs: Math.max(policy.cadenceMs, local.cadenceMinMs),
+    batchIntervalMs: policy.batchIntervalMs,
+    sources: policy.sources.length === 0 ? undefined : policy.sources,
+    spoolBytesMax: within(policy.spoolBytesMax, spoolBytesMax),
+    spoolAgeMaxMs: within(policy.spoolAgeMaxMs, spoolAgeMaxMs),
+  }
+}
+
+function within(asked: bigint, local: number): number {
+  return asked > 0n && asked < BigInt(local) ? Number(asked) : local
+}

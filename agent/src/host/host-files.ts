@@ -1,5 +1,7 @@
-import { lstat, readFile, readdir, statfs } from 'node:fs/promises'
+import { lstat, readFile, readdir, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isDeviceOf } from './mounts.ts'
+import type { Mount } from './mounts.ts'
 
 /** The file tree of the metered host, at `/` or where a container has it mounted. */
 export interface HostFiles {
@@ -11,8 +13,8 @@ export interface HostFiles {
   /** Names in a directory, sorted; none where it is absent. */
   names(path: string): Promise<string[]>
   exists(path: string): Promise<boolean>
-  /** Octets that files occupy on the file system mounted there; undefined where it does not answer. */
-  usedOctets(mountPoint: string): Promise<bigint | undefined>
+  /** Octets that files occupy on a file system; undefined where it does not answer, or another one is seen in its place. */
+  usedOctets(mount: Mount): Promise<bigint | undefined>
 }
 
 /** Reads the tree below `root`. Whatever cannot be read is absent, never zero. */
@@ -29,9 +31,14 @@ export function createHostFiles(root: string): HostFiles {
         () => true,
         () => false,
       ),
-    usedOctets: async (mountPoint) => {
-      const stat = await statfs(join(root, mountPoint), { bigint: true }).catch(() => undefined)
-      return stat === undefined ? undefined : (stat.blocks - stat.bfree) * stat.bsize
+    usedOctets: async (mount) => {
+      const path = join(root, mount.mountPoint)
+      const [at, space] = await Promise.all([
+        stat(path, { bigint: true }),
+        statfs(path, { bigint: true }),
+      ]).catch(() => [])
+      if (at === undefined || space === undefined || !isDeviceOf(mount, at.dev)) return undefined
+      return (space.blocks - space.bfree) * space.bsize
     },
   }
 }

@@ -4,7 +4,7 @@ import { fromHex } from '@vouch/proto/kernel/bytes.ts'
 import { fail, ok, unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import { canonicalJson, isJsonObject, parseJson } from '@vouch/proto/kernel/json.ts'
-import { generateKeys, signerOf } from '@vouch/proto/seal/seal.ts'
+import { generateKeys, publicKeyOf, signerOf } from '@vouch/proto/seal/seal.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
 import { readIfPresent, writeSecret } from './secret-file.ts'
 
@@ -67,6 +67,14 @@ export function openIdentity(stateDir: string): Result<IdentityStore> {
       return true
     },
   })
+}
+
+/** The public key in force, made by nobody: to look at a state directory. Faults: KEY_UNKNOWN. */
+export function publicKeyIn(stateDir: string): Result<Uint8Array> {
+  const path = join(stateDir, 'agent.key')
+  const seed = readIfPresent(path)
+  if (seed?.length === SEED_BYTES) return ok(publicKeyOf(seed))
+  return fail('KEY_UNKNOWN', `${path} is no key of 32 bytes`)
 }
 
 function createKey(path: string): Uint8Array {

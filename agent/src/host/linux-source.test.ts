@@ -1,60 +1,25 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { unwrap } from '@vouch/proto/kernel/fault.ts'
+import { readAgentConfig } from '../config.ts'
+import { HostTree } from '../testing/host-tree.ts'
 import { createHostFiles } from './host-files.ts'
 import { createHostSource } from './host-source.ts'
 import { createLinuxSource } from './linux-source.ts'
-import { hostResource } from './machine-id.ts'
 import { parseCpu } from './parse-proc.ts'
 
-const STAT = 'cpu  4705 150 1120 16250 520 30 45 77 900 10\ncpu0 1 1 1 1 1 1 1 1 0 0\nintr 5\n'
-const MEMINFO = 'MemTotal:        8000000 kB\nMemFree:          100 kB\nMemAvailable:    6000000 kB\n'
-const NET =
-  'Inter-|   Receive |  Transmit\n face |bytes packets\n' +
-  '    lo: 5 1 0 0 0 0 0 0 5 1 0 0 0 0 0 0\n' +
-  '  eth0:18446744073709551615 2 0 0 0 0 0 0 700 3 0 0 0 0 0 0\n' +
-  ' bond0: 9 2 0 0 0 0 0 0 9 3 0 0 0 0 0 0\n' +
-  'veth12: 8 2 0 0 0 0 0 0 8 3 0 0 0 0 0 0\n'
-const DISKS =
-  '   7 0 loop0 1 0 8 0 1 0 8 0 0 0 0\n 253 0 dm-0 5 0 100 1 6 0 200 1 0 0 0\n' +
-  ' 254 0 vda 10 2 4096 1 20 3 8192 1 0 9 9 1 1 1 1\n 254 1 vda1 9 2 4000 1 20 3 8000 1 0 9 9\n'
-
-let root = ''
+let tree: HostTree
 beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'vouch-host-'))
+  tree = new HostTree()
 })
-afterEach(() => rmSync(root, { recursive: true }))
+afterEach(() => tree.remove())
 
-function tree(files: Readonly<Record<string, string>>): void {
-  for (const [path, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(root, path)), { recursive: true })
-    writeFileSync(join(root, path), text)
-  }
-}
-
-const MACHINE = {
-  'proc/stat': STAT,
-  'proc/meminfo': MEMINFO,
-  'proc/uptime': '12345.67 23456.78\n',
-  'proc/diskstats': DISKS,
-  'proc/1/net/dev': NET,
-  'proc/1/mountinfo':
-    '22 1 254:1 / / rw shared:1 - ext4 /dev/vda1 rw\n23 22 254:1 /srv /mnt/a\\040b rw - ext4 /dev/vda1 rw\n' +
-    '24 22 0:40 / /nfs rw - nfs4 server:/x rw\n25 22 7:0 / /snap rw - ext4 /dev/loop0 rw\n',
-  'sys/devices/system/cpu/online': '0-2,5\n',
-  'sys/block/vda/device/x': '',
-  'sys/block/vda/size': '2048\n',
-  'sys/block/vda/diskseq': '7\n',
-  'sys/block/dm-0/size': '2048\n',
-  'sys/block/loop0/size': '8\n',
-  'sys/class/net/eth0/device/x': '',
-  'sys/class/net/eth0/ifindex': '2\n',
-}
+const ALL = { include: undefined, exclude: [] }
 
 async function look(scope: 'auto' | 'machine' = 'auto') {
-  const files = createHostFiles(root)
-  const source = createLinuxSource({ files, resource: 'host:a', ticksPerSecond: 100n, scope })
+  const files = createHostFiles(tree.root)
+  const rules = { fileSystems: ALL, interfaces: ALL }
+  const source = createLinuxSource({ files, resource: 'host:a', ticksPerSecond: 100n, scope, ...rules })
   const samples = (await source.look()).flatMap((each) => each.samples)
   const unavailable = source.unavailable?.() ?? []
   return { values: new Map(samples.map((s) => [`${s.resource} ${s.meter}`, s.value])), samples, unavailable }
@@ -62,7 +27,7 @@ async function look(scope: 'auto' | 'machine' = 'auto') {
 
 describe('a Linux machine', () => {
   it('is metered in exact units, each octet and each millisecond once', async () => {
-    tree(MACHINE)
+    tree.machine()
     const { values, samples, unavailable } = await look()
     const used = values.get('host:a/filesystem:%2F host.disk.used')
     expect(used).toBeTypeOf('bigint')
@@ -87,8 +52,7 @@ describe('a Linux machine', () => {
   })
 
   it('without a device behind any interface counts those that are not stacked', async () => {
-    tree({ ...MACHINE, 'sys/class/net/eth0/device/x': '' })
-    rmSync(join(root, 'sys/class/net/eth0/device'), { recursive: true })
+    tree.machine().without('sys/class/net/eth0/device')
     const { samples } = await look()
     const received = samples.filter(({ meter }) => meter === 'host.network.received')
     expect(received.map(({ resource }) => resource)).toEqual(['host:a/interface:eth0'])
@@ -136,7 +100,7 @@ describe('a container with limits', () => {
     ['v2, in microseconds', V2],
     ['v1, in nanoseconds', V1],
   ])('is the host: %s', async (_, group) => {
-    tree({ ...MACHINE, ...group })
+    tree.machine().put(group)
     const { values, unavailable } = await look()
     expect(values.get('host:a host.cpu.used')).toBe(5000n)
     expect(values.get('host:a host.cpu.allocated')).toBe(1500n)
@@ -146,31 +110,17 @@ describe('a container with limits', () => {
   })
 
   it('is not the host where the machine is asked for, or where it has no limit', async () => {
-    tree({ ...MACHINE, ...V2 })
+    tree.machine().put(V2)
     expect((await look('machine')).values.get('host:a host.cpu.used')).toBe(60_500n)
-    tree({ 'sys/fs/cgroup/cpu.max': 'max 100000\n' })
+    tree.put({ 'sys/fs/cgroup/cpu.max': 'max 100000\n' })
     expect((await look()).values.get('host:a host.cpu.used')).toBe(60_500n)
-  })
-})
-
-describe('the name of a host', () => {
-  it('does not reveal the machine id', async () => {
-    tree({ 'etc/machine-id': '3d1219c7c4c5404aaa1f6d2a48adfda4\n' })
-    const name = await hostResource(createHostFiles(root), root)
-    expect(name).toMatch(/^host:[0-9a-f]{16}$/)
-    expect(name).not.toContain('3d1219c7')
-    expect(await hostResource(createHostFiles(root), root)).toBe(name)
-  })
-
-  it('is kept where there is no machine id', async () => {
-    const name = await hostResource(createHostFiles(root), root)
-    expect(await hostResource(createHostFiles(root), root)).toBe(name)
   })
 })
 
 describe.skipIf(process.platform !== 'linux' && process.env['CI'] !== 'true')('this machine', () => {
   it('is read between two readings of its own /proc/stat', async () => {
-    const source = createHostSource({ files: createHostFiles('/'), resource: 'host:a', scope: 'machine' })
+    const config = unwrap(readAgentConfig({ VOUCH_AGENT_SCOPE: 'machine' }))
+    const source = createHostSource(config, createHostFiles('/'), 'host:a')
     const ms = () => (parseCpu(readFileSync('/proc/stat', 'utf8'))?.used ?? 0n) * 10n
     const before = ms()
     const [looked] = await source.look()

@@ -92,36 +92,6 @@ export function parseDiskSize(text: string): bigint | undefined {
   return isNumber(sectors) ? BigInt(sectors) * SECTOR_OCTETS : undefined
 }
 
-/** A mounted file system. */
-export interface Mount {
-  /** `major:minor` of its device. */
-  readonly device: string
-  readonly mountPoint: string
-  readonly type: string
-  /** What is mounted, such as `/dev/vda`. */
-  readonly source: string
-}
-
-/** File systems whose blocks are the host's own; network and memory file systems, overlays and images are not. */
-const OWN_TYPES: ReadonlySet<string> = new Set(
-  'bcachefs btrfs exfat ext2 ext3 ext4 f2fs jfs nilfs2 ntfs3 reiserfs vfat xfs'.split(' '),
-)
-
-/** Reads /proc/PID/mountinfo: each device once, at its shortest mount point, so a bind mount never counts again. */
-export function parseMounts(text: string): Mount[] {
-  const bySource = new Map<string, Mount>()
-  for (const line of text.split('\n')) {
-    const [, device, point, type, source] =
-      /^\d+ \d+ (\d+:\d+) \S+ (\S+) \S+ (?:\S+ )*?- (\S+) (\S+) /.exec(line) ?? []
-    if (device === undefined || point === undefined || type === undefined || source === undefined) continue
-    if (!OWN_TYPES.has(type) || !source.startsWith('/dev/') || source.startsWith('/dev/loop')) continue
-    const mount = { device, mountPoint: unescapeOctal(point), type, source: unescapeOctal(source) }
-    const known = bySource.get(source)
-    if (known === undefined || mount.mountPoint.length < known.mountPoint.length) bySource.set(source, mount)
-  }
-  return [...bySource.values()]
-}
-
 function kibibytes(text: string, name: string): bigint | undefined {
   const value = new RegExp(`^${name}: +(\\d+) kB$`, 'm').exec(text)?.[1]
   return value === undefined ? undefined : BigInt(value) * 1024n
@@ -129,11 +99,4 @@ function kibibytes(text: string, name: string): bigint | undefined {
 
 function isNumber(text: string | undefined): text is string {
   return text !== undefined && /^\d+$/.test(text)
-}
-
-/** The kernel writes space, tab, newline and backslash of a path as octal. */
-function unescapeOctal(text: string): string {
-  return text.replaceAll(/\\([0-7]{3})/g, (_, octal: string) =>
-    String.fromCharCode(Number.parseInt(octal, 8)),
-  )
 }

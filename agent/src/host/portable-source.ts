@@ -2,6 +2,8 @@ import { availableParallelism } from 'node:os'
 import { escapeSegment } from '@vouch/proto/kernel/id.ts'
 import type { BuiltInMeter } from '@vouch/proto/kernel/meter.ts'
 import type { Sample, Source, Unavailable } from '../ports.ts'
+import { isSelected } from './selection.ts'
+import type { Selection } from './selection.ts'
 
 const UNAVAILABLE: readonly (readonly [BuiltInMeter, string])[] = [
   [
@@ -17,7 +19,7 @@ const UNAVAILABLE: readonly (readonly [BuiltInMeter, string])[] = [
 ]
 
 /** Meters a host other than Linux, as far as `systeminformation` gives exact figures; the rest is unavailable. */
-export function createPortableSource(resource: string): Source {
+export function createPortableSource(resource: string, selection: Selection): Source {
   return {
     name: 'host',
     async look() {
@@ -31,6 +33,7 @@ export function createPortableSource(resource: string): Source {
         { resource, meter: 'host.uptime', value: BigInt(Math.trunc(system.time().uptime)) },
       ]
       for (const { fs, mount, type, used } of fileSystems) {
+        if (!isSelected(mount, selection, true)) continue
         const below = `${resource}/filesystem:${escapeSegment(mount)}`
         const attributes = { source: fs, type }
         samples.push({ resource: below, meter: 'host.disk.used', value: BigInt(used), attributes })

@@ -89,7 +89,8 @@ function expectedTables(): string {
   return tables
 }
 
-function openFault(path: string, error: unknown): Result<never> {
+/** What an error at opening means. */
+export function openFault(path: string, error: unknown): Result<never> {
   const code = primaryCode(error)
   if (code === SQLITE.BUSY)
     return fail('DATA_DIRECTORY_LOCKED', `${path} is in use: another agent runs on this state directory`)
@@ -144,7 +145,8 @@ function wrap(db: DatabaseSync): Database {
   }
 }
 
-function rowOf(row: Record<string, SQLOutputValue>): Row {
+/** A row of SQLite's, read by type. */
+export function rowOf(row: Record<string, SQLOutputValue>): Row {
   const wrong = (column: string): never => {
     throw new Error(`column ${column} of the spool has another type`)
   }

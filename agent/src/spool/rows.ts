@@ -3,7 +3,7 @@ import { create, toBinary } from '@bufbuild/protobuf'
 import { LossReason, LossSchema } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import { equalBytes } from '@vouch/proto/kernel/bytes.ts'
 import { sha256 } from '@vouch/proto/seal/seal.ts'
-import type { Database } from './database.ts'
+import type { Database, Row } from './database.ts'
 
 /**
  * The checksum of a row's values, in the order of its columns. SQLite keeps none: a bit that flips in a value reads as
@@ -12,6 +12,17 @@ import type { Database } from './database.ts'
 export function rowSum(...values: readonly (Uint8Array | string | number | bigint)[]): Uint8Array {
   const parts = values.map((value) => (value instanceof Uint8Array ? value.toHex() : String(value)))
   return sha256(Buffer.from(parts.map((part) => `${part.length}:${part}`).join()))
+}
+
+/** The checksum of a batch's row, whose numbers are read as text: `run`, `sequence`, `sealed`, `digest`, `signed`. */
+export function batchSum(row: Row): Uint8Array {
+  return rowSum(
+    row.bytes('run'),
+    row.text('sequence'),
+    row.text('sealed'),
+    row.bytes('digest'),
+    row.bytes('signed'),
+  )
 }
 
 /**
@@ -55,14 +66,9 @@ function takeOutBatches(db: Database, path: string, nowMs: number): void {
       id,
     )
     if (row === undefined) continue
-    const [run, digest, signed, sum] = ['run', 'digest', 'signed', 'sum'].map((name) => row.bytes(name)) as [
-      Uint8Array,
-      Uint8Array,
-      Uint8Array,
-      Uint8Array,
-    ]
+    const [signed, sum] = [row.bytes('signed'), row.bytes('sum')]
     const sealed = row.text('sealed')
-    if (sum.length === 0 || equalBytes(sum, rowSum(run, row.text('sequence'), sealed, digest, signed))) {
+    if (sum.length === 0 || equalBytes(sum, batchSum(row))) {
       sinceMs = Number.parseInt(sealed, 10)
       if (open !== undefined) addLoss(db, open, sinceMs)
       open = undefined

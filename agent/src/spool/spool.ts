@@ -72,6 +72,8 @@ export interface Spool {
   /** Fault: DISK_FULL; the fact stays as it was. */
   setMeta(key: string, value: Uint8Array): Result<void>
   usage(): { readonly batches: number; readonly bytes: number }
+  /** Bounds what is taken from now on. */
+  limit(limits: SpoolLimits): void
   /** When the oldest batch kept was sealed, epoch milliseconds. */
   oldestSealedMs(): number | undefined
   close(): void
@@ -100,7 +102,7 @@ export function openSpool(path: string, limits: SpoolLimits, nowMs: number): Res
 class SqliteSpool implements Spool {
   readonly losses: readonly Loss[]
   readonly #db: Database
-  readonly #limits: SpoolLimits
+  #limits: SpoolLimits
   #usage: { batches: number; bytes: number }
 
   constructor(db: Database, limits: SpoolLimits) {
@@ -236,6 +238,10 @@ class SqliteSpool implements Spool {
 
   usage(): { readonly batches: number; readonly bytes: number } {
     return { ...this.#usage }
+  }
+
+  limit(limits: SpoolLimits): void {
+    this.#limits = limits
   }
 
   oldestSealedMs(): number | undefined {

@@ -81,6 +81,7 @@ class HostAgent implements Agent {
   readonly #options: AgentOptions
   readonly #clock: Clock
   readonly #stopping = new AbortController()
+  #resting = new AbortController()
   #opening: Promise<Opened> | undefined
   #opened: Opened | undefined
   #loop: Promise<void> | undefined
@@ -220,8 +221,8 @@ class HostAgent implements Agent {
 
   #adopt(signed: SignedPolicy, run: MeteringRun, spool: Spool, identity: Identity): void {
     const { config, logger } = this.#options
-    const seen = this.#policy?.version ?? 0n
-    const checked = checkPolicy(signed, identity.collectorPublicKey, seen, this.#clock.wallMs())
+    const newest = this.#policy
+    const checked = checkPolicy(signed, identity.collectorPublicKey, newest, this.#clock.wallMs())
     if (!checked.ok) {
       logger.warn({ code: checked.fault.code }, checked.fault.message)
       return
@@ -233,7 +234,7 @@ class HostAgent implements Agent {
       return
     }
     this.#policy = policy
-    if (policy.cadenceMs < config.cadenceMinMs)
+    if (policy.version !== newest?.version && policy.cadenceMs < config.cadenceMinMs)
       logger.warn(
         { cadenceMs: policy.cadenceMs, cadenceMinMs: config.cadenceMinMs },
         `policy ${policy.version} asks for looks more often than VOUCH_AGENT_CADENCE_MIN_MS allows; that is used instead`,
@@ -250,6 +251,7 @@ class HostAgent implements Agent {
         `policy ${run.policyVersion} has expired; the settings of this agent hold`,
       )
     run.policyVersion = now.version
+    if (run.cadenceMs !== now.cadenceMs) this.#resting.abort()
     run.cadenceMs = now.cadenceMs
     run.isOn = (name) => now.sources?.includes(name) ?? true
     this.#batchIntervalMs = now.batchIntervalMs
@@ -271,11 +273,14 @@ class HostAgent implements Agent {
       }
       // Looks that were missed are not made up for: a burst would measure nothing new.
       while (nextMs <= nowMs) nextMs += run.cadenceMs
-      await this.#pause(nextMs - nowMs)
+      if (!(await this.#pause(nextMs - nowMs))) nextMs = this.#clock.monotonicMs()
     }
   }
 
-  #pause(ms: number): Promise<void> {
-    return setTimeout(ms, undefined, { signal: this.#stopping.signal }).catch(() => undefined)
+  /** False where it ended early: at a stop, or because a policy changed the cadence. */
+  async #pause(ms: number): Promise<boolean> {
+    this.#resting = new AbortController()
+    const signal = AbortSignal.any([this.#stopping.signal, this.#resting.signal])
+    return setTimeout(ms, true, { signal }).catch(() => false)
   }
 }

@@ -77,6 +77,6 @@ describe('a policy', () => {
     await look(second)
     await deliver(second)
     expect(fake.arrived.at(-1)?.header.policyVersion).toBe(0n)
-    expect(logged.join()).toContain('policy 3 is not above 4')
+    expect(logged.join()).toContain('policy 3 is not newer than 4')
   })
 })

@@ -52,7 +52,11 @@ export interface Collector {
   stop(): Promise<void>
   readonly tokens: {
     /** Issues a single-use enrolment token. Throws a FaultError: STORE_…. */
-    create(options: { readonly ttlMs: number; readonly label?: string }): Promise<string>
+    create(options: {
+      readonly ttlMs: number
+      readonly label?: string
+      readonly group?: string
+    }): Promise<string>
   }
   /** Revokes an agent and ends its connections. Throws a FaultError: AGENT_UNKNOWN, STORE_…. */
   revoke(agentId: Uint8Array, reason: string): Promise<void>

@@ -80,6 +80,12 @@ describe('a receipt', () => {
 })
 
 describe('a sampling policy', () => {
+  const newest = create(PolicySchema, {
+    version: 2n,
+    expiresMs: 1500n,
+    cadenceMs: 1000,
+    batchIntervalMs: 5000,
+  })
   const signed = (over: object = {}, signer = collector) => {
     const fields = { version: 3n, expiresMs: 2000n, cadenceMs: 1000, batchIntervalMs: 5000, ...over }
     const policy = toBinary(PolicySchema, create(PolicySchema, fields))
@@ -88,17 +94,21 @@ describe('a sampling policy', () => {
 
   it.each([
     ['of somebody else', 'SIGNATURE_INVALID', signed({}, signerOf(generateKeys().privateKey))],
-    ['of the version in force', 'OUT_OF_RANGE', signed({ version: 2n })],
+    ['of the version taken last', 'OUT_OF_RANGE', signed({ version: 2n, expiresMs: 1500n })],
+    ['of that version with other content', 'OUT_OF_RANGE', signed({ version: 2n, batchIntervalMs: 600 })],
     ['of an older version', 'OUT_OF_RANGE', signed({ version: 1n })],
     ['past its time', 'OUT_OF_RANGE', signed({ expiresMs: 1000n })],
     ['without a cadence', 'OUT_OF_RANGE', signed({ cadenceMs: 0 })],
     ['with an endless interval', 'OUT_OF_RANGE', signed({ batchIntervalMs: 4_000_000 })],
   ])('%s is refused', (_, code, policy) => {
-    expect(checkPolicy(policy, collector.publicKey, 2n, 1000)).toMatchObject({ fault: { code } })
+    expect(checkPolicy(policy, collector.publicKey, newest, 1000)).toMatchObject({ fault: { code } })
   })
 
-  it('that is newer is taken', () => {
-    expect(checkPolicy(signed(), collector.publicKey, 2n, 1000)).toMatchObject({ value: { cadenceMs: 1000 } })
+  it('that is newer is taken, and one that is the same for longer', () => {
+    const taken = { value: { cadenceMs: 1000, expiresMs: 2000n } }
+    expect(checkPolicy(signed(), collector.publicKey, undefined, 1000)).toMatchObject(taken)
+    expect(checkPolicy(signed(), collector.publicKey, newest, 1000)).toMatchObject(taken)
+    expect(checkPolicy(signed({ version: 2n }), collector.publicKey, newest, 1000)).toMatchObject(taken)
   })
 })
 

@@ -1,4 +1,4 @@
-import { fromBinary } from '@bufbuild/protobuf'
+import { equals, fromBinary } from '@bufbuild/protobuf'
 import { PolicySchema } from '@vouch/proto/gen/vouch/policy/v1/policy_pb.ts'
 import type { Policy, SignedPolicy } from '@vouch/proto/gen/vouch/policy/v1/policy_pb.ts'
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
@@ -12,13 +12,13 @@ export const INTERVAL_MIN_MS = 100
 export const INTERVAL_MAX_MS = 3_600_000
 
 /**
- * Checks a sampling policy: signed by the collector, newer than the one in force, not expired, and
- * within bounds. Faults: SIGNATURE_INVALID, OUT_OF_RANGE.
+ * Checks a sampling policy: signed by the collector, not expired, within bounds, and newer than the newest that was
+ * taken, or that one again with nothing but a later end. Faults: SIGNATURE_INVALID, OUT_OF_RANGE.
  */
 export function checkPolicy(
   signed: SignedPolicy,
   collectorPublicKey: Uint8Array,
-  versionInForce: bigint,
+  newest: Policy | undefined,
   nowMs: number,
 ): Result<Policy> {
   if (!verify(TAGS.policy, signed.policy, signed.signature, collectorPublicKey)) {
@@ -28,9 +28,8 @@ export function checkPolicy(
     )
   }
   const policy = fromBinary(PolicySchema, signed.policy)
-  if (policy.version <= versionInForce) {
-    return fail('OUT_OF_RANGE', `policy ${policy.version} is not above ${versionInForce}, which is in force`)
-  }
+  if (newest !== undefined && policy.version <= newest.version && !isRenewal(policy, newest))
+    return fail('OUT_OF_RANGE', `policy ${policy.version} is not newer than ${newest.version}, taken before`)
   if (policy.expiresMs <= BigInt(nowMs)) return fail('OUT_OF_RANGE', `policy ${policy.version} has expired`)
   const inBounds = [policy.cadenceMs, policy.batchIntervalMs].every(
     (ms) => ms >= INTERVAL_MIN_MS && ms <= INTERVAL_MAX_MS,
@@ -38,6 +37,11 @@ export function checkPolicy(
   return inBounds
     ? ok(policy)
     : fail('OUT_OF_RANGE', `policy ${policy.version} asks for impossible intervals`)
+}
+
+function isRenewal(policy: Policy, newest: Policy): boolean {
+  const { expiresMs } = policy
+  return expiresMs > newest.expiresMs && equals(PolicySchema, policy, { ...newest, expiresMs })
 }
 
 /** What the agent samples by. */

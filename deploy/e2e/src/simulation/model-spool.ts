@@ -1,5 +1,5 @@
 import { create, toBinary } from '@bufbuild/protobuf'
-import type { Sealed, Spool, SpooledBatch, SpooledDefinition } from '@vouch/agent/spool/spool.ts'
+import type { Sealed, Spool, SpooledBatch, SpooledDefinition, SpoolLimits } from '@vouch/agent/spool/spool.ts'
 import { SignedBatchSchema, StreamDefinitionSchema } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import type { Loss } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import { fail, ok, unwrap } from '@vouch/proto/kernel/fault.ts'
@@ -24,7 +24,7 @@ export class ModelSpool implements Spool {
   /** Whether the disk takes a batch. */
   hasRoom = (): boolean => true
   watcher: SpoolWatcher | undefined
-  readonly #bytesMax: number
+  #bytesMax: number
   #batches: Kept[] = []
   #states = new Map<string, State>()
   #definitions: (SpooledDefinition & { readonly bytes: string })[] = []
@@ -53,6 +53,10 @@ export class ModelSpool implements Spool {
       id,
       state: { ...state, level: 0n, monotonicMs: 0, look: 0 },
     }))
+  }
+
+  limit({ bytesMax }: SpoolLimits): void {
+    this.#bytesMax = bytesMax
   }
 
   lastDigest(): Uint8Array {

@@ -14,7 +14,7 @@ import { startMetrics } from './http/metrics.ts'
 import type { Metrics } from './http/metrics.ts'
 import { MeteringRun, factsOf } from './metering-run.ts'
 import type { SealedBatch } from './metering-run.ts'
-import type { Clock, Logger, Source } from './ports.ts'
+import type { Clock, Logger, Source, SourceFault } from './ports.ts'
 import { createSources } from './sources.ts'
 import type { Spool } from './spool/spool.ts'
 import { enrolPatiently, openState, targetOf } from './state.ts'
@@ -42,6 +42,15 @@ export interface AgentStatus {
   readonly pendingReadings: number
   /** Why nothing is being delivered; undefined while all is well. */
   readonly fault: Fault | undefined
+  /** What is wrong with sources now. */
+  readonly sourceFaults: readonly SourceFault[]
+  /** Of this run. */
+  readonly looks: number
+  readonly readings: number
+  /** Milliseconds since the last receipt; undefined before the first. */
+  readonly receiptAgeMs: number | undefined
+  /** Collector's clock less this host's at the last connection, milliseconds; undefined before the first. */
+  readonly clockOffsetMs: number | undefined
 }
 
 /** A metering agent: by itself with `start`, or step by step. Failures are thrown as FaultError. */
@@ -150,6 +159,10 @@ class HostAgent implements Agent {
       spooledBytes: bytes,
       pendingReadings: run.pending,
       fault: sender.fault(),
+      sourceFaults: run.faults(),
+      looks: run.looks,
+      readings: run.readings,
+      ...sender.heard(),
     }
   }
 

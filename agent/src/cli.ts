@@ -8,7 +8,7 @@ import { parse } from 'yaml'
 import { AGENT_SETTINGS, readAgentConfig } from './config.ts'
 import type { AgentConfig } from './config.ts'
 
-const COMMANDS = ['run', 'enrol', 'rotate-key', 'once', 'check-config', 'help', 'version'] as const
+const COMMANDS = ['run', 'enrol', 'rotate-key', 'once', 'doctor', 'check-config', 'help', 'version'] as const
 
 /** What the command line asks for: a command, or a look at the spool. */
 export type Command =
@@ -23,7 +23,8 @@ export function helpText(): string {
   vouch-agent [run]        meter until SIGTERM; enrols first where that is still to do
   vouch-agent enrol        spend the token of VOUCH_AGENT_TOKEN_FILE and stop
   vouch-agent rotate-key   replace the agent's key by a new one and stop; the agent must not run
-  vouch-agent once         sample once, print a table and stop; nothing is kept or sent
+  vouch-agent once         sample every source once, print a table and stop; nothing is kept or sent
+  vouch-agent doctor       look at everything the agent needs, each with a remedy; exit code 1 where anything fails
   vouch-agent spool status show what waits for the collector; the agent must not run
   vouch-agent spool verify check checksums, signatures and the chain; exit code 1 where anything is wrong
   vouch-agent spool export FILE

@@ -1,11 +1,7 @@
-import { fail, ok, unwrap } from '@vouch/proto/kernel/fault.ts'
+import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
-import { parseMeter } from '@vouch/proto/kernel/meter.ts'
 import type { AgentConfig } from './config.ts'
 import { rotate } from './grpc/enrolment.ts'
-import { createHostFiles } from './host/host-files.ts'
-import { createHostSource } from './host/host-source.ts'
-import type { Sample } from './ports.ts'
 import { enrolOnce, openState, readToken, targetOf } from './state.ts'
 import type { State } from './state.ts'
 
@@ -37,34 +33,6 @@ export function rotateKey(config: AgentConfig): Promise<Result<string>> {
     store.promote()
     return ok(`key ${next.keyId.toHex()} is in force\n`)
   })
-}
-
-/** One look at this host as a table. Levels are shown as they are, counters as the kernel has them. */
-export async function lookOnce(config: AgentConfig): Promise<string> {
-  const files = createHostFiles(config.root)
-  const source = createHostSource(config, files, config.resource ?? 'host')
-  const rows = (await source.look()).flatMap(({ samples }) => samples.map(rowOf))
-  const missing = (source.unavailable?.() ?? []).map(({ meter, reason }) => [
-    meter,
-    'unavailable',
-    '',
-    reason,
-  ])
-  const table = [['METER', 'VALUE', 'OF', 'RESOURCE'], ...rows, ...missing]
-  const widths = [0, 1, 2].map((column) => Math.max(...table.map((row) => row[column]?.length ?? 0)))
-  const line = (row: readonly string[]): string =>
-    row
-      .map((cell, column) =>
-        column === 1 ? cell.padStart(widths[1] ?? 0) : cell.padEnd(widths[column] ?? 0),
-      )
-      .join('  ')
-  return table.map((row) => `${line(row).trimEnd()}\n`).join('')
-}
-
-function rowOf({ resource, meter, value }: Sample): string[] {
-  const { kind, unit } = unwrap(parseMeter(meter))
-  const level = unit === 'MiB-second' ? 'B' : 'thousandths of a core'
-  return [meter, value.toString(), kind === 'counter' ? unit : level, resource]
 }
 
 async function withState(

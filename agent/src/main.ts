@@ -3,7 +3,9 @@ import { FaultError, unwrap } from '@vouch/proto/kernel/fault.ts'
 import { pino } from 'pino'
 import { createAgent } from './agent.ts'
 import { helpText, loadConfig, parseCommand } from './cli.ts'
-import { enrolHost, lookOnce, rotateKey } from './commands.ts'
+import { enrolHost, rotateKey } from './commands.ts'
+import { doctor } from './doctor.ts'
+import { lookOnce } from './once.ts'
 import { spoolExport, spoolStatus, spoolVerify } from './spool-commands.ts'
 import { AGENT_VERSION } from './version.ts'
 
@@ -14,7 +16,11 @@ try {
   else {
     const config = unwrap(await loadConfig(process.env))
     if (command === 'check-config') process.stdout.write('the configuration is valid\n')
-    else if (typeof command === 'object') {
+    else if (command === 'doctor') {
+      const { text, isWell } = await doctor(config)
+      process.stdout.write(text)
+      if (!isWell) process.exitCode = 1
+    } else if (typeof command === 'object') {
       const { isWell, text } = unwrap(
         command.spool === 'export'
           ? spoolExport(config, command.file)

@@ -7,7 +7,7 @@ import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import { sealBatch } from '@vouch/proto/seal/batch.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
 import { encodeBody } from '@vouch/proto/wire/body.ts'
-import type { Clock, Facts, Logger, Source } from './ports.ts'
+import type { Clock, Facts, Logger, Source, SourceFault } from './ports.ts'
 import { buildColumns, thin } from './reading/batch-builder.ts'
 import type { StreamReading } from './reading/batch-builder.ts'
 import { MeterBook } from './reading/meter-book.ts'
@@ -54,6 +54,9 @@ export class MeteringRun {
   cadenceMs: number
   /** Version of the policy in force; 0 = the agent's settings. */
   policyVersion = 0n
+  /** Looks and readings of this run. */
+  looks = 0
+  readings = 0
   /** Which sources are asked, by name; a policy may change it. */
   isOn: (name: string) => boolean = () => true
   readonly #options: MeteringOptions
@@ -88,7 +91,7 @@ export class MeteringRun {
   }
 
   /** What is wrong with the sources now. */
-  faults(): Fault[] {
+  faults(): SourceFault[] {
     return this.#rounds.faults()
   }
 
@@ -122,6 +125,8 @@ export class MeteringRun {
     const moment = this.#timeline.next(track, at, cadenceMs)
     if (moment !== undefined) {
       const { readings, declared, faults, seen } = this.#book.observe(samples, moment)
+      this.looks += 1
+      this.readings += readings.length
       this.#readings.push(...readings)
       this.#declared.push(...declared)
       for (const fault of faults) this.#logOnce(fault)

@@ -70,6 +70,12 @@ export interface Source {
   stop?(): Promise<void>
 }
 
+/** A fault, and the source that has it. */
+export interface SourceFault {
+  readonly source: string
+  readonly fault: Fault
+}
+
 /** Reads a fact that was kept with an earlier look, by an earlier run too. */
 export type Facts = (key: string) => string | undefined
 

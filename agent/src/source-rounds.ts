@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Fault } from '@vouch/proto/kernel/fault.ts'
-import type { Logger, Look, Source } from './ports.ts'
+import type { Logger, Look, Source, SourceFault } from './ports.ts'
 import type { Instant } from './reading/moment.ts'
 
 /** A look with everything that a source may leave to the default. */
@@ -32,8 +32,10 @@ export class SourceRounds {
   }
 
   /** What is wrong with the sources now. */
-  faults(): Fault[] {
-    return [...this.#faults.values()].flatMap((faults) => [...faults.values()])
+  faults(): SourceFault[] {
+    return [...this.#faults].flatMap(([{ name }, faults]) =>
+      [...faults.values()].map((fault) => ({ source: name, fault })),
+    )
   }
 
   async stop(): Promise<void> {

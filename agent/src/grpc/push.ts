@@ -58,6 +58,8 @@ export interface PushContext {
   /** The system's by default. */
   readonly timer?: Timer
   onReceipt(): void
+  /** The collector's wall clock, epoch milliseconds, as it greets. */
+  onChallenge(wallMs: number): void
   onPolicy(policy: SignedPolicy): void
 }
 
@@ -161,7 +163,8 @@ export class PushConnection {
     }
   }
 
-  #answer({ nonce }: Challenge): void {
+  #answer({ nonce, wallMs }: Challenge): void {
+    this.#context.onChallenge(Number(wallMs))
     const { identity, runId, signer, agentVersion } = this.#context
     const { agentId } = identity
     const signature = signer.sign(TAGS.hello, helloBytes(nonce, agentId, runId))

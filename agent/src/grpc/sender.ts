@@ -42,6 +42,14 @@ export interface SenderOptions {
   readonly random?: () => number
 }
 
+/** What was heard of the collector; undefined before it was. */
+export interface Heard {
+  /** Milliseconds since the last receipt. */
+  readonly receiptAgeMs: number | undefined
+  /** Collector's clock less this host's at the last connection, milliseconds. */
+  readonly clockOffsetMs: number | undefined
+}
+
 /** Delivers the spool, run by run in the order of their sealing, for as long as it is not stopped. */
 export interface Sender {
   /** The spool has grown. */
@@ -50,6 +58,8 @@ export interface Sender {
   flush(timeoutMs: number): Promise<boolean>
   /** Why nothing is being delivered; undefined while all is well. */
   fault(): Fault | undefined
+  /** What was heard of the collector. */
+  heard(): Heard
   stop(): Promise<void>
 }
 
@@ -67,6 +77,7 @@ export function startSender(options: SenderOptions): Result<Sender> {
     notify: () => loop.notify(),
     flush: (timeoutMs) => loop.flush(timeoutMs),
     fault: () => loop.fault,
+    heard: () => loop.heard(),
     stop: async () => {
       loop.stop()
       await done
@@ -89,6 +100,8 @@ export class DeliveryLoop {
   readonly #waiting = new Set<() => void>()
   #connection: PushConnection | undefined
   #attempt = 0
+  #receiptMs: number | undefined
+  #clockOffsetMs: number | undefined
 
   constructor(options: SenderOptions, dial: () => Dialled) {
     this.#options = options
@@ -139,6 +152,9 @@ export class DeliveryLoop {
       runId,
       endsWhenDrained: isOld,
       onReceipt: () => this.#received(),
+      onChallenge: (wallMs) => {
+        this.#clockOffsetMs = wallMs - this.#options.wallMs()
+      },
     })
     this.#connection = connection
     const { fault, progressed, handedOver, retryAfterMs } = await connection.ended
@@ -161,7 +177,13 @@ export class DeliveryLoop {
     return Math.max(retryAfterMs, backoffMs(this.#attempt++, random(), backoff))
   }
 
+  heard(): Heard {
+    const receiptAgeMs = this.#receiptMs === undefined ? undefined : performance.now() - this.#receiptMs
+    return { receiptAgeMs, clockOffsetMs: this.#clockOffsetMs }
+  }
+
   #received(): void {
+    this.#receiptMs = performance.now()
     if (this.fault !== undefined) this.#options.logger.info({}, 'delivery works again')
     this.fault = undefined
     for (const check of this.#waiting) check()

@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import { Gauge, Registry } from 'prom-client'
+import type { SourceFault } from '../ports.ts'
 
 /** A running listener. */
 export interface Metrics {
@@ -16,6 +17,15 @@ export interface Health {
   readonly spooledBytes: number
   readonly pendingReadings: number
   readonly fault: Fault | undefined
+  /** What is wrong with sources now. */
+  readonly sourceFaults: readonly SourceFault[]
+  /** Since the start. */
+  readonly looks: number
+  readonly readings: number
+  /** Milliseconds since the last receipt; undefined before the first. */
+  readonly receiptAgeMs: number | undefined
+  /** Collector's clock less this host's at the last connection, milliseconds; undefined before the first. */
+  readonly clockOffsetMs: number | undefined
 }
 
 /**
@@ -82,6 +92,28 @@ function registryOf(health: () => Health): Registry {
   gauge('vouch_agent_pending_readings', 'Readings not sealed yet.', (of) => of.pendingReadings)
   gauge('vouch_agent_delivering', '1 while nothing hinders delivery.', (of) =>
     of.fault === undefined ? 1 : 0,
+  )
+  gauge('vouch_agent_last_receipt_age_seconds', 'Time since the last receipt; -1 before the first.', (of) =>
+    of.receiptAgeMs === undefined ? -1 : of.receiptAgeMs / 1000,
+  )
+  gauge(
+    'vouch_agent_clock_offset_seconds',
+    "Collector's clock less this host's at the last connection; 0 before the first.",
+    (of) => (of.clockOffsetMs ?? 0) / 1000,
+  )
+  gauge('vouch_agent_looks', 'Looks since the start.', (of) => of.looks)
+  gauge('vouch_agent_readings', 'Readings since the start.', (of) => of.readings)
+  registry.registerMetric(
+    new Gauge({
+      name: 'vouch_agent_source_faults',
+      help: 'What is wrong with sources now.',
+      labelNames: ['source', 'code'],
+      registers: [],
+      collect() {
+        this.reset()
+        for (const { source, fault } of health().sourceFaults) this.inc({ source, code: fault.code })
+      },
+    }),
   )
   return registry
 }

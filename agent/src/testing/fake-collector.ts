@@ -56,6 +56,8 @@ export interface FakeCollector {
   refuses: FaultCode | undefined
   /** Takes batches but gives no receipt. */
   silent: boolean
+  /** Its wall clock less the system's, milliseconds. */
+  wallOffsetMs: number
   /** Signs receipts with a key that no agent has pinned. */
   forges: boolean
   /** Pushed to agents after the welcome. */
@@ -89,6 +91,7 @@ export async function startFakeCollector(port = 0, before?: FakeCollector): Prom
     },
     refuses: undefined,
     silent: false,
+    wallOffsetMs: 0,
     forges: false,
     policy: undefined,
     keys,
@@ -193,7 +196,10 @@ function serve(
     }
     return undefined
   })
-  send({ case: 'challenge', value: create(ChallengeSchema, { nonce }) })
+  send({
+    case: 'challenge',
+    value: create(ChallengeSchema, { nonce, wallMs: BigInt(Date.now() + fake.wallOffsetMs) }),
+  })
 }
 
 /** Readings of one stream in one epoch. */

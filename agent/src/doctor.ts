@@ -1,0 +1,168 @@
+import { existsSync, statSync, statfsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Fault } from '@vouch/proto/kernel/fault.ts'
+import type { AgentConfig } from './config.ts'
+import { probeCollector } from './grpc/probe.ts'
+import { openIdentity } from './host/identity.ts'
+import { glance } from './once.ts'
+import type { Glance } from './once.ts'
+import { inspectSpool } from './spool/inspect.ts'
+import { targetOf } from './state.ts'
+
+/** One thing that was looked at. */
+export interface Check {
+  readonly name: string
+  readonly level: 'ok' | 'warn' | 'FAIL'
+  readonly what: string
+  /** What to do; absent where all is well. */
+  readonly remedy?: string
+}
+
+/** A clock this far off is worth a word, and one that far off spoils the bill: milliseconds. */
+const OFFSET_WARN_MS = 1000
+const OFFSET_FAIL_MS = 60_000
+/** Of its bound, from which on a spool is worth a word: per cent. */
+const FULLNESS_WARN = 80n
+const PROBE_TIMEOUT_MS = 10_000
+/** Access of anybody but the owner. */
+const OTHERS = 0o077
+
+/** Looks at everything that an agent of this configuration needs, without changing any of it. */
+export async function examine(config: AgentConfig): Promise<Check[]> {
+  const [collector, glances] = await Promise.all([checkCollector(config), glance(config)])
+  return [
+    ...checkStateDirectory(config.stateDir),
+    checkEnrolment(config),
+    ...checkSpool(config),
+    ...collector,
+    ...glances.flatMap(checkSource),
+  ]
+}
+
+/** The checks as lines; `isWell` is false where any of them failed. */
+export async function doctor(
+  config: AgentConfig,
+): Promise<{ readonly text: string; readonly isWell: boolean }> {
+  const checks = [{ name: 'settings', level: 'ok', what: 'valid' } as const, ...(await examine(config))]
+  const lines = checks.map((check: Check) => {
+    const remedy = check.remedy === undefined ? '' : `; ${check.remedy}`
+    return `${check.level.padEnd(4)}  ${check.name}: ${check.what}${remedy}\n`
+  })
+  return { text: lines.join(''), isWell: checks.every(({ level }) => level !== 'FAIL') }
+}
+
+function checkStateDirectory(stateDir: string): Check[] {
+  const name = 'state directory'
+  if (!existsSync(stateDir))
+    return [
+      {
+        name,
+        level: 'warn',
+        what: `${stateDir} does not exist yet`,
+        remedy: 'the agent makes it where it may; or set VOUCH_AGENT_STATE_DIR',
+      },
+    ]
+  const open = ['', 'agent.key', 'agent-next.key', 'spool.sqlite'].map((each) => join(stateDir, each))
+  const checks = open.filter(existsSync).flatMap((path): Check[] => {
+    const { mode, uid } = statSync(path)
+    if ((mode & OTHERS) !== 0 && !path.endsWith('.sqlite'))
+      return [{ name, level: 'FAIL', what: `others can read ${path}`, remedy: `run chmod go= ${path}` }]
+    const own = process.getuid?.()
+    if (own !== undefined && own !== uid)
+      return [
+        {
+          name,
+          level: 'warn',
+          what: `${path} belongs to user ${uid}, this is ${own}`,
+          remedy: 'run the doctor as the user that runs the agent',
+        },
+      ]
+    return []
+  })
+  return checks.length > 0 ? checks : [{ name, level: 'ok', what: stateDir }]
+}
+
+function checkEnrolment({ stateDir, tokenFile }: AgentConfig): Check {
+  const name = 'enrolment'
+  if (!existsSync(stateDir)) return notEnrolled(tokenFile)
+  const store = openIdentity(stateDir)
+  const identity = store.ok ? store.value.identity() : store
+  if (!identity.ok) return failed(name, identity.fault, 'restore it, or enrol this host again')
+  if (identity.value === undefined) return notEnrolled(tokenFile)
+  return { name, level: 'ok', what: `agent ${identity.value.agentId.toHex()}` }
+}
+
+function notEnrolled(tokenFile: string | undefined): Check {
+  const what = 'this host is not enrolled'
+  if (tokenFile !== undefined)
+    return { name: 'enrolment', level: 'warn', what, remedy: 'run vouch-agent enrol' }
+  const remedy = 'set VOUCH_AGENT_TOKEN_FILE to a file with a token and run vouch-agent enrol'
+  return { name: 'enrolment', level: 'FAIL', what, remedy }
+}
+
+function checkSpool({ stateDir, spoolBytesMax }: AgentConfig): Check[] {
+  const name = 'spool'
+  const path = join(stateDir, 'spool.sqlite')
+  if (!existsSync(path)) return [{ name, level: 'ok', what: 'none yet' }]
+  const inspection = inspectSpool(path)
+  if (!inspection.ok) {
+    if (inspection.fault.code === 'DATA_DIRECTORY_LOCKED')
+      return [{ name, level: 'ok', what: 'an agent runs on it; its /metrics tell more' }]
+    return [failed(name, inspection.fault, 'the agent sets it aside at its next start')]
+  }
+  const { batches, bytes, losses, setAside } = inspection.value
+  inspection.value.close()
+  const { bavail, bsize } = statfsSync(stateDir, { bigint: true })
+  const free = bavail * bsize
+  const checks: Check[] = []
+  const word = (what: string, remedy: string): void => void checks.push({ name, level: 'warn', what, remedy })
+  if (BigInt(bytes) * 100n > BigInt(spoolBytesMax) * FULLNESS_WARN)
+    word(`${bytes} of ${spoolBytesMax} octets are taken`, 'let the collector be reached, or raise the bound')
+  if (free < BigInt(spoolBytesMax - bytes))
+    word(`the disk has ${free} octets left, less than the spool may take`, 'free space, or lower the bound')
+  if (losses > 0) word(`${losses} losses wait to be admitted`, 'the next batch carries them')
+  if (setAside.length > 0)
+    word(
+      `${setAside.length} files hold what could not be read: ${setAside.join(', ')}`,
+      'look into them, then remove them',
+    )
+  return checks.length > 0
+    ? checks
+    : [{ name, level: 'ok', what: `${batches} batches wait, ${bytes} octets` }]
+}
+
+async function checkCollector(config: AgentConfig): Promise<Check[]> {
+  const greeting = await probeCollector(targetOf(config), PROBE_TIMEOUT_MS)
+  if (!greeting.ok) {
+    const remedy =
+      'check VOUCH_AGENT_COLLECTOR, the network between, and VOUCH_TLS_CA_FILE; batches stay in the spool meanwhile'
+    return [failed('collector', greeting.fault, remedy)]
+  }
+  const { clockOffsetMs, tookMs } = greeting.value
+  const reached = `${config.collector} answers in ${tookMs} ms`
+  const what = `the collector is ${Math.abs(clockOffsetMs)} ms ${clockOffsetMs < 0 ? 'behind' : 'ahead'}`
+  const offset = Math.abs(clockOffsetMs)
+  const clock: Check =
+    offset <= OFFSET_WARN_MS + tookMs
+      ? { name: 'clock', level: 'ok', what }
+      : {
+          name: 'clock',
+          level: offset > OFFSET_FAIL_MS ? 'FAIL' : 'warn',
+          what,
+          remedy: 'set the clock of the host that is wrong by NTP',
+        }
+  return [{ name: 'collector', level: 'ok', what: reached }, clock]
+}
+
+function checkSource({ source, samples, unavailable, faults }: Glance): Check[] {
+  const name = `source ${source}`
+  const checks = faults.map((fault) => failed(name, fault))
+  const missing = unavailable.map(({ meter }) => meter).join(', ')
+  const what = `${samples.length} meters read${missing === '' ? '' : `; unavailable: ${missing}`}`
+  if (checks.length === 0 || samples.length > 0) checks.unshift({ name, level: 'ok', what })
+  return checks
+}
+
+function failed(name: string, { code, message }: Fault, remedy?: string): Check {
+  return { name, level: 'FAIL', what: `${code}: ${message}`, ...(remedy === undefined ? {} : { remedy }) }
+}

@@ -108,7 +108,7 @@ export class ContainerBook {
         startedMs: life.startedMs,
         startedBoottimeMs: started.boottimeMs,
         seenMs,
-        ...(ended === undefined ? {} : { lastedMs: ended.boottimeMs - started.boottimeMs }),
+        ...(ended === undefined ? {} : { lastedMs: life.runningMs }),
         ...(parent === undefined ? {} : { parent }),
         counters: { ...(reader?.counters ?? counters) },
         description: {

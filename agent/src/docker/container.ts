@@ -4,7 +4,7 @@ import type { ContainerFacts } from './engine.ts'
 import type { Counters, GroupReader } from './group-reader.ts'
 import { networkAbsence } from './life.ts'
 import type { Life } from './life.ts'
-import { after } from './watched-life.ts'
+import { after, elapsedMs } from './watched-life.ts'
 
 /** What describes a container; some of it is unknown where only an event told of it. */
 export type Description = Pick<ContainerFacts, 'name' | 'image' | 'labels'> &
@@ -36,6 +36,8 @@ export interface WatchedLife extends Life {
   parent: string | undefined
   /** Whether the engine said in this run that it lives; a group that can be read says it too. */
   confirmed: boolean
+  /** Milliseconds that it ran, as last told: it never ran for less. */
+  runningMs: number
   /** Octets held as first and last seen. */
   firstHeld: bigint | undefined
   held: bigint | undefined
@@ -154,12 +156,12 @@ export class MeteredContainer {
     const { life, started, ended } = this.life
     const counters = this.life.reader?.counters ?? this.life.counters
     const attributes = this.#attributes()
-    const until = ended ?? at
-    const running = BigInt(Math.max(0, until.boottimeMs - started.boottimeMs))
+    const runningMs = elapsedMs(started, ended ?? at)
+    if (runningMs > this.life.runningMs) this.life.runningMs = runningMs
     const cpuMs = counters.cpuNs === undefined ? undefined : counters.cpuNs / 1_000_000n
     const hasNetwork = this.withoutNetwork === undefined
     const counted: readonly [meter: string, value: bigint | undefined][] = [
-      ['container.running', running],
+      ['container.running', BigInt(this.life.runningMs)],
       ['container.cpu.used', cpuMs],
       ['container.disk.read', counters.read],
       ['container.disk.written', counters.written],

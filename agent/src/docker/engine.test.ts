@@ -4,12 +4,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createHostFiles } from '../host/host-files.ts'
 import { createSystemClock } from '../host/clock.ts'
 import type { Look, Sample, Source } from '../ports.ts'
-import { ContainerEngine, ENGINE_ABSENT } from '../testing/container-engine.ts'
+import { ContainerEngine, ENGINE_ABSENT } from './testing/container-engine.ts'
+import { quiet } from './testing/scene.ts'
 import { createDockerSource } from './docker-source.ts'
 
 if (ENGINE_ABSENT !== '' && process.env['CI'] === 'true') throw new Error(`${ENGINE_ABSENT} is absent`)
-
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** Samples of all looks by meter and resource, in the order of their instants. */
 class Seen {

@@ -27,31 +27,24 @@ export interface KeptState {
   readonly containers: readonly KeptContainer[]
 }
 
-const BIG = /^(\d+)n$/
-
 /** Writes the state as one text. */
 export function writeState(state: KeptState): string {
-  return JSON.stringify(state, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value))
+  return JSON.stringify(state, (_, value: unknown) =>
+    typeof value === 'bigint' ? { big: value.toString() } : value,
+  )
 }
 
 /** Reads what `writeState` wrote; undefined where there is none or it is of another form. */
 export function readState(text: string | undefined): KeptState | undefined {
   if (text === undefined) return undefined
   try {
-    return JSON.parse(text, (key, value: unknown) => {
-      const digits = isNumeric(key) && typeof value === 'string' ? BIG.exec(value)?.[1] : undefined
-      return digits === undefined ? value : BigInt(digits)
-    }) as KeptState
+    return JSON.parse(text, (_, value: unknown) => bigOf(value) ?? value) as KeptState
   } catch {
     return undefined
   }
 }
 
-const NUMERIC: ReadonlySet<string> = new Set(
-  'cpuNs read written received transmitted parentNs endedMs residualMs'.split(' '),
-)
-
-/** A label may look like a number. */
-function isNumeric(key: string): boolean {
-  return NUMERIC.has(key)
+function bigOf(value: unknown): bigint | undefined {
+  const isBig = typeof value === 'object' && value !== null && 'big' in value && typeof value.big === 'string'
+  return isBig ? BigInt(value.big as string) : undefined
 }

@@ -21,6 +21,7 @@ export function watchedLife(
     counters: {},
     parent: undefined,
     confirmed: known.confirmed,
+    runningMs: 0,
     firstHeld: undefined,
     held: undefined,
     ended: undefined,
@@ -44,6 +45,19 @@ export function resumedLife(kept: KeptContainer, now: Instant): WatchedLife {
 /** An instant some milliseconds after another one. */
 export function after(at: Instant, ms: number): Instant {
   return { wallMs: at.wallMs + ms, monotonicMs: at.monotonicMs + ms, boottimeMs: at.boottimeMs + ms }
+}
+
+/** How far the clocks may differ over a life before one of them was set, milliseconds. */
+const TOLERANCE_MS = 1000
+
+/**
+ * Milliseconds from a start to a later instant, suspend included: by the wall clock, which the engine's own times are
+ * of, unless it was set meanwhile; then by the boot-time clock, which is coarser and never set.
+ */
+export function elapsedMs(started: Instant, until: Instant): number {
+  const byBoot = until.boottimeMs - started.boottimeMs
+  const byWall = until.wallMs - started.wallMs
+  return Math.max(0, Math.abs(byWall - byBoot) <= TOLERANCE_MS ? byWall : byBoot)
 }
 
 /** How far an engine's start event may lie behind the start, milliseconds. */

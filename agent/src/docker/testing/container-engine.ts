@@ -1,7 +1,17 @@
 import { execFile, spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, symlinkSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  rmdirSync,
+  symlinkSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
@@ -84,6 +94,7 @@ export class ContainerEngine {
     }
     await this.end()
     rmSync(this.#folder, { recursive: true, force: true })
+    for (const group of globSync(`/sys/fs/cgroup/{,*/}${this.parent.slice(1)}`)) rmdirSync(group)
   }
 
   #answers(): Promise<boolean> {

@@ -42,7 +42,8 @@ export class ContainerBook {
   sinceMs: number | undefined
   readonly #options: BookOptions
   readonly #containers = new Map<string, MeteredContainer>()
-  readonly #parents = new Set<string>()
+  /** Where containers may be, before one was seen: the defaults of engines, by either driver. */
+  readonly #parents = new Set(['/docker', '/system.slice'])
   #gone: MeteredContainer[] = []
   #queue = Promise.resolve()
 

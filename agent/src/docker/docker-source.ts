@@ -49,6 +49,8 @@ class DockerSource implements Source {
   readonly #options: DockerSourceOptions
   readonly #sampler: FastSampler
   #machine: Machine = { cpuThousandths: undefined, memory: undefined }
+  /** The last look for which the engine had said all. */
+  #lookMs = 0
   #parts: Promise<Parts> | undefined
   #opened: Parts | undefined
 
@@ -62,9 +64,11 @@ class DockerSource implements Source {
     this.#parts ??= this.#open()
     const { book, meter, link } = await this.#parts
     await this.#readMachine()
-    await within(SETTLE_MS, link.start())
-    await within(SETTLE_MS, book.settled())
+    const tried = await within(SETTLE_MS, link.start())
+    const settled = await within(SETTLE_MS, book.settled())
     const now = nowOf(clock)
+    // What begins while the engine is not heard began after the last look that knew of everything.
+    if (tried && settled && link.faults().length === 0) this.#lookMs = now.wallMs
     const parentNs = await meter.parentNs()
     await book.look(now)
     const looks = book.take()
@@ -72,7 +76,7 @@ class DockerSource implements Source {
     const engine = meter.looks(now, parentNs, living)
     const state = {
       sinceMs: book.sinceMs ?? now.wallMs,
-      lookMs: now.wallMs,
+      lookMs: this.#lookMs,
       ...(meter.state === undefined ? {} : { residual: meter.state }),
       containers: book.kept(now.wallMs),
     }
@@ -114,6 +118,7 @@ class DockerSource implements Source {
     await this.#readMachine()
     const meter = new EngineMeter(`${resource}/engine:docker`, files, version, kept?.residual)
     const lastLookMs = kept?.lookMs ?? clock.wallMs()
+    this.#lookMs = lastLookMs
     const book = new ContainerBook(
       {
         host: resource,
@@ -155,10 +160,11 @@ class DockerSource implements Source {
   }
 }
 
-/** Waits for something, but not longer than this. */
-async function within(ms: number, what: Promise<void>): Promise<void> {
-  const late = Promise.withResolvers<void>()
-  const timer = setTimeout(late.resolve, ms)
-  await Promise.race([what, late.promise])
+/** Waits for something, but not longer than this; whether it is done. */
+async function within(ms: number, what: Promise<void>): Promise<boolean> {
+  const late = Promise.withResolvers<boolean>()
+  const timer = setTimeout(() => late.resolve(false), ms)
+  const done = await Promise.race([what.then(() => true), late.promise])
   clearTimeout(timer)
+  return done
 }

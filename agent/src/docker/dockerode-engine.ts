@@ -22,7 +22,9 @@ export async function connectEngine(socketPath: string): Promise<Engine> {
         throw error
       }
     },
-    events: async ({ sinceMs, untilMs }, abortSignal, onEvent) => {
+    events: async ({ sinceMs, untilMs }, signal, onEvent) => {
+      const timeout = AbortSignal.timeout(ANSWER_TIMEOUT_MS)
+      const abortSignal = untilMs === undefined ? signal : AbortSignal.any([signal, timeout])
       const stream = await docker.getEvents({
         since: sinceMs / 1000,
         ...(untilMs === undefined ? {} : { until: untilMs / 1000 }),

@@ -18,6 +18,7 @@ export interface LinkOptions {
 
 const PAUSE_MIN_MS = 250
 const PAUSE_MAX_MS = 10_000
+const ASK_EVERY_MS = 30_000
 
 /** Keeps a stream of events from an engine, whatever the engine does. */
 export class EngineLink {
@@ -66,22 +67,35 @@ export class EngineLink {
 
   async #connected(onConnected: () => void): Promise<void> {
     const { socket, connect, since, nowMs, onEvent, reconcile } = this.#options
-    const { signal } = this.#stopping
+    const over = new AbortController()
+    const signal = AbortSignal.any([this.#stopping.signal, over.signal])
     const engine = await connect(socket)
     const fromMs = nowMs()
     const missedMs = since()
     const take = (event: EngineEvent): void => onEvent(engine, event)
-    if (missedMs !== undefined && missedMs <= fromMs) {
-      await engine.events({ sinceMs: missedMs, untilMs: fromMs + 1 }, signal, take)
+    try {
+      if (missedMs !== undefined && missedMs <= fromMs) {
+        await engine.events({ sinceMs: missedMs, untilMs: fromMs + 1 }, signal, take)
+      }
+      const stream = engine.events({ sinceMs: fromMs }, signal, take)
+      // A stream that breaks while the containers are listed is found below.
+      stream.catch(() => undefined)
+      await reconcile(engine)
+      this.#fault = undefined
+      onConnected()
+      this.#tried.resolve()
+      await Promise.race([stream, untilSilent(engine, signal)])
+    } finally {
+      over.abort()
     }
-    const stream = engine.events({ sinceMs: fromMs }, signal, take)
-    // A stream that breaks while the containers are listed is found below.
-    stream.catch(() => undefined)
-    await reconcile(engine)
-    this.#fault = undefined
-    onConnected()
-    this.#tried.resolve()
-    await stream
+  }
+}
+
+/** Rejects when an engine whose stream stands does not answer any more. */
+async function untilSilent(engine: Engine, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await setTimeout(ASK_EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined)
+    if (!signal.aborted) await engine.running()
   }
 }
 

@@ -102,6 +102,27 @@ describe.skipIf(ENGINE_ABSENT !== '')(
       expect(last.filter(({ ends }) => ends === true)).toHaveLength(20)
     }, 120_000)
 
+    it('H8: traffic is that of all its interfaces but the loopback, to the end', async () => {
+      const metered = source()
+      const seen = new Seen()
+      seen.add(await metered.look())
+      await engine.docker('network', 'create', '--subnet', '10.231.7.0/24', 'traffic')
+      const ping =
+        'i=0; while [ $i -lt 20 ]; do busybox ping -c 1 -W 1 10.231.7.1; i=$((i+1)); done >/dev/null'
+      const script = `sleep 0.5; ${ping}; grep eth0 /proc/net/dev`
+      const id = await engine.script(script, '--network', 'traffic')
+      await engine.docker('wait', id)
+      await setTimeout(300)
+      seen.add(await metered.look())
+      const [received, ...rest] = (await engine.docker('logs', id)).trim().split(/ +/).slice(1)
+      expect(BigInt(received!)).toBeGreaterThan(1000n)
+      // What the neighbours of a bridge send may arrive after the container looked.
+      expect(seen.grown(id, 'container.network.received')).toBeGreaterThanOrEqual(BigInt(received!))
+      expect(seen.grown(id, 'container.network.transmitted')).toBeGreaterThanOrEqual(BigInt(rest[7]!))
+      await engine.docker('rm', id)
+      await engine.docker('network', 'rm', 'traffic')
+    }, 60_000)
+
     it('H10: a restart is another life that begins at zero, and a rename another name', async () => {
       const metered = source()
       const seen = new Seen()

@@ -75,7 +75,8 @@ export class ContainerEngine {
 
   /** Starts a container that runs a script of the shell; its id. */
   script(text: string, ...args: readonly string[]): Promise<string> {
-    return this.docker('run', '-d', '--network', 'none', ...args, IMAGE, 'sh', '-c', text)
+    const network = args.includes('--network') ? [] : ['--network', 'none']
+    return this.docker('run', '-d', ...network, ...args, IMAGE, 'sh', '-c', text)
   }
 
   /** Ends the daemon; containers end with it. */
@@ -91,6 +92,7 @@ export class ContainerEngine {
     if (await this.#answers()) {
       const ids = (await this.docker('ps', '-aq')).split('\n')
       if (ids[0] !== '') await this.docker('rm', '-f', ...ids)
+      await this.docker('network', 'prune', '-f')
     }
     await this.end()
     rmSync(this.#folder, { recursive: true, force: true })
@@ -108,7 +110,7 @@ export class ContainerEngine {
     const tree = join(this.#folder, 'tree')
     mkdirSync(join(tree, 'bin'), { recursive: true })
     cpSync(BUSYBOX, join(tree, 'bin/busybox'), { dereference: true })
-    for (const name of ['sh', 'cat', 'sleep', 'true']) symlinkSync('busybox', join(tree, 'bin', name))
+    for (const name of ['sh', 'cat', 'grep', 'sleep']) symlinkSync('busybox', join(tree, 'bin', name))
     const archive = join(this.#folder, 'tree.tar')
     await run('tar', ['-C', tree, '-cf', archive, '.'])
     await this.docker('import', archive, IMAGE)

@@ -132,6 +132,8 @@ describe('a container under v2', () => {
     scene.write({ ...group(path, 9_000_000), ...parentOf('/docker', 9_500_000) })
     scene.write({ [events]: 'populated 0\n' })
     await setTimeout(100)
+    // A group that is gone cannot be read, by a file held open either.
+    scene.write({ [`sys/fs/cgroup${path}/cpu.stat`]: '' })
     rmSync(join(scene.root, `sys/fs/cgroup${path}`), { recursive: true })
     scene.tell('die', container)
     const looks = await metered.look()

@@ -1,6 +1,15 @@
 import { address, isLoopback } from '@vouch/proto/kernel/address.ts'
 import { hostname } from 'node:os'
-import { choice, choices, defineConfig, integer, path, readConfig, text } from '@vouch/proto/kernel/config.ts'
+import {
+  choice,
+  choices,
+  defineConfig,
+  integer,
+  list,
+  path,
+  readConfig,
+  text,
+} from '@vouch/proto/kernel/config.ts'
 import type { Config } from '@vouch/proto/kernel/config.ts'
 import { fail } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
@@ -160,6 +169,18 @@ export const AGENT_SETTINGS = defineConfig({
     describe: `what may be metered, joined by commas: ${SOURCES.join(', ')}; a policy may leave some out`,
     parse: choices(SOURCES),
     fallback: ['host'],
+  },
+  dockerSocket: {
+    env: 'VOUCH_AGENT_DOCKER_SOCKET',
+    describe: 'socket of the container engine; who may use it is root on the host',
+    parse: path,
+    fallback: '/var/run/docker.sock',
+  },
+  dockerLabels: {
+    env: 'VOUCH_AGENT_DOCKER_LABELS',
+    describe: 'labels of containers that become attributes of their streams, joined by commas',
+    parse: list({ max: 24 }),
+    fallback: [],
   },
   cadenceMinMs: {
     env: 'VOUCH_AGENT_CADENCE_MIN_MS',

@@ -1,4 +1,5 @@
 import type { AgentConfig } from './config.ts'
+import { createDockerSource } from './docker/docker-source.ts'
 import { createHostSource } from './host/host-source.ts'
 import type { HostFiles } from './host/host-files.ts'
 import type { Clock, Facts, Logger, Source } from './ports.ts'
@@ -18,6 +19,8 @@ type Maker = (config: AgentConfig, context: SourceContext) => Source
 
 const MAKERS: Readonly<Partial<Record<AgentConfig['sources'][number], Maker>>> = {
   host: (config, { files, resource }) => createHostSource(config, files, resource),
+  docker: ({ dockerSocket, dockerLabels }, context) =>
+    createDockerSource({ ...context, socket: dockerSocket, labels: dockerLabels }),
 }
 
 /** Every source that the configuration names, in its order. */

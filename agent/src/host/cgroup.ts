@@ -61,12 +61,13 @@ async function readV1(files: HostFiles): Promise<ControlGroup | undefined> {
   }
 }
 
-function keyed(text: string, key: string): bigint | undefined {
+/** The whole number after a key, one pair a line. */
+export function keyed(text: string, key: string): bigint | undefined {
   return whole(new RegExp(`^${key} (\\d+)$`, 'm').exec(text)?.[1])
 }
 
 /** A whole number, or undefined for `max`, −1 and anything else. */
-function whole(text: string | undefined): bigint | undefined {
+export function whole(text: string | undefined): bigint | undefined {
   const trimmed = text?.trim() ?? ''
   return /^\d+$/.test(trimmed) ? BigInt(trimmed) : undefined
 }
@@ -75,6 +76,7 @@ function share(quota: bigint | undefined, period: bigint | undefined): bigint | 
   return quota === undefined || period === undefined || period === 0n ? undefined : (quota * 1000n) / period
 }
 
-function less(a: bigint, b: bigint): bigint {
+/** a − b, and 0 where b is larger. */
+export function less(a: bigint, b: bigint): bigint {
   return a > b ? a - b : 0n
 }

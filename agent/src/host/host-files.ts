@@ -1,7 +1,15 @@
+import { closeSync, openSync, readSync, watch } from 'node:fs'
 import { lstat, readFile, readdir, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isDeviceOf } from './mounts.ts'
 import type { Mount } from './mounts.ts'
+
+/** A file kept open: cheap to read often, and the same one whatever takes over its name. */
+export interface HeldFile {
+  /** Its text now; undefined where it is gone. */
+  text(): string | undefined
+  close(): void
+}
 
 /** The file tree of the metered host, at `/` or where a container has it mounted. */
 export interface HostFiles {
@@ -15,6 +23,10 @@ export interface HostFiles {
   exists(path: string): Promise<boolean>
   /** Octets that files occupy on a file system; undefined where it does not answer, or another one is seen in its place. */
   usedOctets(mount: Mount): Promise<bigint | undefined>
+  /** Opens a small file for many reads; undefined where it is absent or cannot be read. */
+  hold(path: string): HeldFile | undefined
+  /** Calls whenever a file changes, until what it returns is called; undefined where it cannot be watched. */
+  watch(path: string, changed: () => void): (() => void) | undefined
 }
 
 /** Reads the tree below `root`. Whatever cannot be read is absent, never zero. */
@@ -40,5 +52,48 @@ export function createHostFiles(root: string): HostFiles {
       if (at === undefined || space === undefined || !isDeviceOf(mount, at.dev)) return undefined
       return (space.blocks - space.bfree) * space.bsize
     },
+    hold: (path) => hold(join(root, path)),
+    watch: (path, changed) => {
+      try {
+        const watcher = watch(join(root, path), { persistent: false }, changed)
+        // A file that is removed ends its watch.
+        watcher.on('error', () => watcher.close())
+        return () => watcher.close()
+      } catch {
+        return undefined
+      }
+    },
+  }
+}
+
+const buffer = new Uint8Array(65_536)
+
+function hold(path: string): HeldFile | undefined {
+  try {
+    const file = openSync(path, 'r')
+    let open = true
+    return {
+      text: () => (open ? readAll(file) : undefined),
+      close() {
+        if (open) closeSync(file)
+        open = false
+      },
+    }
+  } catch {
+    return undefined
+  }
+}
+
+/** The kernel may give such a file in pieces. */
+function readAll(file: number): string | undefined {
+  try {
+    let length = 0
+    for (;;) {
+      const read = readSync(file, buffer, length, buffer.length - length, length)
+      length += read
+      if (read === 0 || length === buffer.length) return new TextDecoder().decode(buffer.subarray(0, length))
+    }
+  } catch {
+    return undefined
   }
 }

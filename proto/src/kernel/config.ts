@@ -5,7 +5,7 @@ import type { JsonValue } from './json.ts'
 import { nearest } from './nearest.ts'
 import type { SettingParser } from './setting.ts'
 
-export { boolean, choice, choices, integer, path, text, url } from './setting.ts'
+export { boolean, choice, choices, integer, list, path, text, url } from './setting.ts'
 export type { SettingParser } from './setting.ts'
 
 /** One setting: its names, meaning, form and default. */

@@ -47,6 +47,16 @@ export function choices<const T extends string>(values: readonly T[]): SettingPa
   }
 }
 
+/** Texts joined by commas, each of 1 to 256 characters, at most `max`. */
+export function list(bounds: { readonly max: number }): SettingParser<readonly string[]> {
+  return (value) => {
+    const words = value.split(',').map((word) => word.trim())
+    if (words.length <= bounds.max && words.every((word) => word !== '' && word.length <= 256))
+      return ok(words)
+    return fail('CONFIG_INVALID', `must be at most ${bounds.max} words joined by commas`)
+  }
+}
+
 /** An absolute URL of one of the protocols, given without colon as in "https"; kept as it was written. */
 export function url(protocols: readonly string[]): SettingParser<string> {
   return (value) => {

@@ -60,8 +60,8 @@ function isJsonArray(value: JsonValue): value is readonly JsonValue[] {
 
 const TOKEN = /"(?:[^"\\]+|\\.)*"|[{}[\]:]/g
 
-/** Looks at the keys of valid JSON as written, which the platform's parser does not show. */
-function objectionToKeys(text: string): string | undefined {
+/** What valid JSON has against it in its keys as written, which the platform's parser does not show: a repeated one, or too deep nesting. */
+export function objectionToKeys(text: string): string | undefined {
   const open: Set<string>[] = []
   let latest = ''
   for (const [token] of text.matchAll(TOKEN)) {

@@ -15,7 +15,7 @@ import type { Metrics } from './http/metrics.ts'
 import { MeteringRun, factsOf } from './metering-run.ts'
 import type { SealedBatch } from './metering-run.ts'
 import type { Clock, Logger, Source } from './ports.ts'
-import { createSources } from './sources.ts'
+import { createSources, stopSources } from './sources.ts'
 import type { Spool } from './spool/spool.ts'
 import { enrolPatiently, openState, targetOf } from './state.ts'
 import type { State } from './state.ts'
@@ -156,24 +156,30 @@ class HostAgent implements Agent {
   async #open(): Promise<Opened> {
     const { config, logger, token } = this.#options
     const state = unwrap(await openState(config, this.#clock.wallMs()))
+    let sources: readonly Source[] = []
     try {
       const known = unwrap(state.store.identity())
       const identity = known ?? (await enrolPatiently(state, config, logger, token, this.#stopping.signal))
-      const opened = this.#assemble(state, identity)
+      sources = this.#options.sources ?? (await this.#sources(state))
+      const opened = this.#assemble(state, identity, sources)
       const { metricsListen } = config
       if (metricsListen === undefined) return opened
       return { ...opened, metrics: unwrap(await startMetrics(metricsListen, () => this.status())) }
     } catch (error) {
+      await stopSources(sources)
       state.spool.close()
       throw error
     }
   }
 
-  #assemble({ files, resource, spool, store }: State, identity: Identity): Opened {
+  #sources({ files, resource, spool }: State): Promise<Source[]> {
+    const { config, logger } = this.#options
+    return createSources(config, { files, resource, clock: this.#clock, logger, facts: factsOf(spool) })
+  }
+
+  #assemble({ resource, spool, store }: State, identity: Identity, sources: readonly Source[]): Opened {
     const { config, logger } = this.#options
     const clock = this.#clock
-    const made = (): Source[] =>
-      createSources(config, { files, resource, clock, logger, facts: factsOf(spool) })
     let signer = unwrap(store.signer())
     const run = new MeteringRun(
       {
@@ -181,7 +187,7 @@ class HostAgent implements Agent {
         agentVersion: AGENT_VERSION,
         spool,
         clock,
-        sources: this.#options.sources ?? made(),
+        sources,
         logger,
         signer: () => signer,
       },

@@ -102,6 +102,7 @@ export class EventsSource implements Source {
   /** The track of each counter that has been looked at in this run. */
   readonly #tracks = new Map<number, string>()
   #faults: readonly Fault[] = []
+  #ending: Promise<void> | undefined
 
   constructor(store: EventStore, context: Pick<EventsContext, 'clock' | 'facts'>, end: () => Promise<void>) {
     this.#store = store
@@ -135,7 +136,8 @@ export class EventsSource implements Source {
   }
 
   stop(): Promise<void> {
-    return this.#end()
+    this.#ending ??= this.#end()
+    return this.#ending
   }
 
   #open(counters: readonly Counter[], now: Instant): Look[] {

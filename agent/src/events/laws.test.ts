@@ -107,7 +107,7 @@ describe('counters of events', () => {
           store.close()
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 40 },
     )
   })
 
@@ -116,7 +116,7 @@ describe('counters of events', () => {
     const world = new World()
     fc.assert(
       fc.property(
-        fc.array(happening, { maxLength: 60 }),
+        fc.array(happening, { maxLength: 60, size: 'max' }),
         fc.integer({ min: 1, max: 20 }),
         (happenings, idsMax) => {
           const limits = { ...LIMITS, windowMs: 2000, idsMax }
@@ -200,7 +200,7 @@ describe('events on their way into batches', () => {
 
   it('are all billed, once, wherever the agent crashes or the host boots', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+      fc.asyncProperty(fc.array(step, { maxLength: 30, size: 'max' }), async (steps) => {
         const base = join(directory, `${(files += 1)}`)
         const world = new World()
         let boot = 1
@@ -237,7 +237,7 @@ describe('events on their way into batches', () => {
         agent.store.close()
         agent.spool.close()
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     )
   })
 })

@@ -56,6 +56,15 @@ describe('an amount', () => {
 })
 
 describe('JSON', () => {
+  it('keeps numbers as written wherever they stand, and texts that look like them', () => {
+    const text = String.raw`{"a" :\n 1.50,"t":"T10:15:15.123Z, 1.5","l":[2, 1e2 ,12345678901234567],"n":{"m":-0}}`
+    const value = JSON.stringify(unwrap(parseExactJson(Buffer.from(text.replace('\\n', '\n')))))
+    expect(value).toBe(
+      `{"a":{"text":"1.50"},"t":"T10:15:15.123Z, 1.5","l":[2,{"text":"1e2"},{"text":"12345678901234567"}],"n":{"m":{"text":"-0"}}}`,
+    )
+    expect(unwrap(parseExactJson(Buffer.from(' 0.1')))).toEqual({ text: '0.1' })
+  })
+
   it.each([
     '{',
     '{"a":1,"a":2}',

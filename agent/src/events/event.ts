@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import { escapeSegment, parseResourceId } from '@vouch/proto/kernel/id.ts'
@@ -76,7 +76,7 @@ export function readEvent(
 
 /** Which event it is, of whatever type: the same source and id are the same event. */
 function keyOf(source: string, id: string): Uint8Array {
-  return createHash('sha256').update(`${source.length}:${source}${id}`).digest().subarray(0, KEY_BYTES)
+  return hash('sha256', `${source.length}:${source}${id}`, 'buffer').subarray(0, KEY_BYTES)
 }
 
 function textOf(event: ExactObject, name: string, at: string): Result<string> {

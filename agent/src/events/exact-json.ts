@@ -21,7 +21,7 @@ export interface ExactObject {
 }
 
 /** What may be a number that is not a whole one of at most 15 digits; a text may look like it and costs time only. */
-const INEXACT = /(?:^|[:[,])\s*(?:-0|-?\d{16}|-?\d+[.eE])/
+const INEXACT = /(?:^|"\s*:|[[,])\s*(?:-0|-?\d{16}|-?\d+[.eE])/
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true })
 

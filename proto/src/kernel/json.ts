@@ -69,7 +69,7 @@ export function objectionToKeys(text: string): string | undefined {
     else if (token === '}' || token === ']') open.pop()
     else if (token === ':') {
       // A colon outside of strings follows a key, which may be spelt with escapes.
-      const key: string = JSON.parse(latest)
+      const key: string = latest.includes('\\') ? JSON.parse(latest) : latest.slice(1, -1)
       const keys = open.at(-1)
       if (keys?.has(key) === true) return `the key ${latest} appears twice in one object`
       keys?.add(key)

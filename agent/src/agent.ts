@@ -1,11 +1,8 @@
 import { setTimeout } from 'node:timers/promises'
-import { fromBinary, toBinary } from '@bufbuild/protobuf'
-import { PolicySchema, SignedPolicySchema } from '@vouch/proto/gen/vouch/policy/v1/policy_pb.ts'
-import type { Policy, SignedPolicy } from '@vouch/proto/gen/vouch/policy/v1/policy_pb.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import type { AgentConfig } from './config.ts'
-import { checkPolicy, samplingAt } from './delivery/policy.ts'
+import { PolicyKeeper } from './delivery/policy-keeper.ts'
 import { startSender } from './grpc/sender.ts'
 import type { Sender } from './grpc/sender.ts'
 import { createSystemClock } from './host/clock.ts'
@@ -15,7 +12,7 @@ import type { Metrics } from './http/metrics.ts'
 import { MeteringRun, factsOf } from './metering-run.ts'
 import type { SealedBatch } from './metering-run.ts'
 import type { Clock, Logger, Source, SourceFault } from './ports.ts'
-import { createSources } from './sources.ts'
+import { createSources, stopSources } from './sources.ts'
 import type { Spool } from './spool/spool.ts'
 import { enrolPatiently, openState, targetOf } from './state.ts'
 import type { State } from './state.ts'
@@ -82,6 +79,7 @@ interface Opened {
   readonly identity: Identity
   readonly spool: Spool
   readonly run: MeteringRun
+  readonly policies: PolicyKeeper
   readonly sender: Sender
   readonly metrics?: Metrics
 }
@@ -95,8 +93,6 @@ class HostAgent implements Agent {
   #opened: Opened | undefined
   #loop: Promise<void> | undefined
   #batchIntervalMs: number
-  /** The newest policy ever taken, also when it has expired: older ones are refused. */
-  #policy: Policy | undefined
 
   constructor(options: AgentOptions) {
     this.#options = options
@@ -115,8 +111,8 @@ class HostAgent implements Agent {
   }
 
   async sampleOnce(): Promise<void> {
-    const { run, spool } = this.#state()
-    this.#follow(run, spool)
+    const { policies, run, spool } = this.#state()
+    this.#follow(run, spool, policies)
     await run.look()
   }
 
@@ -174,24 +170,30 @@ class HostAgent implements Agent {
   async #open(): Promise<Opened> {
     const { config, logger, token } = this.#options
     const state = unwrap(await openState(config, this.#clock.wallMs()))
+    let sources: readonly Source[] = []
     try {
       const known = unwrap(state.store.identity())
       const identity = known ?? (await enrolPatiently(state, config, logger, token, this.#stopping.signal))
-      const opened = this.#assemble(state, identity)
+      sources = this.#options.sources ?? (await this.#sources(state))
+      const opened = this.#assemble(state, identity, sources)
       const { metricsListen } = config
       if (metricsListen === undefined) return opened
       return { ...opened, metrics: unwrap(await startMetrics(metricsListen, () => this.status())) }
     } catch (error) {
+      await stopSources(sources)
       state.spool.close()
       throw error
     }
   }
 
-  #assemble({ files, resource, spool, store }: State, identity: Identity): Opened {
+  #sources({ files, resource, spool }: State): Promise<Source[]> {
+    const { config, logger } = this.#options
+    return createSources(config, { files, resource, clock: this.#clock, logger, facts: factsOf(spool) })
+  }
+
+  #assemble({ resource, spool, store }: State, identity: Identity, sources: readonly Source[]): Opened {
     const { config, logger } = this.#options
     const clock = this.#clock
-    const made = (): Source[] =>
-      createSources(config, { files, resource, clock, logger, facts: factsOf(spool) })
     let signer = unwrap(store.signer())
     const run = new MeteringRun(
       {
@@ -199,16 +201,21 @@ class HostAgent implements Agent {
         agentVersion: AGENT_VERSION,
         spool,
         clock,
-        sources: this.#options.sources ?? made(),
+        sources,
         logger,
         signer: () => signer,
       },
       config.cadenceMs,
     )
-    const keptPolicy = spool.meta('policy')
-    if (keptPolicy !== undefined)
-      this.#policy = fromBinary(PolicySchema, fromBinary(SignedPolicySchema, keptPolicy).policy)
-    this.#follow(run, spool)
+    const { collectorPublicKey } = identity
+    const policies = new PolicyKeeper({
+      config,
+      spool,
+      collectorPublicKey,
+      logger,
+      wallMs: () => clock.wallMs(),
+    })
+    this.#follow(run, spool, policies)
     const sender = startSender({
       target: targetOf(config),
       identity,
@@ -219,50 +226,25 @@ class HostAgent implements Agent {
       backoff: { baseMs: config.retryBaseMs, capMs: config.retryMaxMs },
       answerTimeoutMs: config.answerTimeoutMs,
       refusedPauseMs: config.refusedPauseMs,
-      wallMs: () => this.#clock.wallMs(),
+      wallMs: () => clock.wallMs(),
       signer: () => signer,
       promoteKey: () => {
         const promoted = store.promote()
         signer = unwrap(store.signer())
         return promoted
       },
-      onPolicy: (policy) => this.#adopt(policy, run, spool, identity),
+      onPolicy: (policy) => {
+        policies.adopt(policy)
+        this.#follow(run, spool, policies)
+      },
     })
     logger.info({ agent: identity.agentId.toHex(), resource }, 'metering')
-    return { resource, identity, spool, run, sender: unwrap(sender) }
+    return { resource, identity, spool, run, policies, sender: unwrap(sender) }
   }
 
-  #adopt(signed: SignedPolicy, run: MeteringRun, spool: Spool, identity: Identity): void {
-    const { config, logger } = this.#options
-    const newest = this.#policy
-    const checked = checkPolicy(signed, identity.collectorPublicKey, newest, this.#clock.wallMs())
-    if (!checked.ok) {
-      logger.warn({ code: checked.fault.code }, checked.fault.message)
-      return
-    }
-    const policy = checked.value
-    const kept = spool.setMeta('policy', toBinary(SignedPolicySchema, signed))
-    if (!kept.ok) {
-      logger.warn({ code: kept.fault.code }, `policy ${policy.version} cannot be kept and is not used`)
-      return
-    }
-    this.#policy = policy
-    if (policy.version !== newest?.version && policy.cadenceMs < config.cadenceMinMs)
-      logger.warn(
-        { cadenceMs: policy.cadenceMs, cadenceMinMs: config.cadenceMinMs },
-        `policy ${policy.version} asks for looks more often than VOUCH_AGENT_CADENCE_MIN_MS allows; that is used instead`,
-      )
-    this.#follow(run, spool)
-  }
-
-  /** Puts in force what holds now: a policy expires between two looks. */
-  #follow(run: MeteringRun, spool: Spool): void {
-    const now = samplingAt(this.#policy, this.#options.config, this.#clock.wallMs())
-    if (run.policyVersion !== 0n && now.version === 0n)
-      this.#options.logger.warn(
-        {},
-        `policy ${run.policyVersion} has expired; the settings of this agent hold`,
-      )
+  /** Puts in force what holds now. */
+  #follow(run: MeteringRun, spool: Spool, policies: PolicyKeeper): void {
+    const now = policies.now()
     run.policyVersion = now.version
     if (run.cadenceMs !== now.cadenceMs) this.#resting.abort()
     run.cadenceMs = now.cadenceMs
@@ -273,11 +255,11 @@ class HostAgent implements Agent {
 
   /** The first look is sealed at once, so that a crash soon after costs no counter its baseline. */
   async #sampleAtCadence(): Promise<void> {
-    const { run, spool } = this.#state()
+    const { policies, run, spool } = this.#state()
     let sealedMs = Number.NEGATIVE_INFINITY
     let nextMs = this.#clock.monotonicMs()
     while (!this.#stopping.signal.aborted) {
-      this.#follow(run, spool)
+      this.#follow(run, spool, policies)
       await run.look()
       const nowMs = this.#clock.monotonicMs()
       if (nowMs - sealedMs >= this.#batchIntervalMs - run.cadenceMs / 2) {

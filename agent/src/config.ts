@@ -10,18 +10,23 @@ import {
   readConfig,
   text,
 } from '@vouch/proto/kernel/config.ts'
-import type { Config } from '@vouch/proto/kernel/config.ts'
-import { fail } from '@vouch/proto/kernel/fault.ts'
+import type { Config, SettingParser } from '@vouch/proto/kernel/config.ts'
+import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import { parseResourceId } from '@vouch/proto/kernel/id.ts'
 import type { JsonValue } from '@vouch/proto/kernel/json.ts'
+import { SOURCES } from '@vouch/proto/kernel/source.ts'
 import { patterns } from './host/selection.ts'
 import { INTERVAL_MAX_MS, INTERVAL_MIN_MS } from './delivery/policy.ts'
 
-/** Everything that can be metered. */
-export const SOURCES = ['host', 'docker', 'snmp', 'events'] as const
-
 const interval = integer({ min: INTERVAL_MIN_MS, max: INTERVAL_MAX_MS })
+const listen: SettingParser<string> = (value) => {
+  if (isLoopback(value) || /^unix:\/[^\0]{1,100}$/.test(value)) return ok(value)
+  return fail(
+    'CONFIG_INVALID',
+    'must be a loopback address such as 127.0.0.1:7420, or unix: and an absolute path',
+  )
+}
 const pause = integer({ min: 10, max: INTERVAL_MAX_MS })
 
 /** Every setting of the agent. */
@@ -181,6 +186,43 @@ export const AGENT_SETTINGS = defineConfig({
     describe: 'labels of containers that become attributes of their streams, joined by commas',
     parse: list({ max: 24 }),
     fallback: [],
+  },
+  eventsListen: {
+    env: 'VOUCH_AGENT_EVENTS_LISTEN',
+    describe:
+      'where events are taken: a loopback address such as 127.0.0.1:7420, or unix: and an absolute path',
+    parse: listen,
+    fallback: undefined,
+  },
+  eventsFile: {
+    env: 'VOUCH_AGENT_EVENTS_FILE',
+    describe: 'YAML file that declares what each type of event counts',
+    parse: path,
+    fallback: undefined,
+  },
+  eventsWindowMs: {
+    env: 'VOUCH_AGENT_EVENTS_WINDOW_MS',
+    describe: 'how long a repeated event is known as such; an event with an older time is refused',
+    parse: integer({ min: 1000, max: 366 * 86_400_000 }),
+    fallback: 86_400_000,
+  },
+  eventsIdsMax: {
+    env: 'VOUCH_AGENT_EVENTS_IDS_MAX',
+    describe: 'events known at once; beyond, what repetitions are known of is shorter than the window',
+    parse: integer({ min: 1000, max: 1e9 }),
+    fallback: 2_000_000,
+  },
+  eventsStreamsMax: {
+    env: 'VOUCH_AGENT_EVENTS_STREAMS_MAX',
+    describe: 'counters that events may make; an event that needs one more is refused',
+    parse: integer({ min: 1, max: 100_000 }),
+    fallback: 1000,
+  },
+  eventsBodyBytesMax: {
+    env: 'VOUCH_AGENT_EVENTS_BODY_BYTES_MAX',
+    describe: 'octets of the largest request with events',
+    parse: integer({ min: 1024, max: 64 * 2 ** 20 }),
+    fallback: 4 * 2 ** 20,
   },
   cadenceMinMs: {
     env: 'VOUCH_AGENT_CADENCE_MIN_MS',

@@ -6,6 +6,7 @@ import { createSystemClock } from './host/clock.ts'
 import { createHostFiles } from './host/host-files.ts'
 import { hostResource } from './host/machine-id.ts'
 import type { Logger, Sample, Source, Unavailable } from './ports.ts'
+import { checkEvents } from './events/events-source.ts'
 import { createSources } from './sources.ts'
 
 /** What one source gave when it was looked at once. */
@@ -21,14 +22,30 @@ const PATIENCE_MS = 10_000
 const PAUSE_MS = 200
 const QUIET: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
-/** Looks once at every source that the configuration names; nothing is kept or sent. */
+/**
+ * Looks once at every source that the configuration names; nothing is kept or sent. Events are counted as they come:
+ * there is nothing to look at but their declarations.
+ */
 export async function glance(config: AgentConfig): Promise<Glance[]> {
   const files = createHostFiles(config.root)
   // Before the first start there is no place yet for the id of a host that has none.
   const resource = config.resource ?? (await hostResource(files, config.stateDir).catch(() => 'host:this'))
   const clock = createSystemClock()
-  const sources = createSources(config, { files, resource, clock, logger: QUIET, facts: () => undefined })
-  return Promise.all(sources.map(glanceAt))
+  const looked = { ...config, sources: config.sources.filter((name) => name !== 'events') }
+  const sources = await createSources(looked, {
+    files,
+    resource,
+    clock,
+    logger: QUIET,
+    facts: () => undefined,
+  })
+  const glances = await Promise.all(sources.map(glanceAt))
+  return config.sources.includes('events') ? [...glances, glanceAtEvents(config)] : glances
+}
+
+function glanceAtEvents(config: AgentConfig): Glance {
+  const declared = checkEvents(config)
+  return { source: 'events', samples: [], unavailable: [], faults: declared.ok ? [] : [declared.fault] }
 }
 
 async function glanceAt(source: Source): Promise<Glance> {

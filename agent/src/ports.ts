@@ -27,6 +27,8 @@ export interface Sample {
   readonly value: bigint
   /** Changes when the counter starts over for a reason other than a reboot: a new device, a new container. */
   readonly life?: string
+  /** The source keeps the counter on disk: a reboot does not start it over, only another life does. */
+  readonly outlivesBoots?: boolean
   readonly unit?: string
   readonly kind?: MeterKind
   /** Descriptive labels of the stream. */

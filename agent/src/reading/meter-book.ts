@@ -135,7 +135,8 @@ export class MeterBook {
       const life = this.#origin.runId.toHex()
       return readIntegral(last, sample.value, divisorOf(stream.unit), life, moment)
     }
-    const life = `${this.#origin.bootId.toHex()} ${sample.life ?? ''}`
+    const boot = sample.outlivesBoots === true ? 'disk' : this.#origin.bootId.toHex()
+    const life = `${boot} ${sample.life ?? ''}`
     return readCounter(last, sample.value, life, moment)
   }
 }

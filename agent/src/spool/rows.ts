@@ -3,7 +3,7 @@ import { create, toBinary } from '@bufbuild/protobuf'
 import { LossReason, LossSchema } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import { equalBytes } from '@vouch/proto/kernel/bytes.ts'
 import { sha256 } from '@vouch/proto/seal/seal.ts'
-import type { Database, Row } from './database.ts'
+import type { Database, Row } from './sqlite.ts'
 
 /**
  * The checksum of a row's values, in the order of its columns. SQLite keeps none: a bit that flips in a value reads as

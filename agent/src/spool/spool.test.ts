@@ -153,7 +153,7 @@ describe('a full disk', () => {
   it('is a fault that leaves everything as it was', () => {
     const db = unwrap(openDatabase(file(), 4096, NOW_MS))
     const insert = (bytes: number): void =>
-      db.run("INSERT INTO meta (key, value) VALUES ('a', ?)", new Uint8Array(bytes))
+      void db.run("INSERT INTO meta (key, value) VALUES ('a', ?)", new Uint8Array(bytes))
     expect(db.transaction(() => insert(10 ** 7))).toMatchObject({ fault: { code: 'DISK_FULL' } })
     expect(db.all('SELECT * FROM meta')).toEqual([])
     expect(db.transaction(() => insert(10))).toMatchObject({ ok: true })

@@ -10,7 +10,7 @@ import type { Result } from '@vouch/proto/kernel/fault.ts'
 import type { StreamDeclaration, StreamState } from '../reading/meter-book.ts'
 import { openDatabase } from './database.ts'
 import { rowSum } from './rows.ts'
-import type { Database } from './database.ts'
+import type { Database } from './sqlite.ts'
 
 /** A batch that waits for its receipt. */
 export interface SpooledBatch {

@@ -25,10 +25,11 @@ export interface Setting<T> {
 export type ConfigSpec = Readonly<Record<string, Setting<unknown>>>
 
 type Parsed<S> = S extends { readonly parse: SettingParser<infer T> } ? T : never
-type Fallback<S> = S extends { readonly fallback: infer F } ? F : never
+/** A default is a value of the setting, or says that it may be absent. */
+type Absent<S> = S extends { readonly fallback: undefined } ? undefined : never
 
 /** The validated configuration of a spec. */
-export type Config<S extends ConfigSpec> = { readonly [K in keyof S]: Parsed<S[K]> | Fallback<S[K]> }
+export type Config<S extends ConfigSpec> = { readonly [K in keyof S]: Parsed<S[K]> | Absent<S[K]> }
 
 /** The variable that names the configuration file; main programs read it, so it is never unknown. */
 export const CONFIG_FILE_ENV = 'VOUCH_CONFIG_FILE'

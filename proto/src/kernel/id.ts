@@ -67,6 +67,7 @@ export function isSameOrDescendant(resource: string, ancestor: string): boolean 
 /** Text as one segment of a resource id: all else is percent-encoded, so "/" becomes "%2F". Throws when empty. */
 export function escapeSegment(text: string): string {
   if (text === '') throw new RangeError('a segment cannot be empty')
+  if (/^[A-Za-z0-9._:@+-]+$/.test(text)) return text
   let segment = ''
   for (const byte of new TextEncoder().encode(text)) {
     const character = String.fromCharCode(byte)

@@ -60,8 +60,8 @@ function isJsonArray(value: JsonValue): value is readonly JsonValue[] {
 
 const TOKEN = /"(?:[^"\\]+|\\.)*"|[{}[\]:]/g
 
-/** Looks at the keys of valid JSON as written, which the platform's parser does not show. */
-function objectionToKeys(text: string): string | undefined {
+/** What valid JSON has against it in its keys as written, which the platform's parser does not show: a repeated one, or too deep nesting. */
+export function objectionToKeys(text: string): string | undefined {
   const open: Set<string>[] = []
   let latest = ''
   for (const [token] of text.matchAll(TOKEN)) {
@@ -69,7 +69,7 @@ function objectionToKeys(text: string): string | undefined {
     else if (token === '}' || token === ']') open.pop()
     else if (token === ':') {
       // A colon outside of strings follows a key, which may be spelt with escapes.
-      const key: string = JSON.parse(latest)
+      const key: string = latest.includes('\\') ? JSON.parse(latest) : latest.slice(1, -1)
       const keys = open.at(-1)
       if (keys?.has(key) === true) return `the key ${latest} appears twice in one object`
       keys?.add(key)

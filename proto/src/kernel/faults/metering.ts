@@ -151,4 +151,28 @@ export const BATCH_FAULTS = {
     meaning: 'The agent sends more than its quota.',
     remedy: 'Wait and send again; lower the cadence or raise the quota if it persists.',
   },
+  EVENT_UNDECLARED: {
+    http: 422,
+    grpc: GRPC.INVALID_ARGUMENT,
+    meaning: 'The type of an event is not declared on this host.',
+    remedy: "Declare it in the agent's file of events, or stop sending it.",
+  },
+  EVENT_IN_FUTURE: {
+    http: 422,
+    grpc: GRPC.OUT_OF_RANGE,
+    meaning: "An event lies further ahead of the agent's clock than allowed.",
+    remedy: 'Set the clock of the sender, then of the host if that one is wrong.',
+  },
+  EVENT_TOO_OLD: {
+    http: 422,
+    grpc: GRPC.OUT_OF_RANGE,
+    meaning: 'An event is older than those among which the agent knows repetitions.',
+    remedy: 'Find out whether it was counted; send it under a new id and time if it was not.',
+  },
+  EVENT_STREAMS_EXCEEDED: {
+    http: 507,
+    grpc: GRPC.RESOURCE_EXHAUSTED,
+    meaning: 'An event would make one counter more than the agent may have.',
+    remedy: 'Choose dimensions with fewer values, or raise the bound of counters.',
+  },
 } as const satisfies FaultTable

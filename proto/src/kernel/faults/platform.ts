@@ -151,6 +151,18 @@ export const HTTP_FAULTS = {
     meaning: 'The answer does not exist in the form asked for.',
     remedy: 'Ask for one of the media types that the message names.',
   },
+  BODY_TOO_LARGE: {
+    http: 413,
+    grpc: GRPC.RESOURCE_EXHAUSTED,
+    meaning: 'The body is larger than the interface takes.',
+    remedy: 'Send less at once; the message names the limit.',
+  },
+  MEDIA_TYPE_UNSUPPORTED: {
+    http: 415,
+    grpc: GRPC.INVALID_ARGUMENT,
+    meaning: 'The body has a form that the interface does not read.',
+    remedy: 'Send one of the media types that the message names.',
+  },
 } as const satisfies FaultTable
 
 /** Faults that belong to no single area. */

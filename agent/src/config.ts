@@ -136,6 +136,12 @@ export const AGENT_SETTINGS = defineConfig({
     parse: choices(SOURCES),
     fallback: ['host'],
   },
+  snmpFile: {
+    env: 'VOUCH_AGENT_SNMP_FILE',
+    describe: 'YAML file of the devices that the source snmp asks',
+    parse: path,
+    fallback: undefined,
+  },
   cadenceMinMs: {
     env: 'VOUCH_AGENT_CADENCE_MIN_MS',
     describe: 'the shortest cadence that a policy may ask for',

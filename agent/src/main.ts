@@ -4,6 +4,7 @@ import { pino } from 'pino'
 import { createAgent } from './agent.ts'
 import { helpText, loadConfig, parseCommand } from './cli.ts'
 import { enrolHost, lookOnce, rotateKey } from './commands.ts'
+import { loadDevices } from './snmp/config.ts'
 import { AGENT_VERSION } from './version.ts'
 
 try {
@@ -12,8 +13,10 @@ try {
   else if (command === 'version') process.stdout.write(`vouch-agent ${AGENT_VERSION}\n`)
   else {
     const config = unwrap(await loadConfig(process.env))
-    if (command === 'check-config') process.stdout.write('the configuration is valid\n')
-    else if (command === 'once') process.stdout.write(await lookOnce(config))
+    if (command === 'check-config') {
+      if (config.sources.some((name) => name === 'snmp')) unwrap(loadDevices(config.snmpFile))
+      process.stdout.write('the configuration is valid\n')
+    } else if (command === 'once') process.stdout.write(await lookOnce(config))
     else if (command === 'enrol') process.stdout.write(unwrap(await enrolHost(config)))
     else if (command === 'rotate-key') process.stdout.write(unwrap(await rotateKey(config)))
     else {

@@ -1,4 +1,4 @@
-import type { Counter, PortState, ReadAt } from './interface-account.ts'
+import type { CounterState, PortState, ReadAt } from './interface-account.ts'
 import type { Identity } from './ports.ts'
 
 /** An interface as it is kept from run to run. */
@@ -29,12 +29,18 @@ interface Content {
 /** The text of what is kept of a device. `boot` names the boot of this host, whose clock the times are of. */
 export function writeState(boot: string, ports: KeptPorts): string {
   const ats = new Map<ReadAt, number>()
+  const indexOf = (at: ReadAt): number => {
+    const index = ats.get(at) ?? ats.size
+    ats.set(at, index)
+    return index
+  }
   const rows = [...ports].map(([name, { identity, state }]): Row => {
-    const at = ats.get(state.at) ?? ats.size
-    ats.set(state.at, at)
-    const counters = state.counters.map((counter, index) =>
-      counter === undefined ? null : `${counter.bits} ${counter.value} ${state.registers[index]}`,
+    const counters = state.counters.map((counter) =>
+      counter === undefined
+        ? null
+        : `${counter.bits} ${counter.value} ${counter.register} ${indexOf(counter.at)}`,
     )
+    const at = indexOf(state.at)
     return [name, identity.alias, identity.physical, at, state.life, state.discontinuity, counters]
   })
   return JSON.stringify({ boot, ats: [...ats.keys()], ports: rows } satisfies Content)
@@ -49,13 +55,11 @@ export function readState(text: string | undefined, boot: string): KeptPorts {
   if (content === undefined || content.boot !== boot) return new Map()
   return new Map(
     content.ports.map(([name, alias, physical, at, life, discontinuity, counters]) => {
-      const read = counters.map(readCounter)
       const state = {
         life,
         at: content.ats[at]!,
         discontinuity,
-        counters: read.map((each) => each?.counter),
-        registers: read.map((each) => each?.register),
+        counters: counters.map((counter) => readCounter(counter, content.ats)),
       }
       return [name, { identity: { alias, physical }, state }]
     }),
@@ -70,8 +74,13 @@ function contentOf(text: string | undefined): Content | undefined {
   }
 }
 
-function readCounter(text: string | null): { counter: Counter; register: bigint } | undefined {
+function readCounter(text: string | null, ats: readonly ReadAt[]): CounterState | undefined {
   if (text === null) return undefined
-  const [bits = '', value = '', register = ''] = text.split(' ')
-  return { counter: { bits: bits === '32' ? 32 : 64, value: BigInt(value) }, register: BigInt(register) }
+  const [bits = '', value = '', register = '', at = ''] = text.split(' ')
+  return {
+    bits: bits === '32' ? 32 : 64,
+    value: BigInt(value),
+    register: BigInt(register),
+    at: ats[Number.parseInt(at, 10)]!,
+  }
 }

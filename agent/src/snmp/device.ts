@@ -192,8 +192,9 @@ function samplesOf(device: string, { alias, name }: Port, { state }: KeptPort): 
   const attributes = alias === '' ? {} : { ifAlias: alias }
   const life = state.life.toString(36)
   return COUNTED.flatMap((counted, index) => {
-    const value = state.registers[index]
-    if (value === undefined) return []
-    return [{ resource, meter: `interface.${counted}`, value, life, attributes }]
+    const counter = state.counters[index]
+    // A counter that this poll did not have says nothing now.
+    if (counter?.at !== state.at) return []
+    return [{ resource, meter: `interface.${counted}`, value: counter.register, life, attributes }]
   })
 }

@@ -29,15 +29,21 @@ export interface PortReading {
   readonly counters: readonly (Counter | undefined)[]
 }
 
+/** A counter as last read. */
+export interface CounterState extends Counter {
+  readonly at: ReadAt
+  /** The counter, or of a 32-bit one the counter with its wraps. */
+  readonly register: bigint
+}
+
 /** An interface as last read. */
 export interface PortState {
   /** Names the life of its counters; each is above all before. */
   readonly life: number
   readonly at: ReadAt
   readonly discontinuity: number
-  readonly counters: readonly (Counter | undefined)[]
-  /** The registers: counters, and 32-bit ones with their wraps. */
-  readonly registers: readonly (bigint | undefined)[]
+  /** In the order of COUNTED; undefined = not read in this life. */
+  readonly counters: readonly (CounterState | undefined)[]
 }
 
 /** Why a life began or what is worth knowing about one that went on. */
@@ -84,6 +90,7 @@ const TICK_MS = 10
 const UPTIME_TOLERANCE_MS = 2000
 /** Fewest bits that an octet and a packet take on a line. */
 const BITS = [8n, 8n, 160n, 160n] as const
+const PACKETS_FROM = 2
 const MS_PER_S = 1000n
 /** 1.05 as a fraction. */
 const PLAUSIBLE = { n: 105n, d: 100n } as const
@@ -105,82 +112,86 @@ export function isRestarted(before: ReadAt, now: ReadAt): boolean {
   return totalMs < shortestMs - tolerance || totalMs > longestMs + tolerance
 }
 
-/** Continues an interface by one poll: its registers run on, or a new life begins that counts nothing of what was before. */
+/**
+ * Continues an interface by one poll: its registers run on, or a new life begins that counts nothing of what was
+ * before. A counter that is missing from a poll goes on from where it was read last.
+ */
 export function accountPort(
   before: PortState | undefined,
   reading: PortReading,
   facts: PortFacts,
 ): PortAccount {
-  if (before === undefined) return begin(undefined, reading, facts, ['baseline'])
-  const broken = breakOf(before, reading)
-  if (broken !== undefined) return begin(before, reading, facts, [broken])
-  const restarted = isRestarted(before.at, reading.at)
-  if (restarted && (facts.isRebooted || !isContinued(before, reading)))
-    return begin(before, reading, facts, ['restart'])
-  const deltas = reading.counters.map((counter, index) => deltaOf(before.counters[index], counter))
-  if (deltas.some((delta) => delta === 'fallen')) return begin(before, reading, facts, ['reset'])
-  const elapsedMs = BigInt(Math.max(0, Math.ceil(reading.at.receivedMs - before.at.sentMs)))
-  if (mayHaveWrappedTwice(reading, facts.speed, elapsedMs))
-    return begin(before, reading, facts, ['unmeasurable'])
-  if (deltas.some((delta, index) => exceeds(delta, index, facts.speed, elapsedMs)))
-    return begin(before, reading, facts, ['implausible'])
-  const registers = deltas.map((delta, index) =>
-    typeof delta === 'bigint' ? before.registers[index]! + delta : undefined,
-  )
-  const state = { life: before.life, ...reading, registers }
-  return { state, flags: restarted ? ['restart-continued'] : [] }
+  const steps = stepsOf(before, reading)
+  const broken = before === undefined ? 'baseline' : breakOf(before, reading, steps, facts)
+  if (before === undefined || broken !== undefined) {
+    const life = Math.max(facts.wallMs, (before?.life ?? 0) + 1)
+    const counters = steps.map(({ now }) => now && { ...now, at: reading.at, register: now.value })
+    const { at, discontinuity } = reading
+    return { state: { life, at, discontinuity, counters }, flags: broken === undefined ? [] : [broken] }
+  }
+  const { at, discontinuity } = reading
+  const counters = steps.map(({ now, old, delta }) => {
+    if (now === undefined) return old
+    const register = old === undefined ? now.value : old.register + delta
+    return { value: now.value, bits: now.bits, at, register }
+  })
+  const flags: Flag[] = isRestarted(before.at, at) ? ['restart-continued'] : []
+  return { state: { life: before.life, at, discontinuity, counters }, flags }
 }
 
-function breakOf(before: PortState, { at, counters, discontinuity }: PortReading): Flag | undefined {
-  if (before.at.engine !== at.engine) return 'replaced'
-  if (before.discontinuity !== discontinuity) return 'discontinuity'
-  return counters.some((counter, index) => counter?.bits !== before.counters[index]?.bits)
-    ? 'changed'
-    : undefined
+/** A counter now and before. */
+interface CounterStep {
+  readonly now: Counter | undefined
+  readonly old: CounterState | undefined
+  /** What it grew by, with one wrap of a 32-bit one; below 0 where a 64-bit one fell. */
+  readonly delta: bigint
+  readonly elapsedMs: bigint
+  /** Fewest bits that one of what is counted takes on a line. */
+  readonly bits: bigint
 }
 
-/** After a restart only 64-bit counters that have not fallen are known to have gone on: a 32-bit one may have wrapped. */
-function isContinued(before: PortState, { counters }: PortReading): boolean {
-  return counters.every((counter, index) => {
-    const old = before.counters[index]
-    return counter === undefined || old === undefined || (counter.bits === 64 && counter.value >= old.value)
+function stepsOf(before: PortState | undefined, reading: PortReading): CounterStep[] {
+  return reading.counters.map((counter, index): CounterStep => {
+    const now = isUnread(reading, index) ? undefined : counter
+    const old = before?.counters[index]
+    const grown = now === undefined || old === undefined ? 0n : now.value - old.value
+    const delta = grown < 0n && now?.bits === 32 ? grown + WRAP : grown
+    const elapsedMs = old === undefined ? 0 : reading.at.receivedMs - old.at.sentMs
+    return { now, old, delta, elapsedMs: BigInt(Math.max(0, Math.ceil(elapsedMs))), bits: BITS[index]! }
   })
 }
 
-/** A 64-bit counter never wraps, so a fall is a reset; a 32-bit one may wrap. */
-function deltaOf(before: Counter | undefined, now: Counter | undefined): bigint | 'fallen' | undefined {
-  if (before === undefined || now === undefined) return undefined
-  const delta = now.value - before.value
-  if (delta >= 0n) return delta
-  return now.bits === 32 ? delta + WRAP : 'fallen'
-}
-
-/** One wrap is known where the interface cannot fill the counter twice in the time; without a speed nothing is. */
-function mayHaveWrappedTwice({ counters }: PortReading, speed: bigint, elapsedMs: bigint): boolean {
-  return counters.some(
-    (counter, index) =>
-      counter?.bits === 32 && (speed === 0n || elapsedMs * speed >= WRAP * BITS[index]! * MS_PER_S),
+/** No packets beside octets: agents that have just started show 0 before they have read their packet counters. */
+function isUnread({ counters }: PortReading, index: number): boolean {
+  return (
+    index >= PACKETS_FROM && counters[index]?.value === 0n && counters[index - PACKETS_FROM]?.value !== 0n
   )
 }
 
-/** Only octets are judged: a packet's size is not known. */
-function exceeds(
-  delta: bigint | 'fallen' | undefined,
-  index: number,
-  speed: bigint,
-  elapsedMs: bigint,
-): boolean {
-  if (typeof delta !== 'bigint' || speed === 0n || index > 1) return false
-  return delta * 8n * MS_PER_S * PLAUSIBLE.d > PLAUSIBLE.n * speed * elapsedMs
+function breakOf(
+  before: PortState,
+  { at, discontinuity }: PortReading,
+  steps: readonly CounterStep[],
+  { isRebooted, speed }: PortFacts,
+): Flag | undefined {
+  if (before.at.engine !== at.engine) return 'replaced'
+  if (before.discontinuity !== discontinuity) return 'discontinuity'
+  const both = steps.filter(({ now, old }) => now !== undefined && old !== undefined)
+  if (both.some(({ now, old }) => now?.bits !== old?.bits)) return 'changed'
+  const isFallen = both.some(({ delta }) => delta < 0n)
+  if (isRestarted(before.at, at)) {
+    // After a restart only 64-bit counters are known to have gone on: a 32-bit one may have wrapped.
+    if (isRebooted || isFallen || both.some(({ now }) => now?.bits === 32)) return 'restart'
+  } else if (isFallen) return 'reset'
+  if (both.some((step) => step.now?.bits === 32 && mayHaveWrappedTwice(step, speed))) return 'unmeasurable'
+  return both.some((step) => exceeds(step, speed)) ? 'implausible' : undefined
 }
 
-function begin(
-  before: PortState | undefined,
-  reading: PortReading,
-  { wallMs }: PortFacts,
-  flags: readonly Flag[],
-): PortAccount {
-  const life = Math.max(wallMs, (before?.life ?? 0) + 1)
-  const registers = reading.counters.map((counter) => counter?.value)
-  return { state: { life, ...reading, registers }, flags }
+/** One wrap is known where the interface cannot fill the counter twice in the time; without a speed nothing is. */
+function mayHaveWrappedTwice({ bits, elapsedMs }: CounterStep, speed: bigint): boolean {
+  return speed === 0n || elapsedMs * speed >= WRAP * bits * MS_PER_S
+}
+
+function exceeds({ bits, delta, elapsedMs }: CounterStep, speed: bigint): boolean {
+  return speed !== 0n && delta * bits * MS_PER_S * PLAUSIBLE.d > PLAUSIBLE.n * speed * elapsedMs
 }

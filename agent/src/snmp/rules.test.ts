@@ -2,7 +2,7 @@ import { afterEach, expect, it } from 'vitest'
 import { TAG, compareOids } from './ber.ts'
 import { PDU } from './message.ts'
 import { COLUMN } from './mib.ts'
-import { Rig } from './testing/rig.ts'
+import { Rig, row } from './testing/rig.ts'
 import type { RigOptions } from './testing/rig.ts'
 import type { Row } from './testing/responder.ts'
 
@@ -12,15 +12,9 @@ afterEach(() => Promise.all(rigs.splice(0).map((rig) => rig.close())))
 function rigOf(rows: Readonly<Record<number, Row>>, options: RigOptions = {}): Rig {
   const rig = new Rig(options)
   rigs.push(rig)
-  for (const [index, row] of Object.entries(rows)) rig.responder.rows.set(Number(index), row)
+  for (const [index, each] of Object.entries(rows)) rig.responder.rows.set(Number(index), each)
   return rig
 }
-
-const row = (name: string, octets: bigint, more: Partial<Row> = {}): Row => ({
-  name,
-  counters: [octets, octets * 2n, octets / 100n, octets / 50n],
-  ...more,
-})
 
 /** Polls, lets time pass, polls again with the interface as it is then. */
 async function twice(rig: Rig, index: number, later: Row, ms = 60_000, ticks = ms / 10): Promise<void> {
@@ -117,6 +111,19 @@ it('S6: where the device itself restarted, counters that look higher count nothi
   expect([rig.usage('a'), rig.flags('a')]).toEqual([0n, ['restart']])
 })
 
+it('S6: packets that a restarted agent shows as 0 beside octets are not read, and count once they are', async () => {
+  const rig = rigOf({ 1: row('a', 5000n) })
+  await twice(rig, 1, row('a', 5800n, { counters: [5800n, 11_000n, 0n, 0n] }), 60_000, -900_000)
+  expect([rig.usage('a'), rig.usage('a', 'packets.in'), rig.flags('a')]).toEqual([
+    800n,
+    0n,
+    ['restart-continued'],
+  ])
+  rig.pass(60_000).responder.rows.set(1, row('a', 6000n))
+  await rig.poll()
+  expect([rig.usage('a'), rig.usage('a', 'packets.in'), rig.flags('a')]).toEqual([1000n, 10n, []])
+})
+
 it('S7: interfaces are followed by name when their indices change', async () => {
   const rig = rigOf({ 1: row('a', 1000n), 2: row('b', 50_000n) })
   await rig.poll()
@@ -191,7 +198,8 @@ it.each([true, false])(
   'S10: ten rows are asked for, and half as many where that is too much (said: %s)',
   async (said) => {
     const rig = rigOf({})
-    for (let index = 1; index <= 40; index++) rig.responder.rows.set(index, row(`p${index}`, BigInt(index)))
+    for (let index = 1; index <= 40; index++)
+      rig.responder.rows.set(index, row(`p${index}`, BigInt(index) * 100n))
     rig.responder.octetsMax = 900
     rig.responder.saysTooBig = said
     await rig.poll()

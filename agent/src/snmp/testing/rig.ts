@@ -11,6 +11,7 @@ import { communitySecurity } from '../security.ts'
 import type { Security } from '../security.ts'
 import { UdpSockets } from '../udp.ts'
 import { Responder } from './responder.ts'
+import type { Row } from './responder.ts'
 
 /** What is not the usual of a device under test. */
 export type RigOptions = Partial<Omit<DeviceOptions, 'session' | 'name'>> & {
@@ -20,6 +21,11 @@ export type RigOptions = Partial<Omit<DeviceOptions, 'session' | 'name'>> & {
 }
 
 const EVERYTHING = { include: ['*'], exclude: [], billed: [] }
+
+/** An interface with octets in, twice as many out, and a packet for a hundred of them. */
+export function row(name: string, octets: bigint, more: Partial<Row> = {}): Row {
+  return { name, counters: [octets, octets * 2n, octets / 100n, octets / 50n], ...more }
+}
 
 /** A responder, the device as the agent polls it, and time that passes only when told to. */
 export class Rig {

@@ -2,8 +2,15 @@ import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import type { AgentConfig } from './config.ts'
 import { rotate } from './grpc/enrolment.ts'
+import { checkSources } from './sources.ts'
 import { enrolOnce, openState, readToken, targetOf } from './state.ts'
 import type { State } from './state.ts'
+
+/** Checks what the settings name besides themselves. Returns what to print. */
+export function checkConfig(config: AgentConfig): Result<string> {
+  const checked = checkSources(config)
+  return checked.ok ? ok('the configuration is valid\n') : checked
+}
 
 /** Enrols this host. Returns what to print; an agent that is enrolled already stays as it is. */
 export function enrolHost(config: AgentConfig): Promise<Result<string>> {

@@ -224,6 +224,12 @@ export const AGENT_SETTINGS = defineConfig({
     parse: integer({ min: 1024, max: 64 * 2 ** 20 }),
     fallback: 4 * 2 ** 20,
   },
+  snmpFile: {
+    env: 'VOUCH_AGENT_SNMP_FILE',
+    describe: 'YAML file of the devices that the source snmp asks',
+    parse: path,
+    fallback: undefined,
+  },
   cadenceMinMs: {
     env: 'VOUCH_AGENT_CADENCE_MIN_MS',
     describe: 'the shortest cadence that a policy may ask for',

@@ -3,7 +3,7 @@ import { FaultError, unwrap } from '@vouch/proto/kernel/fault.ts'
 import { pino } from 'pino'
 import { createAgent } from './agent.ts'
 import { helpText, loadConfig, parseCommand } from './cli.ts'
-import { enrolHost, rotateKey } from './commands.ts'
+import { checkConfig, enrolHost, rotateKey } from './commands.ts'
 import { doctor } from './doctor.ts'
 import { lookOnce } from './once.ts'
 import { spoolExport, spoolStatus, spoolVerify } from './spool-commands.ts'
@@ -15,7 +15,7 @@ try {
   else if (command === 'version') process.stdout.write(`vouch-agent ${AGENT_VERSION}\n`)
   else {
     const config = unwrap(await loadConfig(process.env))
-    if (command === 'check-config') process.stdout.write('the configuration is valid\n')
+    if (command === 'check-config') process.stdout.write(unwrap(checkConfig(config)))
     else if (command === 'doctor') {
       const { text, isWell } = await doctor(config)
       process.stdout.write(text)

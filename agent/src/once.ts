@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
+import { FaultError, unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Fault } from '@vouch/proto/kernel/fault.ts'
 import { parseMeter } from '@vouch/proto/kernel/meter.ts'
 import type { AgentConfig } from './config.ts'
@@ -6,8 +7,7 @@ import { createSystemClock } from './host/clock.ts'
 import { createHostFiles } from './host/host-files.ts'
 import { hostResource } from './host/machine-id.ts'
 import type { Logger, Sample, Source, Unavailable } from './ports.ts'
-import { checkEvents } from './events/events-source.ts'
-import { createSources } from './sources.ts'
+import { checkSources, createSources } from './sources.ts'
 
 /** What one source gave when it was looked at once. */
 export interface Glance {
@@ -31,21 +31,21 @@ export async function glance(config: AgentConfig): Promise<Glance[]> {
   // Before the first start there is no place yet for the id of a host that has none.
   const resource = config.resource ?? (await hostResource(files, config.stateDir).catch(() => 'host:this'))
   const clock = createSystemClock()
-  const looked = { ...config, sources: config.sources.filter((name) => name !== 'events') }
-  const sources = await createSources(looked, {
-    files,
-    resource,
-    clock,
-    logger: QUIET,
-    facts: () => undefined,
-  })
-  const glances = await Promise.all(sources.map(glanceAt))
-  return config.sources.includes('events') ? [...glances, glanceAtEvents(config)] : glances
-}
-
-function glanceAtEvents(config: AgentConfig): Glance {
-  const declared = checkEvents(config)
-  return { source: 'events', samples: [], unavailable: [], faults: declared.ok ? [] : [declared.fault] }
+  const context = { files, resource, clock, logger: QUIET, facts: () => undefined }
+  return Promise.all(
+    config.sources.map(async (name) => {
+      const alone = { ...config, sources: [name] }
+      const nothing = { source: name, samples: [], unavailable: [], faults: [] }
+      try {
+        if (name === 'events') unwrap(checkSources(alone))
+        const [source] = name === 'events' ? [] : await createSources(alone, context)
+        return source === undefined ? nothing : await glanceAt(source)
+      } catch (error) {
+        if (!(error instanceof FaultError)) throw error
+        return { ...nothing, faults: [error.fault] }
+      }
+    }),
+  )
 }
 
 async function glanceAt(source: Source): Promise<Glance> {

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { FAULTS, FaultError, collect, fail, ok, throwFault, unwrap } from './fault.ts'
 import { BILLING_FAULTS, NUMBER_FAULTS, PROOF_FAULTS, RATING_FAULTS, TIME_FAULTS } from './faults/billing.ts'
 import { GRPC } from './faults/entry.ts'
-import { BATCH_FAULTS, IDENTITY_FAULTS } from './faults/metering.ts'
+import { BATCH_FAULTS, DEVICE_FAULTS, IDENTITY_FAULTS } from './faults/metering.ts'
 import { CONFIG_FAULTS, GENERAL_FAULTS, HTTP_FAULTS, STORE_FAULTS } from './faults/platform.ts'
 
 const documented = readFileSync(new URL('../../FAULTS.md', import.meta.url), 'utf8')
@@ -28,7 +28,15 @@ describe('the closed list', () => {
   })
 
   it('names no code twice', () => {
-    const groups = [IDENTITY_FAULTS, BATCH_FAULTS, STORE_FAULTS, CONFIG_FAULTS, NUMBER_FAULTS, TIME_FAULTS]
+    const groups = [
+      IDENTITY_FAULTS,
+      BATCH_FAULTS,
+      DEVICE_FAULTS,
+      STORE_FAULTS,
+      CONFIG_FAULTS,
+      NUMBER_FAULTS,
+      TIME_FAULTS,
+    ]
       .map((group) => Object.keys(group))
       .concat(
         [RATING_FAULTS, BILLING_FAULTS, HTTP_FAULTS, PROOF_FAULTS, GENERAL_FAULTS].map((g) => Object.keys(g)),

@@ -1,11 +1,12 @@
 import { BILLING_FAULTS, NUMBER_FAULTS, PROOF_FAULTS, RATING_FAULTS, TIME_FAULTS } from './faults/billing.ts'
-import { BATCH_FAULTS, IDENTITY_FAULTS } from './faults/metering.ts'
+import { BATCH_FAULTS, DEVICE_FAULTS, IDENTITY_FAULTS } from './faults/metering.ts'
 import { CONFIG_FAULTS, GENERAL_FAULTS, HTTP_FAULTS, STORE_FAULTS } from './faults/platform.ts'
 
 /** The closed list of everything that is expected to go wrong. FAULTS.md shows the same list. */
 export const FAULTS = {
   ...IDENTITY_FAULTS,
   ...BATCH_FAULTS,
+  ...DEVICE_FAULTS,
   ...STORE_FAULTS,
   ...CONFIG_FAULTS,
   ...NUMBER_FAULTS,

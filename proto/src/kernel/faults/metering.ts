@@ -176,3 +176,50 @@ export const BATCH_FAULTS = {
     remedy: 'Choose dimensions with fewer values, or raise the bound of counters.',
   },
 } as const satisfies FaultTable
+
+/** Faults of devices that an agent asks over the network. */
+export const DEVICE_FAULTS = {
+  DEVICE_UNREACHABLE: {
+    http: 503,
+    grpc: GRPC.UNAVAILABLE,
+    meaning: 'A metered device does not answer.',
+    remedy:
+      'Check address, firewall and community; a wrong community looks the same. Counters run on meanwhile.',
+  },
+  DEVICE_REFUSED: {
+    http: 503,
+    grpc: GRPC.UNAUTHENTICATED,
+    meaning: 'A metered device answers and refuses the credentials.',
+    remedy: 'Correct user, protocols and passphrases, or the access rights on the device.',
+  },
+  DEVICE_MALFORMED: {
+    http: 503,
+    grpc: GRPC.INVALID_ARGUMENT,
+    meaning: 'A metered device gives something else than what its tables promise.',
+    remedy: 'Check the profile against the device, or update its software; what was not read is a gap.',
+  },
+  INTERFACE_AMBIGUOUS: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    meaning: 'An interface cannot be told from another one, or would be counted twice.',
+    remedy: 'Name interfaces apart on the device, or name in the configuration which are billed.',
+  },
+  COUNTER_DISCONTINUOUS: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    meaning: 'A counter did not run on since it was last read.',
+    remedy: 'Nothing is counted across the break; look for a restart or a replaced part at that time.',
+  },
+  COUNTER_IMPLAUSIBLE: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    meaning: 'A counter grew by more than its interface can carry.',
+    remedy: 'Correct the configured speed if it is too low; nothing is counted across the leap.',
+  },
+  COUNTER_UNMEASURABLE: {
+    http: 409,
+    grpc: GRPC.FAILED_PRECONDITION,
+    meaning: 'A 32-bit counter may have wrapped more than once since it was last read.',
+    remedy: 'Have the device offer 64-bit counters, shorten the cadence, or configure the speed.',
+  },
+} as const satisfies FaultTable

@@ -1,0 +1,201 @@
+/** An object identifier, arc by arc. */
+export type Oid = readonly number[]
+
+/** Tags of SNMP's types. */
+export const TAG = {
+  INTEGER: 0x02,
+  OCTET_STRING: 0x04,
+  NULL: 0x05,
+  OID: 0x06,
+  SEQUENCE: 0x30,
+  IP_ADDRESS: 0x40,
+  COUNTER32: 0x41,
+  GAUGE32: 0x42,
+  TIME_TICKS: 0x43,
+  OPAQUE: 0x44,
+  COUNTER64: 0x46,
+  NO_SUCH_OBJECT: 0x80,
+  NO_SUCH_INSTANCE: 0x81,
+  END_OF_MIB_VIEW: 0x82,
+} as const
+
+/** What a malformed encoding throws inside of the decoders; none lets it out. */
+export class BerError extends Error {
+  override readonly name = 'BerError'
+}
+
+const ARCS_MAX = 128
+const ARC_MAX = 2 ** 32 - 1
+const LENGTH_OCTETS_MAX = 4
+
+/** Reads definite-length BER from a part of a message. Throws BerError. Source: X.690, RFC 3417 §8. */
+export class BerReader {
+  readonly #bytes: Uint8Array
+  readonly #end: number
+  #at: number
+
+  constructor(bytes: Uint8Array, from = 0, end = bytes.length) {
+    this.#bytes = bytes
+    this.#at = from
+    this.#end = end
+  }
+
+  /** Whether nothing is left. */
+  get isDone(): boolean {
+    return this.#at >= this.#end
+  }
+
+  /** Where the next element begins. */
+  get offset(): number {
+    return this.#at
+  }
+
+  /** The next element's tag, not consumed. */
+  peek(): number {
+    if (this.isDone) throw new BerError('the encoding ends early')
+    return this.#bytes[this.#at]!
+  }
+
+  /** The inside of the next element, which must have the tag. */
+  enter(tag: number): BerReader {
+    const [from, end] = this.#span(tag)
+    return new BerReader(this.#bytes, from, end)
+  }
+
+  /** The content octets of the next element, a view of the message. */
+  octets(tag: number = TAG.OCTET_STRING): Uint8Array {
+    const [from, end] = this.#span(tag)
+    return this.#bytes.subarray(from, end)
+  }
+
+  /** A signed number that fits a double exactly. */
+  integer(): number {
+    const content = this.octets(TAG.INTEGER)
+    if (content.length === 0 || content.length > 5) throw new BerError('an integer is too long')
+    let value = content[0]! >= 0x80 ? -1 : 0
+    for (const octet of content) value = value * 256 + octet
+    return value
+  }
+
+  /** An unsigned number of at most `bits`; a missing leading zero octet is forgiven, as agents leave it out. */
+  unsigned(tag: number, bits: 32 | 64): bigint {
+    return unsignedOf(this.octets(tag), bits)
+  }
+
+  /** An object identifier. */
+  oid(): Oid {
+    const content = this.octets(TAG.OID)
+    const arcs: number[] = []
+    let arc = 0
+    let isOpen = false
+    for (const octet of content) {
+      arc = arc * 128 + (octet & 0x7f)
+      if (arc > ARC_MAX) throw new BerError('an arc exceeds 32 bits')
+      isOpen = octet >= 0x80
+      if (isOpen) continue
+      if (arcs.length === 0) arcs.push(...firstArcs(arc))
+      else arcs.push(arc)
+      arc = 0
+      if (arcs.length > ARCS_MAX) throw new BerError('an object identifier has too many arcs')
+    }
+    if (isOpen || arcs.length === 0) throw new BerError('an object identifier ends early')
+    return arcs
+  }
+
+  #span(tag: number): readonly [from: number, end: number] {
+    if (this.peek() !== tag) throw new BerError('an element has another tag')
+    let from = this.#at + 2
+    let length = this.#bytes[this.#at + 1] ?? 0x80
+    if (length >= 0x80) {
+      const octets = length - 0x80
+      if (octets === 0 || octets > LENGTH_OCTETS_MAX) throw new BerError('a length is not definite')
+      length = 0
+      for (let index = 0; index < octets; index++) length = length * 256 + (this.#bytes[from + index] ?? 0)
+      from += octets
+    }
+    const end = from + length
+    if (end > this.#end) throw new BerError('an element exceeds the one around it')
+    this.#at = end
+    return [from, end]
+  }
+}
+
+function firstArcs(arc: number): [number, number] {
+  if (arc < 40) return [0, arc]
+  return arc < 80 ? [1, arc - 40] : [2, arc - 80]
+}
+
+function unsignedOf(content: Uint8Array, bits: 32 | 64): bigint {
+  const octets = bits / 8
+  const isLong = content.length === octets + 1 && content[0] === 0
+  if (content.length === 0 || (content.length > octets && !isLong))
+    throw new BerError('an unsigned number is too long')
+  let [high, low] = [0, 0]
+  for (const octet of content) {
+    high = (high % 2 ** 24) * 256 + Math.floor(low / 2 ** 24)
+    low = (low % 2 ** 24) * 256 + octet
+  }
+  return high === 0 ? BigInt(low) : BigInt(high) * 2n ** 32n + BigInt(low)
+}
+
+/** An element of its tag and content. */
+export function encode(tag: number, ...contents: readonly Uint8Array[]): Buffer {
+  const length = contents.reduce((sum, content) => sum + content.length, 0)
+  return Buffer.concat([Buffer.from([tag, ...lengthOctets(length)]), ...contents])
+}
+
+function lengthOctets(length: number): number[] {
+  if (length < 0x80) return [length]
+  const octets: number[] = []
+  for (let rest = length; rest > 0; rest = Math.floor(rest / 256)) octets.unshift(rest % 256)
+  return [0x80 + octets.length, ...octets]
+}
+
+/** A signed integer, or an unsigned one under its tag, in the fewest octets. */
+export function encodeInteger(value: bigint | number, tag: number = TAG.INTEGER): Buffer {
+  let rest = BigInt(value)
+  const octets: number[] = []
+  do {
+    octets.unshift(Number(rest & 0xffn))
+    rest >>= 8n
+  } while (rest !== 0n && rest !== -1n)
+  if (rest === 0n && octets[0]! >= 0x80) octets.unshift(0)
+  if (rest === -1n && octets[0]! < 0x80) octets.unshift(0xff)
+  return encode(tag, Uint8Array.from(octets))
+}
+
+/** An object identifier of two arcs or more. */
+export function encodeOid(oid: Oid): Buffer {
+  const [first = 0, second = 0, ...others] = oid
+  const octets = [first * 40 + second, ...others].flatMap((arc) => {
+    const sevens = [arc % 128]
+    for (let rest = Math.floor(arc / 128); rest > 0; rest = Math.floor(rest / 128))
+      sevens.unshift(0x80 + (rest % 128))
+    return sevens
+  })
+  return encode(TAG.OID, Uint8Array.from(octets))
+}
+
+/** Negative, zero or positive as a stands before, at or after b. */
+export function compareOids(a: Oid, b: Oid): number {
+  const common = Math.min(a.length, b.length)
+  for (let index = 0; index < common; index++) {
+    const difference = a[index]! - b[index]!
+    if (difference !== 0) return difference
+  }
+  return a.length - b.length
+}
+
+/** What follows the prefix; undefined where the identifier does not lie below it. */
+export function below(oid: Oid, prefix: Oid): Oid | undefined {
+  if (oid.length <= prefix.length) return undefined
+  return prefix.every((arc, index) => oid[index] === arc) ? oid.slice(prefix.length) : undefined
+}
+
+/** Reads "1.3.6.1"; undefined where the text is none. */
+export function parseOid(text: string): Oid | undefined {
+  if (!/^[0-2](\.(0|[1-9]\d{0,9})){1,127}$/.test(text)) return undefined
+  const oid = text.split('.').map((arc) => Number.parseInt(arc, 10))
+  const isShort = oid[0]! < 2 ? oid[1]! < 40 : oid[1]! <= ARC_MAX - 80
+  return isShort && oid.every((arc) => arc <= ARC_MAX) ? oid : undefined
+}

@@ -1,0 +1,108 @@
+import { createSocket } from 'node:dgram'
+import type { Socket } from 'node:dgram'
+import { SocketAddress, isIPv6 } from 'node:net'
+import type { Address } from '@vouch/proto/kernel/address.ts'
+import { peekId } from './message.ts'
+
+/** A reply that is awaited. */
+export interface Awaited {
+  send(bytes: Uint8Array): void
+  end(): void
+}
+
+/** What comes of an awaited reply. Neither ends the waiting. */
+export interface Receiver {
+  onReply(bytes: Uint8Array): void
+  onError(error: Error): void
+}
+
+/** Datagrams that nobody had asked for, since the start. */
+export interface Strays {
+  readonly datagrams: number
+}
+
+const SOCKETS = 2
+const RECEIVE_BUFFER_OCTETS = 4 * 2 ** 20
+
+/**
+ * A few UDP sockets shared by all devices. A datagram is given to whoever awaits its id from exactly the address and
+ * port that it came from; any other is dropped.
+ */
+export class UdpSockets {
+  readonly #sockets = new Map<string, Promise<Socket>>()
+  readonly #awaited = new Map<string, Receiver>()
+  #strays = 0
+  #turn = 0
+  #isClosed = false
+
+  /** What was dropped. */
+  get strays(): Strays {
+    return { datagrams: this.#strays }
+  }
+
+  /** Waits for a reply from the address, which must be numeric, under the id; one that is awaited already is refused. */
+  await(to: Address, id: number, receiver: Receiver): Awaited | undefined {
+    const family = isIPv6(to.host) ? 'udp6' : 'udp4'
+    const key = `${canonical(to.host)} ${to.port} ${id}`
+    if (this.#awaited.has(key)) return undefined
+    this.#awaited.set(key, receiver)
+    const name = `${family} ${(this.#turn += 1) % SOCKETS}`
+    return {
+      send: (bytes) => {
+        this.#socket(name, family)
+          .then((socket) => {
+            socket.send(bytes, to.port, to.host, (error) => {
+              if (error !== null) receiver.onError(error)
+            })
+          })
+          .catch((error: unknown) =>
+            receiver.onError(error instanceof Error ? error : new Error(String(error))),
+          )
+      },
+      end: () => void this.#awaited.delete(key),
+    }
+  }
+
+  /** Closes every socket; what is awaited is not told. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    const sockets = await Promise.allSettled(this.#sockets.values())
+    this.#sockets.clear()
+    for (const socket of sockets) if (socket.status === 'fulfilled') socket.value.close()
+  }
+
+  #socket(name: string, family: 'udp4' | 'udp6'): Promise<Socket> {
+    if (this.#isClosed) return Promise.reject(new Error('the sockets are closed'))
+    const known = this.#sockets.get(name)
+    if (known !== undefined) return known
+    const opening = this.#open(name, family)
+    this.#sockets.set(name, opening)
+    opening.catch(() => this.#sockets.delete(name))
+    return opening
+  }
+
+  #open(name: string, family: 'udp4' | 'udp6'): Promise<Socket> {
+    const { promise, resolve, reject } = Promise.withResolvers<Socket>()
+    const socket = createSocket({ type: family, recvBufferSize: RECEIVE_BUFFER_OCTETS })
+    socket.on('message', (bytes, { address, port }) => this.#receive(bytes, address, port))
+    socket.on('error', (error) => {
+      reject(error)
+      // A socket that failed is replaced at the next send.
+      this.#sockets.delete(name)
+      socket.close()
+    })
+    socket.bind(0, () => resolve(socket))
+    return promise
+  }
+
+  #receive(bytes: Buffer, address: string, port: number): void {
+    const receiver = this.#awaited.get(`${address} ${port} ${peekId(bytes)}`)
+    if (receiver === undefined) this.#strays += 1
+    else receiver.onReply(bytes)
+  }
+}
+
+/** The one form of an address that received datagrams have. */
+function canonical(host: string): string {
+  return isIPv6(host) ? new SocketAddress({ address: host, family: 'ipv6' }).address : host
+}

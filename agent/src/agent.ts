@@ -2,7 +2,8 @@ import { setTimeout } from 'node:timers/promises'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import type { AgentConfig } from './config.ts'
-import { PolicyKeeper } from './delivery/policy-keeper.ts'
+import { KeyTender } from './key-tender.ts'
+import { PolicyKeeper } from './policy-keeper.ts'
 import { startSender } from './grpc/sender.ts'
 import type { Sender } from './grpc/sender.ts'
 import { createSystemClock } from './host/clock.ts'
@@ -80,6 +81,7 @@ interface Opened {
   readonly spool: Spool
   readonly run: MeteringRun
   readonly policies: PolicyKeeper
+  readonly keys: KeyTender
   readonly sender: Sender
   readonly metrics?: Metrics
 }
@@ -132,8 +134,9 @@ class HostAgent implements Agent {
     await this.#opening?.catch(() => undefined)
     await this.#loop
     if (this.#opened === undefined) return
-    const { metrics, run, sender, spool } = this.#opened
+    const { keys, metrics, run, sender, spool } = this.#opened
     this.#opened = undefined
+    await keys.settled()
     await run.look()
     await run.stopSources()
     run.seal(true)
@@ -194,16 +197,20 @@ class HostAgent implements Agent {
   #assemble({ resource, spool, store }: State, identity: Identity, sources: readonly Source[]): Opened {
     const { config, logger } = this.#options
     const clock = this.#clock
-    let signer = unwrap(store.signer())
+    const { stateDir, keyAgeMaxMs: ageMaxMs } = config
+    const { agentId } = identity
+    const target = targetOf(config)
+    const wallMs = (): number => clock.wallMs()
+    const keys = new KeyTender({ store, stateDir, target, agentId, ageMaxMs, logger, wallMs })
     const run = new MeteringRun(
       {
-        agentId: identity.agentId,
+        agentId,
         agentVersion: AGENT_VERSION,
         spool,
         clock,
         sources,
         logger,
-        signer: () => signer,
+        signer: () => keys.signer,
       },
       config.cadenceMs,
     )
@@ -213,11 +220,11 @@ class HostAgent implements Agent {
       spool,
       collectorPublicKey,
       logger,
-      wallMs: () => clock.wallMs(),
+      wallMs,
     })
     this.#follow(run, spool, policies)
     const sender = startSender({
-      target: targetOf(config),
+      target,
       identity,
       runId: run.runId,
       agentVersion: AGENT_VERSION,
@@ -226,20 +233,16 @@ class HostAgent implements Agent {
       backoff: { baseMs: config.retryBaseMs, capMs: config.retryMaxMs },
       answerTimeoutMs: config.answerTimeoutMs,
       refusedPauseMs: config.refusedPauseMs,
-      wallMs: () => clock.wallMs(),
-      signer: () => signer,
-      promoteKey: () => {
-        const promoted = store.promote()
-        signer = unwrap(store.signer())
-        return promoted
-      },
+      wallMs,
+      signer: () => keys.signer,
+      promoteKey: () => keys.promote(),
       onPolicy: (policy) => {
         policies.adopt(policy)
         this.#follow(run, spool, policies)
       },
     })
-    logger.info({ agent: identity.agentId.toHex(), resource }, 'metering')
-    return { resource, identity, spool, run, policies, sender: unwrap(sender) }
+    logger.info({ agent: agentId.toHex(), resource }, 'metering')
+    return { resource, identity, spool, run, policies, keys, sender: unwrap(sender) }
   }
 
   /** Puts in force what holds now. */
@@ -255,11 +258,12 @@ class HostAgent implements Agent {
 
   /** The first look is sealed at once, so that a crash soon after costs no counter its baseline. */
   async #sampleAtCadence(): Promise<void> {
-    const { policies, run, spool } = this.#state()
+    const { keys, policies, run, spool } = this.#state()
     let sealedMs = Number.NEGATIVE_INFINITY
     let nextMs = this.#clock.monotonicMs()
     while (!this.#stopping.signal.aborted) {
       this.#follow(run, spool, policies)
+      keys.tend()
       await run.look()
       const nowMs = this.#clock.monotonicMs()
       if (nowMs - sealedMs >= this.#batchIntervalMs - run.cadenceMs / 2) {

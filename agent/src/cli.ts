@@ -8,7 +8,18 @@ import { parse } from 'yaml'
 import { AGENT_SETTINGS, readAgentConfig } from './config.ts'
 import type { AgentConfig } from './config.ts'
 
-const COMMANDS = ['run', 'enrol', 'rotate-key', 'once', 'doctor', 'check-config', 'help', 'version'] as const
+const COMMANDS = [
+  'run',
+  'enrol',
+  're-enrol',
+  'rotate-key',
+  'decommission',
+  'once',
+  'doctor',
+  'check-config',
+  'help',
+  'version',
+] as const
 
 /** What the command line asks for: a command, or a look at the spool. */
 export type Command =
@@ -22,7 +33,10 @@ export function helpText(): string {
 
   vouch-agent [run]        meter until SIGTERM; enrols first where that is still to do
   vouch-agent enrol        spend the token of VOUCH_AGENT_TOKEN_FILE and stop
-  vouch-agent rotate-key   replace the agent's key by a new one and stop; the agent must not run
+  vouch-agent re-enrol     enrol a copied or restored host as another agent; the former's files are set aside
+  vouch-agent rotate-key   replace the agent's key by a new one; a running agent does it without a break
+  vouch-agent decommission
+                           deliver a last look, end the agent's life and remove its key; the agent must not run
   vouch-agent once         sample every source once, print a table and stop; nothing is kept or sent
   vouch-agent doctor       look at everything the agent needs, each with a remedy; exit code 1 where anything fails
   vouch-agent spool status show what waits for the collector; the agent must not run

@@ -230,6 +230,12 @@ export const AGENT_SETTINGS = defineConfig({
     parse: path,
     fallback: undefined,
   },
+  keyAgeMaxMs: {
+    env: 'VOUCH_AGENT_KEY_AGE_MAX_MS',
+    describe: 'how old the key may become before the running agent replaces it',
+    parse: integer({ min: 60_000, max: 3660 * 86_400_000 }),
+    fallback: 30 * 86_400_000,
+  },
   cadenceMinMs: {
     env: 'VOUCH_AGENT_CADENCE_MIN_MS',
     describe: 'the shortest cadence that a policy may ask for',

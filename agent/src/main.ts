@@ -3,7 +3,8 @@ import { FaultError, unwrap } from '@vouch/proto/kernel/fault.ts'
 import { pino } from 'pino'
 import { createAgent } from './agent.ts'
 import { helpText, loadConfig, parseCommand } from './cli.ts'
-import { checkConfig, enrolHost, rotateKey } from './commands.ts'
+import { checkConfig, enrolHost, reEnrolHost, rotateKey } from './commands.ts'
+import { decommissionHost } from './decommission.ts'
 import { doctor } from './doctor.ts'
 import { lookOnce } from './once.ts'
 import { spoolExport, spoolStatus, spoolVerify } from './spool-commands.ts'
@@ -32,8 +33,12 @@ try {
       if (!isWell) process.exitCode = 1
     } else if (command === 'once') process.stdout.write(await lookOnce(config))
     else if (command === 'enrol') process.stdout.write(unwrap(await enrolHost(config)))
+    else if (command === 're-enrol') process.stdout.write(unwrap(await reEnrolHost(config)))
     else if (command === 'rotate-key') process.stdout.write(unwrap(await rotateKey(config)))
-    else {
+    else if (command === 'decommission') {
+      const logger = pino({ level: config.logLevel }, pino.destination(2))
+      process.stdout.write(unwrap(await decommissionHost({ config, logger })))
+    } else {
       const agent = createAgent({ config, logger: pino({ level: config.logLevel }) })
       for (const signal of ['SIGTERM', 'SIGINT'])
         process.once(signal, () => void agent.stop().then(() => process.exit(0)))

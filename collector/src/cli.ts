@@ -47,7 +47,7 @@ export type OperatorCommand =
   | LedgerCommand
   | PolicyCommand
 
-const STATES: readonly AgentState[] = ['active', 'revoked', 'quarantined']
+const STATES: readonly AgentState[] = ['active', 'revoked', 'quarantined', 'decommissioned']
 const TTL_MS = 3_600_000
 const TTL_MAX_MS = 30 * 86_400_000
 
@@ -59,7 +59,7 @@ export function helpText(): string {
   vouch-collector migrate        bring both schemas to this version and stop
   vouch-collector token create [--ttl-ms N] [--label TEXT] [--group NAME]
                                  print a single-use enrolment token, once
-  vouch-collector agents list [--json] [--silent] [--state active|revoked|quarantined]
+  vouch-collector agents list [--json] [--silent] [--state active|revoked|quarantined|decommissioned]
                                  agents: last seen, lag, clock offset, batches in the spool
   vouch-collector agents show ID [--json]
                                  everything known about one agent

@@ -1,12 +1,13 @@
 import { create } from '@bufbuild/protobuf'
 import {
+  DecommissionRequestSchema,
   EnrolRequestSchema,
   EnrolmentService,
   RotateKeyRequestSchema,
 } from '@vouch/proto/gen/vouch/enrolment/v1/enrolment_pb.ts'
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
-import { enrolBytes, rotateBytes } from '@vouch/proto/seal/handshake.ts'
+import { decommissionBytes, enrolBytes, rotateBytes } from '@vouch/proto/seal/handshake.ts'
 import { TAGS } from '@vouch/proto/seal/seal.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
 import { faultOfError, makeClient } from '@vouch/proto/wire/grpc.ts'
@@ -56,6 +57,22 @@ export async function rotate(
     signatureByNew: next.sign(TAGS.rotate, bytes),
   })
   const response = await call(target, (client, options) => client.rotateKey(request, options))
+  return response.ok ? ok(undefined) : response
+}
+
+/**
+ * Ends the agent's life after its last batch. Faults: SEQUENCE_GAP where that batch is not the last one there, the
+ * collector's others, UNAVAILABLE, CONFIG_INVALID.
+ */
+export async function decommission(
+  target: Target,
+  agentId: Uint8Array,
+  lastDigest: Uint8Array,
+  signer: Signer,
+): Promise<Result<void>> {
+  const signature = signer.sign(TAGS.decommission, decommissionBytes(agentId, lastDigest))
+  const request = create(DecommissionRequestSchema, { agentId, lastDigest, signature })
+  const response = await call(target, (client, options) => client.decommission(request, options))
   return response.ok ? ok(undefined) : response
 }
 

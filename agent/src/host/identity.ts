@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fromHex } from '@vouch/proto/kernel/bytes.ts'
 import { fail, ok, unwrap } from '@vouch/proto/kernel/fault.ts'
@@ -23,6 +23,8 @@ export interface IdentityStore {
   keep(identity: Identity): void
   /** Signs with the key in force, made at first use. Faults: KEY_UNKNOWN where the key file is damaged. */
   signer(): Result<Signer>
+  /** When the key in force was put there, epoch milliseconds. Throws where there is none. */
+  keyMadeMs(): number
   /** The key that is to follow the one in force, made at first use; kept until it is promoted. */
   nextSigner(): Signer
   /** Makes the following key the one in force; false where there is none. */
@@ -58,6 +60,7 @@ export function openIdentity(stateDir: string): Result<IdentityStore> {
       if (seed.length === SEED_BYTES) return ok(signerOf(seed))
       return fail('KEY_UNKNOWN', `${keyFile} is not a key of 32 bytes; restore it or enrol again without it`)
     },
+    keyMadeMs: () => statSync(keyFile).mtimeMs,
     nextSigner: () => signerOf(readIfPresent(nextFile) ?? createKey(nextFile)),
     promote: () => {
       const seed = readIfPresent(nextFile)

@@ -1,7 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { create, toBinary } from '@bufbuild/protobuf'
 import * as grpc from '@grpc/grpc-js'
-import { EnrolResponseSchema, EnrolmentService } from '@vouch/proto/gen/vouch/enrolment/v1/enrolment_pb.ts'
+import {
+  DecommissionResponseSchema,
+  EnrolResponseSchema,
+  EnrolmentService,
+} from '@vouch/proto/gen/vouch/enrolment/v1/enrolment_pb.ts'
 import type { StreamDefinition } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import {
   ChallengeSchema,
@@ -23,7 +27,7 @@ import { SignedPolicySchema } from '@vouch/proto/gen/vouch/policy/v1/policy_pb.t
 import { fail, unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { FaultCode } from '@vouch/proto/kernel/fault.ts'
 import { openBatch } from '@vouch/proto/seal/batch.ts'
-import { enrolBytes, helloBytes, rotateBytes } from '@vouch/proto/seal/handshake.ts'
+import { decommissionBytes, enrolBytes, helloBytes, rotateBytes } from '@vouch/proto/seal/handshake.ts'
 import { TAGS, generateKeys, signerOf, verify } from '@vouch/proto/seal/seal.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
 import type { BatchHeader } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
@@ -66,6 +70,8 @@ export interface FakeCollector {
   readonly keys: Signer
   /** Public keys by agent id. */
   readonly agents: Map<string, Uint8Array>
+  /** Last digests by id of the agents whose life ended. */
+  readonly decommissioned: Map<string, string>
   stop(): Promise<void>
 }
 
@@ -96,6 +102,7 @@ export async function startFakeCollector(port = 0, before?: FakeCollector): Prom
     policy: undefined,
     keys,
     agents,
+    decommissioned: new Map(),
     stop: async () => server.forceShutdown(),
   }
   addService(server, EnrolmentService, {
@@ -118,6 +125,14 @@ export async function startFakeCollector(port = 0, before?: FakeCollector): Prom
       if (!isSigned) return reply(faultToStatus(fail('SIGNATURE_INVALID', 'bad rotation').fault))
       agents.set(agentId.toHex(), newPublicKey)
       return reply(null, { $typeName: 'vouch.enrolment.v1.RotateKeyResponse', validFromMs: 0n })
+    },
+    decommission: ({ request }, reply) => {
+      const { agentId, lastDigest, signature } = request
+      const key = agents.get(agentId.toHex()) ?? new Uint8Array(32)
+      if (!verify(TAGS.decommission, decommissionBytes(agentId, lastDigest), signature, key))
+        return reply(faultToStatus(fail('SIGNATURE_INVALID', 'bad end').fault))
+      fake.decommissioned.set(agentId.toHex(), lastDigest.toHex())
+      return reply(null, create(DecommissionResponseSchema))
     },
   })
   addService(server, IngestService, {

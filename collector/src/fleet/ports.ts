@@ -2,7 +2,7 @@ import type { Result } from '@vouch/proto/kernel/fault.ts'
 import type { Hex } from '../ports.ts'
 
 /** Whether an agent may deliver. */
-export type AgentState = 'active' | 'revoked' | 'quarantined'
+export type AgentState = 'active' | 'revoked' | 'quarantined' | 'decommissioned'
 
 /** One key of an agent. */
 export interface AgentKeyState {
@@ -185,6 +185,8 @@ export interface Fleet {
     keys: { readonly current: Uint8Array; readonly next: Uint8Array },
     witness: KeyWitness,
   ): Promise<Result<number>>
+  /** Ends an agent's life after the batch with this digest; returns when, also where it had ended before. Faults: AGENT_UNKNOWN. */
+  decommission(agentId: Uint8Array, lastDigest: Uint8Array): Promise<Result<number>>
   /** Reads an agent. Faults: AGENT_UNKNOWN. */
   agent(agentId: Uint8Array): Promise<Result<AgentRecord>>
   /** Notes what a collector knows; of two reports of an agent the one that heard of it later stays. */

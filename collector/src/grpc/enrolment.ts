@@ -1,10 +1,13 @@
 import { create } from '@bufbuild/protobuf'
 import {
+  DecommissionResponseSchema,
   EnrolmentService,
   EnrolResponseSchema,
   RotateKeyResponseSchema,
 } from '@vouch/proto/gen/vouch/enrolment/v1/enrolment_pb.ts'
 import type {
+  DecommissionRequest,
+  DecommissionResponse,
   EnrolRequest,
   EnrolResponse,
   RotateKeyRequest,
@@ -13,9 +16,10 @@ import type {
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import { parseResourceId } from '@vouch/proto/kernel/id.ts'
-import { enrolBytes, rotateBytes } from '@vouch/proto/seal/handshake.ts'
+import { decommissionBytes, enrolBytes, rotateBytes } from '@vouch/proto/seal/handshake.ts'
 import { TAGS, keyId, verify } from '@vouch/proto/seal/seal.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
+import { barredFault } from '../fleet/barred.ts'
 import type { Fleet, KeyWitness } from '../fleet/ports.ts'
 import type { Archive } from '../ports.ts'
 import type { Handler } from './route.ts'
@@ -39,6 +43,7 @@ export function enrolmentRoutes(deps: EnrolmentDeps): (readonly [string, Handler
   return [
     unary(method.enrol, (request) => enrol(request, deps), deps),
     unary(method.rotateKey, (request) => rotateKey(request, deps), deps),
+    unary(method.decommission, (request) => decommission(request, deps), deps),
   ]
 }
 
@@ -79,19 +84,57 @@ async function rotateKey(request: RotateKeyRequest, deps: EnrolmentDeps): Promis
   }
   const agent = await deps.fleet.agent(agentId)
   if (!agent.ok) return agent
-  if (agent.value.state !== 'active') {
-    return fail(agent.value.state === 'revoked' ? 'AGENT_REVOKED' : 'AGENT_QUARANTINED', agent.value.reason)
-  }
-  const signer = [...agent.value.keys.values()].find((key) =>
+  const { keys, reason, state } = agent.value
+  if (state !== 'active') return { ok: false, fault: barredFault(state, reason) }
+  const signer = [...keys.values()].find((key) =>
     verify(TAGS.rotate, statement, signatureByCurrent, key.publicKey),
   )
   if (signer === undefined)
     return fail('SIGNATURE_INVALID', 'the request is not signed by a key of this agent')
-  const keys = { current: signer.publicKey, next: newPublicKey }
-  const validFromMs = await deps.fleet.rotate(agentId, keys, archiveKey(newPublicKey, deps))
+  const validFromMs = await deps.fleet.rotate(
+    agentId,
+    { current: signer.publicKey, next: newPublicKey },
+    archiveKey(newPublicKey, deps),
+  )
   if (!validFromMs.ok) return validFromMs
   deps.logger.info({ agent: agentId.toHex() }, 'key rotated')
   return ok(create(RotateKeyResponseSchema, { validFromMs: BigInt(validFromMs.value) }))
+}
+
+async function decommission(
+  { agentId, lastDigest, signature }: DecommissionRequest,
+  { archive, fleet, logger }: EnrolmentDeps,
+): Promise<Result<DecommissionResponse>> {
+  if (agentId.length !== 16 || ![0, 32].includes(lastDigest.length))
+    return fail('FIELD_INVALID', 'an agent id has 16 bytes, and a digest 32 or none')
+  const agent = await fleet.agent(agentId)
+  if (!agent.ok) return agent
+  const { keys, reason, state } = agent.value
+  const statement = decommissionBytes(agentId, lastDigest)
+  const isSigned = keys
+    .values()
+    .some(
+      ({ publicKey, retiredMs }) =>
+        retiredMs === undefined && verify(TAGS.decommission, statement, signature, publicKey),
+    )
+  if (!isSigned) return fail('SIGNATURE_INVALID', "the request is not signed by this agent's key in force")
+  if (state !== 'active' && state !== 'decommissioned')
+    return { ok: false, fault: barredFault(state, reason) }
+  const isLast = lastDigest.length === 0 ? ok(true) : await endsWith(agentId, lastDigest, archive)
+  if (!isLast.ok) return isLast
+  if (!isLast.value)
+    return fail('SEQUENCE_GAP', 'the batch that is named is not the last one here; deliver what waits first')
+  const atMs = await fleet.decommission(agentId, lastDigest)
+  if (!atMs.ok) return atMs
+  logger.info({ agent: agentId.toHex() }, 'agent decommissioned')
+  return ok(create(DecommissionResponseSchema, { atMs: BigInt(atMs.value) }))
+}
+
+async function endsWith(agentId: Uint8Array, digest: Uint8Array, archive: Archive): Promise<Result<boolean>> {
+  const held = await archive.hasDigest(agentId, digest)
+  if (!held.ok || !held.value) return held
+  const successor = await archive.successor(agentId, digest)
+  return successor.ok ? ok(successor.value === undefined) : successor
 }
 
 /** Evidence needs the key for ever, so it is archived before the registration can count. */

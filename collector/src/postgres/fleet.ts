@@ -51,6 +51,7 @@ export function createFleet(pool: Pool): Fleet {
         )
         if (rowCount === 0) throwFault('AGENT_UNKNOWN', `no agent ${agentId.toHex()} is enrolled here`)
       }),
+    decommission: (agentId, lastDigest) => guarded(() => decommission(pool, agentId, lastDigest)),
     setPolicy: (input) => transaction(pool, (client) => setPolicy(client, input)),
     move: (agentId, group, by) => transaction(pool, (client) => moveAgent(client, agentId, group, by)),
     policies: (all, limit) => guarded(() => listPolicies(pool, all, limit)),
@@ -144,6 +145,20 @@ async function rotate(
   await addKey(client, agentId, keys.next)
   unwrap(await witness(agentId))
   return Number(retired.at_ms)
+}
+
+async function decommission(pool: Pool, agentId: Uint8Array, lastDigest: Uint8Array): Promise<number> {
+  const { rows } = await pool.query<{ at_ms: string }>(
+    `UPDATE fleet.agents SET state = 'decommissioned', reason = 'by its host after its last batch',
+       barred_at = COALESCE(barred_at, now()), last_digest = COALESCE(last_digest, $2)
+     WHERE agent_id = $1 AND state IN ('active', 'decommissioned')
+     RETURNING floor(extract(epoch FROM barred_at) * 1000)::bigint AS at_ms`,
+    [Buffer.from(agentId), Buffer.from(lastDigest)],
+  )
+  const [row] = rows
+  if (row === undefined)
+    return throwFault('AGENT_UNKNOWN', `no active agent ${agentId.toHex()} is enrolled here`)
+  return Number(row.at_ms)
 }
 
 async function addKey(client: PoolClient, agentId: Uint8Array, publicKey: Uint8Array): Promise<void> {

@@ -129,7 +129,7 @@ export async function countAgents(pool: Pool): Promise<FleetTotals> {
        max(abs(clock_offset_ms)) ${live} AS offset_ms
      FROM fleet.agents LEFT JOIN fleet.agent_status USING (agent_id) GROUP BY state`,
   )
-  const agents = { active: 0, revoked: 0, quarantined: 0 }
+  const agents = { active: 0, revoked: 0, quarantined: 0, decommissioned: 0 }
   for (const row of rows) agents[row.state] = row.agents
   const largest = (values: readonly (number | string | null)[]): number => Math.max(0, ...values.map(Number))
   return {

@@ -13,6 +13,7 @@ import { refreshRun } from '../intake/facts.ts'
 import type { Committer } from '../intake/committer.ts'
 import type { Intake } from '../intake/intake.ts'
 import type { Room } from '../intake/room.ts'
+import { barredFault } from '../fleet/barred.ts'
 import type { AgentRecord } from '../fleet/ports.ts'
 import type { Archive, Clock, Logger } from '../ports.ts'
 import type { Ages } from './ages.ts'
@@ -130,8 +131,7 @@ async function authenticate(
   if (!verify(TAGS.hello, helloBytes(nonce, agentId, runId), signature, key.publicKey)) {
     return fail('CHALLENGE_FAILED', 'the challenge was not signed by the key that is named')
   }
-  if (state === 'revoked') return fail('AGENT_REVOKED', `this agent was revoked: ${reason}`)
-  if (state === 'quarantined') return fail('AGENT_QUARANTINED', `this agent is held apart: ${reason}`)
+  if (state !== 'active') return { ok: false, fault: barredFault(state, reason) }
   if (key.retiredMs !== undefined)
     return fail('KEY_RETIRED', 'this key was rotated away; connect with the current one')
   return agent

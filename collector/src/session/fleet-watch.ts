@@ -1,5 +1,6 @@
 import { fail } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
+import { barredFault } from '../fleet/barred.ts'
 import type { Fleet, FleetTotals } from '../fleet/ports.ts'
 import type { Clock, Hex, Logger } from '../ports.ts'
 import type { Sessions } from './sessions.ts'
@@ -132,11 +133,4 @@ export class FleetWatch {
     this.#deps.onTotals(totals.value)
     return undefined
   }
-}
-
-/** Why an agent that was barred may not deliver. */
-export function barredFault(state: 'revoked' | 'quarantined'): Fault {
-  if (state === 'revoked')
-    return fail('AGENT_REVOKED', 'this agent has been revoked; enrol the host again').fault
-  return fail('AGENT_QUARANTINED', 'this agent is held apart; look for a clone or a restored snapshot').fault
 }

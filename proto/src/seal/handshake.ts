@@ -10,6 +10,11 @@ export function enrolBytes(token: string, publicKey: Uint8Array): Uint8Array {
   return concat([new TextEncoder().encode(token), publicKey])
 }
 
+/** What the key in force signs, under the tag `decommission`, to end the agent's life after its last batch. */
+export function decommissionBytes(agentId: Uint8Array, lastDigest: Uint8Array): Uint8Array {
+  return concat([agentId, lastDigest])
+}
+
 /** What both keys sign, under the tag `rotate`, to replace one by the other. */
 export function rotateBytes(agentId: Uint8Array, newPublicKey: Uint8Array): Uint8Array {
   return concat([agentId, newPublicKey])

@@ -21,6 +21,7 @@ export const TAGS = {
   hello: 'vouch/hello/v1',
   enrol: 'vouch/enrol/v1',
   rotate: 'vouch/rotate/v1',
+  decommission: 'vouch/decommission/v1',
   receipt: 'vouch/receipt/v1',
   policy: 'vouch/policy/v1',
   proof: 'vouch/proof/v1',

@@ -55,7 +55,7 @@ export class Registry {
     totals: () =>
       this.#answer(() =>
         ok({
-          agents: { active: this.agents.size, revoked: 0, quarantined: 0 },
+          agents: { active: this.agents.size, revoked: 0, quarantined: 0, decommissioned: 0 },
           silent: 0,
           lagMaxMs: 0,
           clockOffsetMaxMs: 0,
@@ -65,6 +65,7 @@ export class Registry {
     createToken: nobody,
     enrol: nobody,
     rotate: nobody,
+    decommission: nobody,
     list: nobody,
     setPolicy: nobody,
     move: nobody,

@@ -33,11 +33,17 @@ export const IDENTITY_FAULTS = {
     meaning: 'The operator has revoked this agent.',
     remedy: 'Enrol the host again with a new token if it is to be metered.',
   },
+  AGENT_DECOMMISSIONED: {
+    http: 403,
+    grpc: GRPC.PERMISSION_DENIED,
+    meaning: 'The agent has ended its life with a last batch.',
+    remedy: 'Enrol the host again with a new token if it is to be metered.',
+  },
   AGENT_QUARANTINED: {
     http: 403,
     grpc: GRPC.PERMISSION_DENIED,
     meaning: 'The agent is held apart because its history contradicts itself.',
-    remedy: 'Look for a cloned host or a restored snapshot, then release or re-enrol the agent.',
+    remedy: 'Look for a cloned host or a restored snapshot, then enrol each host again.',
   },
   KEY_UNKNOWN: {
     http: 401,

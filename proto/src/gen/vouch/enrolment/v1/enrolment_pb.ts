@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file vouch/enrolment/v1/enrolment.proto.
  */
 export const file_vouch_enrolment_v1_enrolment: GenFile = /*@__PURE__*/
-  fileDesc("CiJ2b3VjaC9lbnJvbG1lbnQvdjEvZW5yb2xtZW50LnByb3RvEhJ2b3VjaC5lbnJvbG1lbnQudjEifAoMRW5yb2xSZXF1ZXN0Eg0KBXRva2VuGAEgASgJEhIKCnB1YmxpY19rZXkYAiABKAwSEQoJc2lnbmF0dXJlGAMgASgMEg0KBWxhYmVsGAQgASgJEhAKCHJlc291cmNlGAUgASgJEhUKDWFnZW50X3ZlcnNpb24YBiABKAkiUAoNRW5yb2xSZXNwb25zZRIQCghhZ2VudF9pZBgBIAEoDBIcChRjb2xsZWN0b3JfcHVibGljX2tleRgCIAEoDBIPCgd3YWxsX21zGAMgASgDInQKEFJvdGF0ZUtleVJlcXVlc3QSEAoIYWdlbnRfaWQYASABKAwSFgoObmV3X3B1YmxpY19rZXkYAiABKAwSHAoUc2lnbmF0dXJlX2J5X2N1cnJlbnQYAyABKAwSGAoQc2lnbmF0dXJlX2J5X25ldxgEIAEoDCIqChFSb3RhdGVLZXlSZXNwb25zZRIVCg12YWxpZF9mcm9tX21zGAEgASgDMroBChBFbnJvbG1lbnRTZXJ2aWNlEkwKBUVucm9sEiAudm91Y2guZW5yb2xtZW50LnYxLkVucm9sUmVxdWVzdBohLnZvdWNoLmVucm9sbWVudC52MS5FbnJvbFJlc3BvbnNlElgKCVJvdGF0ZUtleRIkLnZvdWNoLmVucm9sbWVudC52MS5Sb3RhdGVLZXlSZXF1ZXN0GiUudm91Y2guZW5yb2xtZW50LnYxLlJvdGF0ZUtleVJlc3BvbnNlYgZwcm90bzM");
+  fileDesc("CiJ2b3VjaC9lbnJvbG1lbnQvdjEvZW5yb2xtZW50LnByb3RvEhJ2b3VjaC5lbnJvbG1lbnQudjEifAoMRW5yb2xSZXF1ZXN0Eg0KBXRva2VuGAEgASgJEhIKCnB1YmxpY19rZXkYAiABKAwSEQoJc2lnbmF0dXJlGAMgASgMEg0KBWxhYmVsGAQgASgJEhAKCHJlc291cmNlGAUgASgJEhUKDWFnZW50X3ZlcnNpb24YBiABKAkiUAoNRW5yb2xSZXNwb25zZRIQCghhZ2VudF9pZBgBIAEoDBIcChRjb2xsZWN0b3JfcHVibGljX2tleRgCIAEoDBIPCgd3YWxsX21zGAMgASgDInQKEFJvdGF0ZUtleVJlcXVlc3QSEAoIYWdlbnRfaWQYASABKAwSFgoObmV3X3B1YmxpY19rZXkYAiABKAwSHAoUc2lnbmF0dXJlX2J5X2N1cnJlbnQYAyABKAwSGAoQc2lnbmF0dXJlX2J5X25ldxgEIAEoDCIqChFSb3RhdGVLZXlSZXNwb25zZRIVCg12YWxpZF9mcm9tX21zGAEgASgDIk8KE0RlY29tbWlzc2lvblJlcXVlc3QSEAoIYWdlbnRfaWQYASABKAwSEwoLbGFzdF9kaWdlc3QYAiABKAwSEQoJc2lnbmF0dXJlGAMgASgMIiUKFERlY29tbWlzc2lvblJlc3BvbnNlEg0KBWF0X21zGAEgASgDMp0CChBFbnJvbG1lbnRTZXJ2aWNlEkwKBUVucm9sEiAudm91Y2guZW5yb2xtZW50LnYxLkVucm9sUmVxdWVzdBohLnZvdWNoLmVucm9sbWVudC52MS5FbnJvbFJlc3BvbnNlElgKCVJvdGF0ZUtleRIkLnZvdWNoLmVucm9sbWVudC52MS5Sb3RhdGVLZXlSZXF1ZXN0GiUudm91Y2guZW5yb2xtZW50LnYxLlJvdGF0ZUtleVJlc3BvbnNlEmEKDERlY29tbWlzc2lvbhInLnZvdWNoLmVucm9sbWVudC52MS5EZWNvbW1pc3Npb25SZXF1ZXN0Gigudm91Y2guZW5yb2xtZW50LnYxLkRlY29tbWlzc2lvblJlc3BvbnNlYgZwcm90bzM");
 
 /**
  * A request signed by the new key: Ed25519 over the tag `vouch/enrol/v1` and the SHA-256
@@ -171,6 +171,62 @@ export const RotateKeyResponseSchema: GenMessage<RotateKeyResponse> = /*@__PURE_
   messageDesc(file_vouch_enrolment_v1_enrolment, 3);
 
 /**
+ * Signed by the key in force: Ed25519 over the tag `vouch/decommission/v1` and the SHA-256 of agent id and digest.
+ *
+ * @generated from message vouch.enrolment.v1.DecommissionRequest
+ */
+export type DecommissionRequest = Message<"vouch.enrolment.v1.DecommissionRequest"> & {
+  /**
+   * 16 bytes.
+   *
+   * @generated from field: bytes agent_id = 1;
+   */
+  agentId: Uint8Array;
+
+  /**
+   * Digest of the agent's last batch, which must be durable; empty where it never sealed one.
+   *
+   * @generated from field: bytes last_digest = 2;
+   */
+  lastDigest: Uint8Array;
+
+  /**
+   * 64 bytes.
+   *
+   * @generated from field: bytes signature = 3;
+   */
+  signature: Uint8Array;
+};
+
+/**
+ * Describes the message vouch.enrolment.v1.DecommissionRequest.
+ * Use `create(DecommissionRequestSchema)` to create a new message.
+ */
+export const DecommissionRequestSchema: GenMessage<DecommissionRequest> = /*@__PURE__*/
+  messageDesc(file_vouch_enrolment_v1_enrolment, 4);
+
+/**
+ * The agent's life has ended. Asked again, the answer is the same.
+ *
+ * @generated from message vouch.enrolment.v1.DecommissionResponse
+ */
+export type DecommissionResponse = Message<"vouch.enrolment.v1.DecommissionResponse"> & {
+  /**
+   * Collector's wall clock at the end, milliseconds since 1970.
+   *
+   * @generated from field: int64 at_ms = 1;
+   */
+  atMs: bigint;
+};
+
+/**
+ * Describes the message vouch.enrolment.v1.DecommissionResponse.
+ * Use `create(DecommissionResponseSchema)` to create a new message.
+ */
+export const DecommissionResponseSchema: GenMessage<DecommissionResponse> = /*@__PURE__*/
+  messageDesc(file_vouch_enrolment_v1_enrolment, 5);
+
+/**
  * Served by a collector.
  *
  * @generated from service vouch.enrolment.v1.EnrolmentService
@@ -195,6 +251,16 @@ export const EnrolmentService: GenService<{
     methodKind: "unary";
     input: typeof RotateKeyRequestSchema;
     output: typeof RotateKeyResponseSchema;
+  },
+  /**
+   * Ends an agent's life after its last batch: silence from then on is no gap.
+   *
+   * @generated from rpc vouch.enrolment.v1.EnrolmentService.Decommission
+   */
+  decommission: {
+    methodKind: "unary";
+    input: typeof DecommissionRequestSchema;
+    output: typeof DecommissionResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_vouch_enrolment_v1_enrolment, 0);

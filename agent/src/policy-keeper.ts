@@ -1,11 +1,11 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { PolicySchema, SignedPolicySchema } from '@vouch/proto/gen/vouch/policy/v1/policy_pb.ts'
 import type { Policy, SignedPolicy } from '@vouch/proto/gen/vouch/policy/v1/policy_pb.ts'
-import type { AgentConfig } from '../config.ts'
-import type { Logger } from '../ports.ts'
-import type { Spool } from '../spool/spool.ts'
-import { checkPolicy, samplingAt } from './policy.ts'
-import type { Sampling } from './policy.ts'
+import type { AgentConfig } from './config.ts'
+import type { Logger } from './ports.ts'
+import type { Spool } from './spool/spool.ts'
+import { checkPolicy, samplingAt } from './delivery/policy.ts'
+import type { Sampling } from './delivery/policy.ts'
 
 /** What the keeper works with. */
 export interface PolicyKeeperOptions {

@@ -79,7 +79,10 @@ describe('the command line', () => {
     ],
     ['audit check --against f', { name: 'audit check', against: 'f', readings: false }],
     ['token create', { name: 'token create', ttlMs: 3_600_000, label: '', group: 'default' }],
-    ['agents list --silent', { name: 'agents list', silent: true, json: false, state: undefined }],
+    [
+      'agents list --silent',
+      { name: 'agents list', silent: true, shared: false, json: false, state: undefined },
+    ],
     [
       'agents revoke 00112233445566778899aabbccddeeff --reason sold',
       { name: 'agents revoke', reason: 'sold' },

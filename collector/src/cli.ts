@@ -30,6 +30,7 @@ export type OperatorCommand =
       readonly name: 'agents list'
       readonly json: boolean
       readonly silent: boolean
+      readonly shared: boolean
       readonly state: AgentState | undefined
     }
   | { readonly name: 'agents show'; readonly agentId: Uint8Array; readonly json: boolean }
@@ -59,7 +60,7 @@ export function helpText(): string {
   vouch-collector migrate        bring both schemas to this version and stop
   vouch-collector token create [--ttl-ms N] [--label TEXT] [--group NAME]
                                  print a single-use enrolment token, once
-  vouch-collector agents list [--json] [--silent] [--state active|revoked|quarantined|decommissioned]
+  vouch-collector agents list [--json] [--silent] [--shared] [--state active|revoked|quarantined|decommissioned]
                                  agents: last seen, lag, clock offset, batches in the spool
   vouch-collector agents show ID [--json]
                                  everything known about one agent
@@ -108,6 +109,7 @@ export function parseCommand(args: readonly string[]): Result<Command> {
     by: text,
     json: flag,
     silent: flag,
+    shared: flag,
   }
   let parsed
   try {
@@ -129,7 +131,7 @@ export function parseCommand(args: readonly string[]): Result<Command> {
     case 'retention show':
       return ok({ name })
     case 'agents list':
-      return listCommand(values.state, values.json === true, values.silent === true)
+      return listCommand(values.state, values.json === true, values)
     case 'agents show': {
       const agentId = agentIdOf(argument)
       return agentId.ok ? ok({ name, agentId: agentId.value, json: values.json === true }) : agentId
@@ -155,11 +157,21 @@ function tokenCommand(ttl: string | undefined, label: string, group: string): Re
   return ok({ name: 'token create', ttlMs, label, group })
 }
 
-function listCommand(state: string | undefined, json: boolean, silent: boolean): Result<Command> {
+function listCommand(
+  state: string | undefined,
+  json: boolean,
+  only: { readonly silent?: boolean; readonly shared?: boolean },
+): Result<Command> {
   const known = STATES.find((each) => each === state)
   if (state !== undefined && known === undefined)
     return fail('FIELD_INVALID', `--state is one of ${STATES.join(', ')}`)
-  return ok({ name: 'agents list', json, silent, state: known })
+  return ok({
+    name: 'agents list',
+    json,
+    silent: only.silent === true,
+    shared: only.shared === true,
+    state: known,
+  })
 }
 
 function agentIdOf(id: string | undefined): Result<Uint8Array> {

@@ -27,6 +27,7 @@ export async function runFleetCommand(
       const filter = {
         ...(command.state === undefined ? {} : { state: command.state }),
         ...(command.silent ? { silent: true } : {}),
+        ...(command.shared ? { shared: true } : {}),
       }
       const agents = unwrap(await fleet.list(LIST_MAX, filter))
       return command.json ? agentJson(agents) : agentTable(agents, SYSTEM_CLOCK.now())

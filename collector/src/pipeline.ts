@@ -71,13 +71,13 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       retryMs: COMMIT_RETRY_MS,
     },
     onFork: ({ lane, batch }) => {
-      const fault = fail(
-        'AGENT_QUARANTINED',
-        batch.fault?.message ?? 'the history of this agent contradicts itself',
-      ).fault
-      logger.error({ agent: lane.agentId.toHex(), fault }, 'agent quarantined')
+      const agent = lane.agentId.toHex()
+      const addresses = [...new Set([...sessions.peers(agent), batch.peer])].toSorted()
+      const why = batch.fault?.message ?? 'the history of this agent contradicts itself'
+      const { fault } = fail('AGENT_QUARANTINED', `${why}; it came from ${addresses.join(' and ')}`)
+      logger.error({ agent, addresses, fault }, 'agent quarantined')
       void quarantine(lane.agentId, fault.message, parts)
-      sessions.end(lane.agentId.toHex(), fault)
+      sessions.end(agent, fault)
     },
   })
   const limits = intakeLimits(config)

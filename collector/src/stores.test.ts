@@ -80,6 +80,7 @@ describe('PostgreSQL migrations', () => {
       { version: 1 },
       { version: 2 },
       { version: 3 },
+      { version: 4 },
     ])
   })
 

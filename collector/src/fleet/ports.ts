@@ -112,6 +112,8 @@ export interface AgentFilter {
   readonly agentId?: Uint8Array
   readonly state?: AgentState
   readonly silent?: boolean
+  /** Whether others are enrolled for the same resource. */
+  readonly shared?: boolean
 }
 
 /** What one collector knows of the fleet at one moment. */
@@ -151,6 +153,8 @@ export interface SilenceChange {
 export interface FleetTotals {
   readonly agents: Readonly<Record<AgentState, number>>
   readonly silent: number
+  /** Resources for which more than one active agent is enrolled: what both meter is billed twice. */
+  readonly sharedResources: number
   /** Of active agents that neither stopped nor are silent: the longest time since a reading that came, milliseconds. */
   readonly lagMaxMs: number
   /** And the largest clock offset of either sign, milliseconds. */
@@ -166,6 +170,14 @@ export interface EnrolmentInput {
   readonly agentVersion: string
 }
 
+/** What came of an enrolment. */
+export interface Enrolled {
+  /** 16 bytes. */
+  readonly agentId: Uint8Array
+  /** Other active agents enrolled for the same resource, some of them where there are many: perhaps of a copied host. */
+  readonly others: readonly Hex[]
+}
+
 /** Archives a key inside the transaction that registers it. */
 export type KeyWitness = (agentId: Uint8Array) => Promise<Result<void>>
 
@@ -178,7 +190,7 @@ export interface Fleet {
     readonly group?: string
   }): Promise<Result<string>>
   /** Spends a token and registers the key. Faults: TOKEN_UNKNOWN, TOKEN_SPENT, TOKEN_EXPIRED, ALREADY_EXISTS. */
-  enrol(input: EnrolmentInput, witness: KeyWitness): Promise<Result<Uint8Array>>
+  enrol(input: EnrolmentInput, witness: KeyWitness): Promise<Result<Enrolled>>
   /** Retires the key in force for a new one, at a time that is returned. Faults: AGENT_UNKNOWN, KEY_RETIRED. */
   rotate(
     agentId: Uint8Array,

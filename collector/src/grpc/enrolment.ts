@@ -61,15 +61,19 @@ async function enrol(request: EnrolRequest, deps: EnrolmentDeps): Promise<Result
   if (label.length > TEXT_CHARACTERS_MAX || agentVersion.length > TEXT_CHARACTERS_MAX) {
     return fail('FIELD_INVALID', `label and agent version have at most ${TEXT_CHARACTERS_MAX} characters`)
   }
-  const agentId = await deps.fleet.enrol(
+  const enrolled = await deps.fleet.enrol(
     { token, publicKey, label, resource, agentVersion },
     archiveKey(publicKey, deps),
   )
-  if (!agentId.ok) return agentId
-  deps.logger.info({ agent: agentId.value.toHex(), label, resource }, 'agent enrolled')
+  if (!enrolled.ok) return enrolled
+  const { agentId, others } = enrolled.value
+  const agent = agentId.toHex()
+  deps.logger.info({ agent, label, resource }, 'agent enrolled')
+  if (others.length > 0)
+    deps.logger.warn({ agent, others, resource }, 'more than one agent is enrolled for this resource')
   return ok(
     create(EnrolResponseSchema, {
-      agentId: new Uint8Array(agentId.value),
+      agentId: new Uint8Array(agentId),
       collectorPublicKey: deps.signer.publicKey,
       wallMs: BigInt(deps.now()),
     }),

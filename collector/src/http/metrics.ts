@@ -126,6 +126,10 @@ function fleetGauges(registry: Registry): (totals: FleetTotals) => void {
     registers,
   })
   const silent = gauge('vouch_collector_agents_silent', 'Active agents that nobody has seen for too long')
+  const shared = gauge(
+    'vouch_collector_resources_shared',
+    'Resources for which more than one active agent is enrolled',
+  )
   const lag = gauge(
     'vouch_collector_agent_lag_seconds_max',
     'Longest time since the newest reading of an agent that is neither silent nor stopped',
@@ -137,6 +141,7 @@ function fleetGauges(registry: Registry): (totals: FleetTotals) => void {
   return (totals) => {
     for (const [state, count] of Object.entries(totals.agents)) agents.set({ state }, count)
     silent.set(totals.silent)
+    shared.set(totals.sharedResources)
     lag.set(totals.lagMaxMs / 1_000)
     offset.set(totals.clockOffsetMaxMs / 1_000)
   }

@@ -40,7 +40,7 @@ it('agents that say hello together are read in few queries, each with its own ke
         resource: `host:${index}`,
         agentVersion: '',
       }
-      const agentId = unwrap(await fleet.enrol(input, async () => ok(undefined)))
+      const agentId = unwrap(await fleet.enrol(input, async () => ok(undefined))).agentId
       return { ...input, agentId }
     }),
   )

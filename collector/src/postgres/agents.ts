@@ -85,12 +85,15 @@ export async function listAgents(
      FROM fleet.agents a LEFT JOIN fleet.agent_status s USING (agent_id)
      WHERE ($2::bytea IS NULL OR agent_id = $2) AND ($3::text IS NULL OR state = $3)
        AND ($4::boolean IS NULL OR (silent_since IS NOT NULL) = $4)
+       AND ($5::boolean IS NULL OR (state = 'active' AND EXISTS (
+         SELECT FROM fleet.agents o WHERE o.resource = a.resource AND o.state = 'active' AND o.agent_id <> a.agent_id)) = $5)
      ORDER BY enrolled_at, agent_id LIMIT $1`,
     [
       limit,
       filter.agentId === undefined ? null : Buffer.from(filter.agentId),
       filter.state ?? null,
       filter.silent ?? null,
+      filter.shared ?? null,
     ],
   )
   return rows.map((row) => ({

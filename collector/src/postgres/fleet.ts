@@ -5,7 +5,7 @@ import { generateKeys, keyId, publicKeyOf, sha256, signerOf } from '@vouch/proto
 import type { Signer } from '@vouch/proto/seal/seal.ts'
 import type { Pool, PoolClient } from 'pg'
 import { coalesce } from '../coalesce.ts'
-import type { EnrolmentInput, Fleet, KeyWitness } from '../fleet/ports.ts'
+import type { Enrolled, EnrolmentInput, Fleet, KeyWitness } from '../fleet/ports.ts'
 import { databaseFault } from './fault.ts'
 import { listAgents, readAgents } from './agents.ts'
 import { listPolicies, moveAgent, setPolicy } from './policies.ts'
@@ -15,6 +15,8 @@ const TOKEN_BYTES = 24
 const ID_BYTES = 16
 /** Agents read in one query. */
 const AGENTS_MAX = 1_000
+/** Other agents of a resource that are named at an enrolment. */
+const OTHERS_MAX = 10
 
 /** The fleet registry on PostgreSQL. */
 export function createFleet(pool: Pool): Fleet {
@@ -89,7 +91,17 @@ export async function collectorKeys(
   })
 }
 
-async function enrol(client: PoolClient, input: EnrolmentInput, witness: KeyWitness): Promise<Uint8Array> {
+async function enrol(client: PoolClient, input: EnrolmentInput, witness: KeyWitness): Promise<Enrolled> {
+  const agentId = await spend(client, input, witness)
+  const { rows } = await client.query<{ agent_id: Buffer }>(
+    `SELECT agent_id FROM fleet.agents WHERE resource = $1 AND state = 'active' AND agent_id <> $2
+     ORDER BY enrolled_at LIMIT ${OTHERS_MAX}`,
+    [input.resource, Buffer.from(agentId)],
+  )
+  return { agentId, others: rows.map(({ agent_id }) => agent_id.toString('hex')) }
+}
+
+async function spend(client: PoolClient, input: EnrolmentInput, witness: KeyWitness): Promise<Uint8Array> {
   const { rows } = await client.query<{ spent_by: Buffer | null; expired: boolean; agent_group: string }>(
     'SELECT spent_by, agent_group, expires_at <= now() AS expired FROM fleet.enrolment_tokens WHERE token_hash = $1 FOR UPDATE',
     [hashOf(input.token)],

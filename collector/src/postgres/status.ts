@@ -129,12 +129,17 @@ export async function countAgents(pool: Pool): Promise<FleetTotals> {
        max(abs(clock_offset_ms)) ${live} AS offset_ms
      FROM fleet.agents LEFT JOIN fleet.agent_status USING (agent_id) GROUP BY state`,
   )
+  const shared = await pool.query<{ resources: number }>(
+    `SELECT count(*)::int AS resources FROM (
+       SELECT FROM fleet.agents WHERE state = 'active' GROUP BY resource HAVING count(*) > 1)`,
+  )
   const agents = { active: 0, revoked: 0, quarantined: 0, decommissioned: 0 }
   for (const row of rows) agents[row.state] = row.agents
   const largest = (values: readonly (number | string | null)[]): number => Math.max(0, ...values.map(Number))
   return {
     agents,
     silent: rows.reduce((sum, { silent }) => sum + silent, 0),
+    sharedResources: shared.rows[0]?.resources ?? 0,
     lagMaxMs: largest(rows.map(({ lag_ms }) => lag_ms)),
     clockOffsetMaxMs: largest(rows.map(({ offset_ms }) => offset_ms)),
   }

@@ -45,7 +45,13 @@ it('an agent whose history came another way is looked up, also where it has left
   const [here, left] = [1, 2].map((index) => {
     const lane = new Lane(Uint8Array.fromHex(nameOf(index)))
     lane.adopt('run', { sequence: 3n, digest: 'd3' }, undefined)
-    const session = { lane, end: () => undefined, handOver: () => undefined, refresh: () => undefined }
+    const session = {
+      lane,
+      end: () => undefined,
+      handOver: () => undefined,
+      peer: 'here',
+      refresh: () => undefined,
+    }
     sessions.add(session)
     return session
   })

@@ -108,7 +108,7 @@ export class FleetWatch {
       const barred = await fleet.bar(Uint8Array.fromHex(agentId), 'quarantined', fault.message)
       if (!barred.ok) return barred.fault
       this.#suspects.delete(agentId)
-      logger.error({ agent: agentId, fault }, 'agent quarantined')
+      logger.error({ agent: agentId, addresses: sessions.peers(agentId), fault }, 'agent quarantined')
       sessions.end(agentId, fault)
     }
     return undefined

@@ -18,6 +18,8 @@ export interface SessionLimits {
 /** A stream that can be ended from outside. */
 export interface Endable {
   readonly lane: Lane
+  /** Address of the other side. */
+  readonly peer: string
   end(fault: Fault): void
   /** Reads no further, and ends once everything taken has its answer. */
   handOver(fault: Fault): void
@@ -109,6 +111,11 @@ export class Sessions {
   /** Ends all streams of an agent. */
   end(agentId: Hex, fault: Fault): void {
     for (const session of this.#byAgent.get(agentId)?.open ?? []) session.end(fault)
+  }
+
+  /** Addresses from which an agent is connected. */
+  peers(agentId: Hex): string[] {
+    return [...(this.#byAgent.get(agentId)?.open ?? [])].map(({ peer }) => peer)
   }
 
   /** From now on takes no stream, and has every open one end once what it took has its answer. */

@@ -57,6 +57,7 @@ export class Registry {
         ok({
           agents: { active: this.agents.size, revoked: 0, quarantined: 0, decommissioned: 0 },
           silent: 0,
+          sharedResources: 0,
           lagMaxMs: 0,
           clockOffsetMaxMs: 0,
         }),

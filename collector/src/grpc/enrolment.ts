@@ -124,7 +124,7 @@ async function decommission(
   if (!isSigned) return fail('SIGNATURE_INVALID', "the request is not signed by this agent's key in force")
   if (state !== 'active' && state !== 'decommissioned')
     return { ok: false, fault: barredFault(state, reason) }
-  const isLast = lastDigest.length === 0 ? ok(true) : await endsWith(agentId, lastDigest, archive)
+  const isLast = await endsWith(agentId, lastDigest, archive)
   if (!isLast.ok) return isLast
   if (!isLast.value)
     return fail('SEQUENCE_GAP', 'the batch that is named is not the last one here; deliver what waits first')
@@ -134,7 +134,12 @@ async function decommission(
   return ok(create(DecommissionResponseSchema, { atMs: BigInt(atMs.value) }))
 }
 
+/** Whether the chain of an agent ends with this digest; with none where it never began. */
 async function endsWith(agentId: Uint8Array, digest: Uint8Array, archive: Archive): Promise<Result<boolean>> {
+  if (digest.length === 0) {
+    const known = await archive.hasAgent(agentId)
+    return known.ok ? ok(!known.value) : known
+  }
   const held = await archive.hasDigest(agentId, digest)
   if (!held.ok || !held.value) return held
   const successor = await archive.successor(agentId, digest)

@@ -3,8 +3,9 @@ import { connect } from 'node:http2'
 import { Client, credentials } from '@grpc/grpc-js'
 import { EnrolmentService } from '@vouch/proto/gen/vouch/enrolment/v1/enrolment_pb.ts'
 import { RegisterKind } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
+import { FaultError } from '@vouch/proto/kernel/fault.ts'
 import type { FaultCode } from '@vouch/proto/kernel/fault.ts'
-import { rotateBytes } from '@vouch/proto/seal/handshake.ts'
+import { decommissionBytes, rotateBytes } from '@vouch/proto/seal/handshake.ts'
 import { TAGS, generateKeys, signerOf } from '@vouch/proto/seal/seal.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
 import { faultOfError, makeClient } from '@vouch/proto/wire/grpc.ts'
@@ -135,6 +136,83 @@ describe('rotated keys', () => {
     await connection.receipt(2n)
     connection.batch(agent.seal([reading(2)], { signer: old, wallMs: Date.now() + 3_600_000 }))
     await expectFault(connection.receipt(3n), 'KEY_RETIRED')
+  })
+})
+
+describe('the end of a life', () => {
+  const ended = async (
+    agent: TestAgent,
+    digest: Uint8Array,
+    over: { signer?: Signer; agentId?: Uint8Array } = {},
+  ) => {
+    const client = makeClient(EnrolmentService, vouch.address, credentials.createInsecure())
+    const { signer = agent.signer, agentId = agent.agentId } = over
+    try {
+      return await client.decommission({
+        $typeName: 'vouch.enrolment.v1.DecommissionRequest',
+        agentId,
+        lastDigest: digest,
+        signature: signer.sign(TAGS.decommission, decommissionBytes(agentId, digest)),
+      })
+    } catch (error) {
+      throw new FaultError(faultOfError(error))
+    } finally {
+      client.close()
+    }
+  }
+
+  async function delivered(): Promise<{ agent: TestAgent; digests: Uint8Array[] }> {
+    const agent = await vouch.enrol()
+    const connection = await vouch.connect(agent)
+    const digests = [0, 1].map((index) => {
+      connection.batch(agent.seal([reading(index)]))
+      return agent.previous
+    })
+    await connection.receipt(2n)
+    connection.close()
+    return { agent, digests }
+  }
+
+  it.each<[FaultCode, string, (lived: { agent: TestAgent; digests: Uint8Array[] }) => Promise<unknown>]>([
+    ['SEQUENCE_GAP', 'a batch that is not the last', ({ agent, digests }) => ended(agent, digests[0]!)],
+    ['SEQUENCE_GAP', 'a batch that never came', ({ agent }) => ended(agent, randomBytes(32))],
+    ['SEQUENCE_GAP', 'no batch where there are some', ({ agent }) => ended(agent, new Uint8Array())],
+    ['FIELD_INVALID', 'no digest', ({ agent }) => ended(agent, randomBytes(31))],
+    [
+      'SIGNATURE_INVALID',
+      'another key',
+      ({ agent, digests }) => ended(agent, digests[1]!, { signer: newSigner() }),
+    ],
+    [
+      'AGENT_UNKNOWN',
+      'nobody',
+      ({ agent, digests }) => ended(agent, digests[1]!, { agentId: randomBytes(16) }),
+    ],
+    [
+      'AGENT_REVOKED',
+      'one that was revoked',
+      async ({ agent, digests }) => {
+        await vouch.collector.revoke(agent.agentId, 'sold')
+        return ended(agent, digests[1]!)
+      },
+    ],
+  ])('%s for %s', async (code, _, act) => {
+    await expectFault(act(await delivered()), code)
+  })
+
+  it('is told once, by as many as ask, and nothing is taken afterwards', async () => {
+    const { agent, digests } = await delivered()
+    const open = await vouch.connect(agent)
+    const answers = await Promise.all(Array.from({ length: 8 }, () => ended(agent, digests[1]!)))
+    expect(new Set(answers.map(({ atMs }) => atMs)).size).toBe(1)
+    await expectFault(open.receipt(3n), 'AGENT_DECOMMISSIONED')
+    await expectFault(new TestConnection(vouch.address, agent).hello(), 'AGENT_DECOMMISSIONED')
+    expect((await ended(agent, digests[1]!)).atMs).toBe(answers[0]!.atMs)
+  })
+
+  it('may come before the first batch', async () => {
+    const agent = await vouch.enrol()
+    expect((await ended(agent, new Uint8Array())).atMs).toBeGreaterThan(0n)
   })
 })
 

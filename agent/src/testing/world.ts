@@ -6,6 +6,11 @@ export class World implements Clock, Source {
   readonly name = 'world'
   now = 0
   counter = 1000n
+  readonly #resource: string
+
+  constructor(resource = 'host:a') {
+    this.#resource = resource
+  }
 
   wallMs = (): number => 1_800_000_000_000 + this.now
   monotonicMs = (): number => this.now
@@ -18,7 +23,7 @@ export class World implements Clock, Source {
   }
 
   look(): Promise<readonly Look[]> {
-    const resource = 'host:a'
+    const resource = this.#resource
     const samples = [
       { resource, meter: 'host.cpu.used', value: this.counter },
       { resource, meter: 'host.memory.held', value: 1024n * 1024n },

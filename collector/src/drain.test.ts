@@ -55,8 +55,8 @@ describe('a stop under load', () => {
 
   it('gives a receipt for everything that it stored, and stores everything with a receipt', async () => {
     other = await vouch.another()
-    const lateAgent = await vouch.enrol()
-    const agents = await Promise.all([1, 2, 3].map(() => vouch.enrol()))
+    const lateAgent = await vouch.enrol('host:late')
+    const agents = await Promise.all([1, 2, 3].map((index) => vouch.enrol(`host:${index}`)))
     const connections = await Promise.all(agents.map((agent) => vouch.connect(agent)))
     const floods = connections.map((connection, index) => flood(connection, agents[index]!))
     await sleep(200)

@@ -43,7 +43,7 @@ describe('the straight path', () => {
 
 describe('a stop', () => {
   it('tells connected agents, without complaining', async () => {
-    const connection = await vouch.connect(await vouch.enrol())
+    const connection = await vouch.connect(await vouch.enrol('host:another'))
     const told = expectFault(connection.receipt(1n), 'UNAVAILABLE')
     await vouch.collector.stop()
     await told

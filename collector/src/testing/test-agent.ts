@@ -51,6 +51,8 @@ export interface SealOptions {
   readonly final?: boolean
 }
 
+const TEST_RESOURCE = 'host:test'
+
 /** An agent for tests: real keys, real seals, a real chain. */
 export class TestAgent {
   readonly agentId: Uint8Array
@@ -61,11 +63,11 @@ export class TestAgent {
   previous: Uint8Array = new Uint8Array()
   readonly stream: StreamDefinition
 
-  constructor(agentId: Uint8Array, collectorKey: Uint8Array, signer: Signer) {
+  constructor(agentId: Uint8Array, collectorKey: Uint8Array, signer: Signer, resource = TEST_RESOURCE) {
     this.agentId = agentId
     this.collectorKey = collectorKey
     this.signer = signer
-    this.stream = this.define('host:test', 'host.cpu.used', 'ms')
+    this.stream = this.define(resource, 'host.cpu.used', 'ms')
   }
 
   define(resource: string, meter: string, unit: string, kind = RegisterKind.COUNTER): StreamDefinition {
@@ -124,11 +126,12 @@ function bodyOf(stream: StreamDefinition, samples: readonly Sample[], losses: re
   })
 }
 
-/** Enrols a new agent. Throws a FaultError. */
+/** Enrols a new agent for a resource. Throws a FaultError. */
 export async function enrolAgent(
   address: string,
   token: string,
   signer = signerOf(generateKeys().privateKey),
+  resource = TEST_RESOURCE,
 ): Promise<TestAgent> {
   const client = makeClient(EnrolmentService, address, credentials.createInsecure())
   try {
@@ -139,11 +142,11 @@ export async function enrolAgent(
       publicKey,
       signature,
       label: 'test',
-      resource: 'host:test',
+      resource,
       agentVersion: 'test',
     }
     const response = await client.enrol({ $typeName: 'vouch.enrolment.v1.EnrolRequest', ...request })
-    return new TestAgent(response.agentId, response.collectorPublicKey, signer)
+    return new TestAgent(response.agentId, response.collectorPublicKey, signer, resource)
   } catch (error) {
     const { code, message } = faultOfError(error)
     return throwFault(code, message)

@@ -29,7 +29,7 @@ export interface TestCollector {
   /** The same with the agents that they name. */
   readonly said: { readonly message: string; readonly agent: unknown }[]
   query<T>(sql: string): Promise<T[]>
-  enrol(): Promise<TestAgent>
+  enrol(resource?: string): Promise<TestAgent>
   /** A connection that has been welcomed, the agent's stream declared. */
   connect(agent: TestAgent): Promise<TestConnection>
   /** Starts one more collector on the same stores; its `dispose` leaves them open. */
@@ -124,7 +124,8 @@ async function startOn(stores: Stores, env: Readonly<Record<string, string>>): P
       const query = `${sql} SETTINGS output_format_json_quote_64bit_integers = 1`
       return (await reader.query({ query, format: 'JSONEachRow' })).json<T>()
     },
-    enrol: async () => enrolAgent(address, await collector.tokens.create({ ttlMs: 60_000 })),
+    enrol: async (resource) =>
+      enrolAgent(address, await collector.tokens.create({ ttlMs: 60_000 }), undefined, resource),
     connect: async (agent) => {
       const connection = new TestConnection(address, agent)
       await connection.hello()

@@ -32,7 +32,7 @@ afterAll(() => subject.dispose())
 
 /** Runs an attack beside an honest agent, whose receipts have to come, and within a bound of memory. */
 async function besideHonest(attack: () => Promise<void>): Promise<void> {
-  const honest = new HonestAgent(subject.address, await subject.enrol())
+  const honest = await HonestAgent.start(subject.address, await subject.enrol())
   const before = subject.memoryMib()
   await attack()
   const { batches, slowestMs } = await honest.report()

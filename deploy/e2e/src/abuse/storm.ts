@@ -34,7 +34,7 @@ export async function storm(
     fork(CROWD, { execArgv: ['--disable-warning=ExperimentalWarning'] }),
   )
   try {
-    const honest = new HonestAgent(subject.address, await subject.enrol())
+    const honest = await HonestAgent.start(subject.address, await subject.enrol())
     await sleep(AROUND_MS)
     const before = subject.memoryMib()
     const descriptors = subject.openDescriptors()

@@ -14,15 +14,24 @@ const BATCH_READINGS = 10
 /** An agent that delivers a batch, waits for its receipt, and delivers the next. */
 export class HonestAgent {
   readonly agent: TestAgent
+  readonly #connection: TestConnection
   readonly #done: Promise<HonestReport>
   #stopped = false
 
-  /** Begins at once; a batch each `pauseMs`. */
-  constructor(address: string, agent: TestAgent, pauseMs = 50) {
+  private constructor(connection: TestConnection, agent: TestAgent, pauseMs: number) {
     this.agent = agent
-    this.#done = this.#deliver(address, pauseMs)
+    this.#connection = connection
+    this.#done = this.#deliver(pauseMs)
     // Whoever asks for the report is told.
     this.#done.catch(() => undefined)
+  }
+
+  /** One that the collector has welcomed; a batch each `pauseMs`. Throws a FaultError where it is refused. */
+  static async start(address: string, agent: TestAgent, pauseMs = 50): Promise<HonestAgent> {
+    const connection = new TestConnection(address, agent)
+    await connection.hello()
+    connection.declare(agent.stream)
+    return new HonestAgent(connection, agent, pauseMs)
   }
 
   /** Lets it finish its batch. Throws a FaultError where anything but a receipt came. */
@@ -31,10 +40,8 @@ export class HonestAgent {
     return this.#done
   }
 
-  async #deliver(address: string, pauseMs: number): Promise<HonestReport> {
-    const connection = new TestConnection(address, this.agent)
-    await connection.hello()
-    connection.declare(this.agent.stream)
+  async #deliver(pauseMs: number): Promise<HonestReport> {
+    const connection = this.#connection
     const startMs = Date.now() - 3_600_000
     let slowestMs = 0
     let row = 0

@@ -69,7 +69,7 @@ export async function runSockets(
     return Array.from({ length: SOCKETS_AT_ONCE }, () => ({ run, close: () => {} }))
   }
   const report = await besideHonest(subject, cases, workers, (index) => `--seed ${seed} --socket ${index}`)
-  await new HonestAgent(subject.address, await subject.enrol()).report()
+  await (await HonestAgent.start(subject.address, await subject.enrol())).report()
   return report
 }
 
@@ -81,7 +81,7 @@ async function besideHonest(
 ): Promise<SurfaceReport> {
   const tally: Tally = new Map()
   const failures: string[] = []
-  const honest = new HonestAgent(subject.address, await subject.enrol())
+  const honest = await HonestAgent.start(subject.address, await subject.enrol())
   const before = subject.memoryMib()
   let peak = before
   const look = setInterval(() => (peak = Math.max(peak, subject.memoryMib())), MEMORY_POLL_MS)

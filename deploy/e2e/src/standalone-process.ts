@@ -11,7 +11,7 @@ export interface Ended {
 
 /** A standalone as a real process. */
 export interface Standalone {
-  /** Resolves when it serves and has said how to use it, with all of standard error. Rejects when it ends first. */
+  /** Resolves when it serves, with all that it said on both outputs. Rejects when it ends first. */
   ready(): Promise<string>
   /** Resolves when the process has ended. */
   readonly ended: Promise<Ended>
@@ -38,7 +38,7 @@ export function startStandalone(
   const ready = (): Promise<string> =>
     new Promise((serves, gone) => {
       // What is on standard output comes last, when everything runs and signals are heard.
-      child.stdout.once('data', () => serves(output.stderr))
+      child.stdout.once('data', () => serves(output.stderr + output.stdout))
       child.once('close', () => gone(new Error(`the standalone ended before it was ready: ${output.stderr}`)))
     })
   return { ready, ended, kill: (signal) => void child.kill(signal) }

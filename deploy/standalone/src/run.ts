@@ -6,6 +6,7 @@ import { ensureCertificate } from './certificate.ts'
 import { takeDataDirectory } from './data-directory.ts'
 import type { DataDirectory } from './data-directory.ts'
 import { runOnce } from './once.ts'
+import { ownHost } from './own-address.ts'
 import type { Course } from './progress.ts'
 import { progressOnStderr } from './progress.ts'
 import { startServices } from './services.ts'
@@ -44,8 +45,9 @@ async function runIn(
   const stores = unwrap(await openStores(settings, directory))
   progress.step(`stores open in ${directory.path}`)
   try {
-    const tls = await ensureCertificate(directory, settings.tlsNames.split(','))
-    const vouch = await startServices({ settings, directory, stores, tls, logger }, progress)
+    const names = new Set([...settings.tlsNames.split(','), ownHost(settings.collectorListen)])
+    const tls = await ensureCertificate(directory, [...names])
+    const vouch = await startServices({ settings, directory, stores, tls, logger, stopping }, progress)
     try {
       if (command === 'serve') return await serve(vouch, directory, stores, { progress, stopping })
       const result = await runOnce(vouch, directory, settings.onceMeterMs, { progress, stopping })

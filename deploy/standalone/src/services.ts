@@ -14,6 +14,7 @@ import type { Logger } from 'pino'
 import type { TlsFiles } from './certificate.ts'
 import type { DataDirectory } from './data-directory.ts'
 import { ensureDemonstration } from './demonstration.ts'
+import { ownAddress } from './own-address.ts'
 import type { Progress } from './progress.ts'
 import { RestProblem, restAt } from './rest.ts'
 import type { Rest } from './rest.ts'
@@ -49,6 +50,8 @@ interface Wiring {
   readonly stores: Stores
   readonly tls: TlsFiles
   readonly logger: Logger
+  /** Aborted where everything is to stop, during the start too. */
+  readonly stopping: AbortSignal
 }
 
 const RECEIPT_TIMEOUT_MS = 15_000
@@ -92,6 +95,8 @@ async function startAll(
   const createToken = (ttlMs: number): Promise<string> => collector.tokens.create({ ttlMs })
   const agent = newAgent(wiring, collectorAddress, await createToken(TOKEN_TTL_MS))
   stops.push(() => agent.stop())
+  // It may wait for long: for a store that does not answer, for a disk with room.
+  wiring.stopping.addEventListener('abort', () => void agent.stop(), { once: true })
   await agent.start()
   const meteringSinceMs = await firstReading(agent)
   const { resource, agentId } = agent.status()
@@ -201,18 +206,13 @@ function newAgent(
   const config = unwrap(
     readAgentConfig({
       VOUCH_AGENT_STATE_DIR: directory.at('agent'),
-      VOUCH_AGENT_COLLECTOR: reachable(collectorAddress),
+      VOUCH_AGENT_COLLECTOR: ownAddress(collectorAddress),
       VOUCH_TLS_CA_FILE: tls.caFile,
       VOUCH_AGENT_CADENCE_MS: String(settings.cadenceMs),
       VOUCH_AGENT_BATCH_INTERVAL_MS: String(settings.cadenceMs),
     }),
   )
   return createAgent({ config, token, logger: logger.child({ service: 'agent' }) })
-}
-
-/** The agent here takes loopback, by name: a TLS server name is never an address. */
-function reachable(address: string): string {
-  return `localhost:${address.slice(address.lastIndexOf(':') + 1)}`
 }
 
 function engine({ clickhouseUrl, dataDir }: Settings): Record<string, string> {

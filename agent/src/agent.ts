@@ -256,18 +256,22 @@ class HostAgent implements Agent {
     spool.limit({ bytesMax: now.spoolBytesMax, ageMaxMs: now.spoolAgeMaxMs })
   }
 
-  /** The first look is sealed at once, so that a crash soon after costs no counter its baseline. */
+  /**
+   * The first look is sealed at once, so that a crash soon after costs no counter its baseline; the next ones soon,
+   * each after twice as long up to the interval, so that whoever has just installed an agent sees its usage.
+   */
   async #sampleAtCadence(): Promise<void> {
     const { keys, policies, run, spool } = this.#state()
-    let sealedMs = Number.NEGATIVE_INFINITY
+    let [sealedMs, intervalMs] = [Number.NEGATIVE_INFINITY, 0]
     let nextMs = this.#clock.monotonicMs()
     while (!this.#stopping.signal.aborted) {
       this.#follow(run, spool, policies)
       keys.tend()
       await run.look()
       const nowMs = this.#clock.monotonicMs()
-      if (nowMs - sealedMs >= this.#batchIntervalMs - run.cadenceMs / 2) {
+      if (nowMs - sealedMs >= Math.min(intervalMs, this.#batchIntervalMs) - run.cadenceMs / 2) {
         sealedMs = nowMs
+        intervalMs = Math.min(this.#batchIntervalMs, Math.max(run.cadenceMs, 2 * intervalMs))
         this.sealBatch()
       }
       // Looks that were missed are not made up for: a burst would measure nothing new.

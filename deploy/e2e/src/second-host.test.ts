@@ -89,7 +89,7 @@ describe.skipIf(absent !== '')(
       const to = new Date().toISOString()
       const key = readFileSync(join(installation, 'api-key'), 'utf8').trim()
       const query = new URLSearchParams({ resource: 'host:second', meter: 'host.cpu.used', from, to })
-      const response = await fetch(`${api}/v1/usage?${query}`, {
+      const response = await fetch(`${api}/v1/usage?${query.toString()}`, {
         headers: { Authorization: `Bearer ${key}` },
       })
       const { meters = [] } = (await response.json()) as { meters?: { quantity: string }[] }

@@ -10,7 +10,7 @@ import type { ContainerFacts, Engine, EngineEvent } from './engine.ts'
 import type { FastSampler } from './fast-sampler.ts'
 import { GroupReader, groupPaths, groupsBelow } from './group-reader.ts'
 import type { KeptContainer } from './kept-state.ts'
-import { endOfLife, lifeOfStart, networkAbsence, opensAtZero } from './life.ts'
+import { endOfLife, endToldOf, lifeOfStart, networkAbsence, opensAtZero } from './life.ts'
 import type { Life } from './life.ts'
 import { isSameLife, nowOf, resumedLife, watchedLife } from './watched-life.ts'
 
@@ -28,12 +28,6 @@ export interface BookOptions {
   /** The last look before this run, or the start of the first run. */
   readonly lastLookMs: number
   readonly machine: () => Machine
-}
-
-/** A start that was told of and not handled yet. */
-interface Early {
-  readonly facts: Promise<ContainerFacts | undefined>
-  readonly reader: GroupReader | undefined
 }
 
 /** All containers that are metered: what happens to them is handled one thing after another. */
@@ -55,10 +49,15 @@ export class ContainerBook {
 
   /** Takes an event. A container that starts is read from this moment on. */
   onEvent(engine: Engine, event: EngineEvent): void {
-    const early = event.action === 'start' ? this.#early(engine, event) : undefined
+    const { action, id } = event
+    // At once: what the engine knows of a container is soon that of its next life, or gone.
+    const asked =
+      action === 'start' || action === 'die' ? engine.inspect(id).catch(() => undefined) : undefined
+    const reader = action === 'start' ? this.#openEarly(id) : undefined
     void this.#enqueue(async () => {
-      if (early === undefined) this.#handle(event)
-      else await this.#start(event, early)
+      const facts = await asked
+      if (action === 'start') await this.#start(event, facts, reader)
+      else this.#handle(event, facts)
       this.sinceMs = Math.max(this.sinceMs ?? 0, event.timeMs)
     })
   }
@@ -131,17 +130,14 @@ export class ContainerBook {
 
   /** Goes on with a container of an earlier run; its group is read even before the engine answers. */
   #resume(kept: KeptContainer): void {
-    const { files, version, clock, sampler, host, labels } = this.#options
+    const { clock, host, labels } = this.#options
     const life = resumedLife(kept, nowOf(clock))
     const { id, parent, description } = kept
     const container = new MeteredContainer({ id, host, labels }, description, life)
     container.seenMs = kept.seenMs
     this.#containers.set(id, container)
     if (life.ended !== undefined || parent === undefined) return
-    const reader = GroupReader.open(files, version, groupsBelow(parent, id))
-    if (reader === undefined) return
-    life.reader = reader
-    sampler.add({ reader, startedMs: life.started.monotonicMs })
+    life.reader = this.#read(groupsBelow(parent, id), life.started.monotonicMs)
   }
 
   #enqueue(job: () => Promise<void>): Promise<void> {
@@ -155,35 +151,46 @@ export class ContainerBook {
     return done
   }
 
-  #early(engine: Engine, event: EngineEvent): Early {
-    const { files, version, clock, sampler } = this.#options
-    const facts = engine.inspect(event.id).catch(() => undefined)
-    const known = this.#containers.get(event.id)?.life.reader !== undefined
-    const paths = [...this.#parents].flatMap((parent) => groupsBelow(parent, event.id))
-    const reader = known ? undefined : GroupReader.open(files, version, paths)
-    if (reader !== undefined) sampler.add({ reader, startedMs: clock.monotonicMs() })
-    return { facts, reader }
+  #openEarly(id: string): GroupReader | undefined {
+    const known = this.#containers.get(id)?.life.reader !== undefined
+    const paths = [...this.#parents].flatMap((parent) => groupsBelow(parent, id))
+    return known ? undefined : this.#read(paths, this.#options.clock.monotonicMs())
   }
 
-  async #start(event: EngineEvent, early: Early): Promise<void> {
-    const facts = await early.facts
+  /** Opens the first of the groups that is there, and reads it between looks. */
+  #read(paths: readonly string[], startedMs: number): GroupReader | undefined {
+    const { files, version, clock, sampler } = this.#options
+    const reader = GroupReader.open({ files, version, clock }, paths)
+    if (reader !== undefined) sampler.add({ reader, startedMs })
+    return reader
+  }
+
+  async #start(
+    event: EngineEvent,
+    facts: ContainerFacts | undefined,
+    early: GroupReader | undefined,
+  ): Promise<void> {
     const life = lifeOfStart(event.timeMs, facts)
     const known = this.#containers.get(event.id)
     if (known !== undefined && isSameLife(known.life, life)) {
-      this.#drop(early.reader)
+      this.#drop(early)
       return
     }
     if (known?.lives === true) this.#end(known, endOfLife(known.life, life.startedMs, undefined))
     const isCurrent = facts?.startedAt === life.life
-    await this.#begin(event.id, life, isCurrent ? facts : undefined, event, early.reader)
+    await this.#begin(event.id, life, isCurrent ? facts : undefined, event, early)
   }
 
-  #handle({ action, id, timeMs, name }: EngineEvent): void {
+  #handle({ action, id, timeMs, name }: EngineEvent, facts: ContainerFacts | undefined): void {
     const container = this.#containers.get(id)
     if (container === undefined) return
     if (action === 'destroy') this.#remove(container, timeMs)
     else if (timeMs < container.life.startedMs) return
-    else if (action === 'die') this.#end(container, timeMs)
+    else if (action === 'die')
+      this.#end(
+        container,
+        endToldOf(container.life, timeMs, [facts?.finishedMs, container.life.reader?.emptiedMs]),
+      )
     else if (action === 'rename')
       container.description = { ...container.description, name: name.replace(/^\//, '') }
     else container.description = { ...container.description, paused: action === 'pause' }
@@ -235,16 +242,12 @@ export class ContainerBook {
     facts: ContainerFacts | undefined,
     early: GroupReader | undefined,
   ): Promise<void> {
-    const { files, version, sampler } = this.#options
+    const { files, version } = this.#options
     const pid = facts?.running === true ? facts.pid : 0
     let reader = early
     if (reader === undefined && pid > 0) {
-      reader = GroupReader.open(
-        files,
-        version,
-        await groupPaths(files, version, { id, pid }, [...this.#parents]),
-      )
-      if (reader !== undefined) sampler.add({ reader, startedMs: life.started.monotonicMs })
+      const paths = await groupPaths(files, version, { id, pid }, [...this.#parents])
+      reader = this.#read(paths, life.started.monotonicMs)
     }
     if (reader === undefined) return
     if (pid > 0 && networkAbsence(facts?.networkMode ?? '') === undefined) reader.useNetworkOf(pid)

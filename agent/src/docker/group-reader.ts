@@ -1,6 +1,7 @@
 import { keyed, less, whole } from '../host/cgroup.ts'
 import type { HeldFile, HostFiles } from '../host/host-files.ts'
 import { parseInterfaces } from '../host/parse-proc.ts'
+import type { Clock } from '../ports.ts'
 import { isEmptied, parseBlkio, parseGroupPaths, parseIoStat } from './parse-groups.ts'
 
 /** The counters of a container as last read; what was never read is undefined. */
@@ -28,11 +29,20 @@ export async function groupCpuNs(
   return cpuNsOf(version, await files.text(cpuFile(version, path)))
 }
 
+/** The control groups of a host, and the clock that is read with them. */
+export interface Hierarchy {
+  readonly files: HostFiles
+  readonly version: 1 | 2
+  readonly clock: Pick<Clock, 'wallMs'>
+}
+
 /** Reads what one life of a container has used, by files kept open as long as it lives. */
 export class GroupReader {
   /** Path of the group below the hierarchy's root. */
   readonly path: string
   readonly counters: Counters = {}
+  /** When it was seen without a process, wall milliseconds; undefined = never. */
+  emptiedMs: number | undefined
   readonly #files: HostFiles
   readonly #version: 1 | 2
   readonly #cpu: HeldFile
@@ -40,7 +50,7 @@ export class GroupReader {
   readonly #unwatch: (() => void) | undefined
   #net: HeldFile | undefined
 
-  private constructor(files: HostFiles, version: 1 | 2, path: string, cpu: HeldFile) {
+  private constructor({ files, version, clock }: Hierarchy, path: string, cpu: HeldFile) {
     this.path = path
     this.#files = files
     this.#version = version
@@ -50,8 +60,11 @@ export class GroupReader {
     // Hosts with v1 may have a v2 hierarchy beside it, which tells of the end too.
     const events = `${ROOT}${version === 2 ? '' : '/unified'}${path}/cgroup.events`
     this.#unwatch = files.watch(events, () => {
+      const nowMs = clock.wallMs()
       void files.text(events).then((text) => {
-        if (text === undefined || isEmptied(text)) this.readAll()
+        if (text !== undefined && !isEmptied(text)) return
+        this.emptiedMs ??= nowMs
+        this.readAll()
       })
       this.readAll()
     })
@@ -59,10 +72,10 @@ export class GroupReader {
   }
 
   /** Opens the first of the groups that is there. */
-  static open(files: HostFiles, version: 1 | 2, paths: readonly string[]): GroupReader | undefined {
+  static open(hierarchy: Hierarchy, paths: readonly string[]): GroupReader | undefined {
     for (const path of paths) {
-      const cpu = files.hold(cpuFile(version, path))
-      if (cpu !== undefined) return new GroupReader(files, version, path, cpu)
+      const cpu = hierarchy.files.hold(cpuFile(hierarchy.version, path))
+      if (cpu !== undefined) return new GroupReader(hierarchy, path, cpu)
     }
     return undefined
   }

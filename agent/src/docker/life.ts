@@ -45,6 +45,18 @@ export function endOfLife(
   return Math.max(finishedMs, seenMs)
 }
 
+/**
+ * When a life ended of which an event tells. An engine tells it once it has cleaned up, on a busy host seconds late,
+ * so what is known better comes first: its own figure, then when the group was seen to be empty.
+ */
+export function endToldOf(
+  { startedMs }: Life,
+  eventMs: number,
+  better: readonly (number | undefined)[],
+): number {
+  return better.find((ms) => ms !== undefined && ms >= startedMs && ms <= eventMs) ?? eventMs
+}
+
 /** Why a container has no octets of a network of its own; undefined = it has. */
 export function networkAbsence(mode: string): string | undefined {
   if (mode === 'host') return 'a container on the network of the host has no octets of its own'

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { writeState, readState } from './kept-state.ts'
 import type { KeptState } from './kept-state.ts'
-import { endOfLife, lifeOfStart, networkAbsence, opensAtZero, pauseOf } from './life.ts'
+import { endOfLife, endToldOf, lifeOfStart, networkAbsence, opensAtZero, pauseOf } from './life.ts'
 import { isEmptied, isOwnParent, parseBlkio, parseGroupPaths, parseIoStat } from './parse-groups.ts'
 import { endChild, newResidual, openingCpu, takeResidual } from './residual.ts'
 import { elapsedMs, isSameLife, watchedLife } from './watched-life.ts'
@@ -83,6 +83,16 @@ describe('lives', () => {
     [{ finishedMs: 70, startedMs: 90, running: true }, 70],
   ])('an end nobody told of is where the engine has it, or where it was seen last: %j', (known, endMs) => {
     expect(endOfLife({ life: 'S', startedMs: 10 }, 50, known)).toBe(endMs)
+  })
+
+  it.each([
+    ['nothing better is known', [undefined, undefined], 90],
+    ['the engine has it', [40, 50], 40],
+    ['only its group was seen to empty', [undefined, 50], 50],
+    ['the engine has the end of a life before', [9, 50], 50],
+    ['the engine has the end of a life after', [95, undefined], 90],
+  ])('an end of which an event tells, where %s', (_, better, endMs) => {
+    expect(endToldOf({ life: 'S', startedMs: 10 }, 90, better)).toBe(endMs)
   })
 
   it.each(['host', 'none', 'container:ab'])('H8: a container on %s has no octets, which is not 0', (mode) => {

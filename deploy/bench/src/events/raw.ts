@@ -10,7 +10,7 @@ interface Id {
 
 const db = new DatabaseSync(process.env['VOUCH_DATA_FILE'] ?? '')
 db.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-  PRAGMA cache_size = -65536; ${EVENTS_SCHEMA}`)
+  PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16384; ${EVENTS_SCHEMA}`)
 const insertion = db.prepare('INSERT OR IGNORE INTO ids (key, seen_ms) VALUES (?, ?)')
 const waiting: (readonly Id[])[] = []
 process.on('message', (message: RawMessage) => void process.send?.(answer(message)))

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { FaultError, unwrap } from '@vouch/proto/kernel/fault.ts'
+import { FaultError, faultLines, unwrap } from '@vouch/proto/kernel/fault.ts'
 import { pino } from 'pino'
 import { createAgent } from './agent.ts'
 import { helpText, loadConfig, parseCommand } from './cli.ts'
@@ -47,6 +47,6 @@ try {
   }
 } catch (error) {
   if (!(error instanceof FaultError)) throw error
-  process.stderr.write(`vouch-agent: ${error.message}\n`)
+  for (const line of faultLines(error.fault)) process.stderr.write(`vouch-agent: ${line}\n`)
   process.exitCode = error.fault.code.startsWith('FIELD_') ? 2 : 1
 }

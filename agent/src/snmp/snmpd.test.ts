@@ -1,5 +1,5 @@
 import { createSocket } from 'node:dgram'
-import { readFileSync } from 'node:fs'
+import { readFileSync, statfsSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -40,9 +40,9 @@ const v3 = (bits: string, passphrases: object = PASSPHRASES) => ({
 function deviceOf(address: string, more: object, interfaces: object = {}): Device {
   const entry = { name: 'edge', address, timeoutMs: 1000, ...more, interfaces }
   const [config] = unwrap(parseDevices({ devices: [JSON.parse(JSON.stringify(entry))] }, () => expect.fail()))
-  const { cadenceMs, choice, name, retries, security, speeds, timeoutMs } = config!
+  const { name, retries, security, timeoutMs } = config!
   const session = new Session({ name, address: config!.address, security, sockets, timeoutMs, retries, now })
-  return new Device({ name, choice, speeds, cadenceMs, session })
+  return new Device({ ...config!, session })
 }
 
 async function answered(device: Device): Promise<Look> {
@@ -90,6 +90,21 @@ describe.skipIf(absent !== '')(`Debian's snmpd${named(absent)}`, () => {
     expect(value > 0n && value <= kernel).toBe(true)
     expect(device.faults).toEqual([])
     expect(look.samples.map(({ meter }) => meter)).toContain('interface.octets.out')
+  })
+
+  it('has sizes and uptime of its host under the profiles host-resources and storage', async () => {
+    const device = deviceOf(address, { ...V2C, profiles: ['host-resources', 'storage'] })
+    const look = await answered(device)
+    const uptime = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0])
+    const memory = /^MemTotal: +(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1]
+    const values = new Map(look.samples.map(({ resource, meter, value }) => [`${resource} ${meter}`, value]))
+    expect(Number(values.get('device:edge device.uptime'))).toBeLessThanOrEqual(uptime)
+    expect(Number(values.get('device:edge device.uptime'))).toBeGreaterThan(uptime - 10)
+    expect(values.get('device:edge/memory:Physical%20memory device.memory.allocated')).toBe(
+      BigInt(memory!) * 1024n,
+    )
+    const root = statfsSync('/', { bigint: true })
+    expect(values.get('device:edge/storage:%2F device.storage.allocated')).toBe(root.bsize * root.blocks)
   })
 
   it.each([

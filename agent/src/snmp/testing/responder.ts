@@ -26,6 +26,8 @@ export class Responder {
   hrSystemUptime: number | undefined
   rows = new Map<number, Row>()
   stack: (readonly [higher: number, lower: number])[] = []
+  /** Anything else, under its dotted identifier. */
+  objects = new Map<string, Pick<VarBind, 'tag' | 'value'>>()
   /** Answers larger than this are not sent, or refused as too big. */
   octetsMax = 65_000
   saysTooBig = false
@@ -103,6 +105,8 @@ export class Responder {
     for (const [index, row] of this.rows) all.push(...rowOf(index, row))
     for (const [higher, lower] of this.stack)
       all.push({ oid: [...COLUMN.ifStackStatus, higher, lower], tag: TAG.INTEGER, value: 1n })
+    for (const [dotted, object] of this.objects)
+      all.push({ oid: dotted.split('.').map((arc) => Number.parseInt(arc, 10)), ...object })
     return all.toSorted((a, b) => compareOids(a.oid, b.oid))
   }
 }

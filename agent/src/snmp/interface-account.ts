@@ -60,6 +60,8 @@ export type Flag =
   | 'restart-continued'
   /** Another device answers under this address. */
   | 'replaced'
+  /** Another piece of hardware has the name of the interface. */
+  | 'exchanged'
   /** A 32-bit counter may have wrapped more than once. */
   | 'unmeasurable'
   /** A counter grew by more than the interface can carry. */
@@ -75,6 +77,8 @@ export interface PortFacts {
   readonly bits: readonly bigint[]
   /** Whether the device itself started again since the last poll, and not only its SNMP agent. */
   readonly isRebooted: boolean
+  /** Whether its hardware address is another than before. */
+  readonly isExchanged: boolean
   /** Wall milliseconds now, to name a life. */
   readonly wallMs: number
 }
@@ -178,9 +182,10 @@ function breakOf(
   before: PortState,
   { at, discontinuity }: PortReading,
   steps: readonly CounterStep[],
-  { isRebooted, speed }: PortFacts,
+  { isExchanged, isRebooted, speed }: PortFacts,
 ): Flag | undefined {
   if (before.at.engine !== at.engine) return 'replaced'
+  if (isExchanged) return 'exchanged'
   if (before.discontinuity !== discontinuity) return 'discontinuity'
   const both = steps.filter(({ now, old }) => now !== undefined && old !== undefined)
   if (both.some(({ now, old }) => now?.bits !== old?.bits)) return 'changed'

@@ -12,7 +12,7 @@ import { takeInventory } from './inventory.ts'
 import type { Inventory } from './inventory.ts'
 import { INVENTORY_MS } from './part.ts'
 import type { Counted, DeviceFacts, Noted, Part, PartRead } from './part.ts'
-import type { Port, PortChoice } from './ports.ts'
+import type { Identity, Port, PortChoice } from './ports.ts'
 import { Dose } from './walk.ts'
 
 /** Which interfaces of a device are metered. */
@@ -27,6 +27,8 @@ export interface InterfaceOptions {
 
 /** Interfaces a question: with their columns an answer stays below the 1472 octets that every device should send. */
 const PORTS_AT_ONCE = 8
+/** How long it is known which of several interfaces with one name is up. */
+const TWINS_MS = 60_000
 
 /** The interfaces of a device. */
 export class InterfacePart implements Part {
@@ -79,7 +81,8 @@ export class InterfacePart implements Part {
   }
 
   async #currentInventory(nowMs: number): Promise<Result<Inventory>> {
-    if (this.#inventory !== undefined && nowMs - this.#inventoryMs < INVENTORY_MS) return ok(this.#inventory)
+    const lastsMs = this.#inventory?.hasTwins === true ? TWINS_MS : INVENTORY_MS
+    if (this.#inventory !== undefined && nowMs - this.#inventoryMs < lastsMs) return ok(this.#inventory)
     const { choice, name, session } = this.#options
     const known = new Map([...this.#ports].map(([port, { identity }]) => [port, identity]))
     const inventory = await takeInventory(session, this.#walkDose, name, choice, known)
@@ -110,11 +113,19 @@ export class InterfacePart implements Part {
   #advance(port: Port, reading: PortReading, facts: DeviceFacts): readonly Flag[] {
     const speed = this.#options.speeds.get(port.name) ?? port.speed
     const before = this.#ports.get(port.name)
-    const { flags, state } = accountPort(before?.state, reading, { ...facts, speed, bits: LINE_BITS })
     const { alias, physical } = port
+    const isExchanged = before !== undefined && isAnother(before.identity, { alias, physical })
+    const known = { ...facts, speed, bits: LINE_BITS, isExchanged }
+    const { flags, state } = accountPort(before?.state, reading, known)
     this.#ports.set(port.name, { identity: { alias, physical }, state })
     return flags
   }
+}
+
+/** Whether another piece of hardware has the name, and no alias says that it took the place of the one before. */
+function isAnother(before: Identity, now: Identity): boolean {
+  if (now.alias !== '' && now.alias === before.alias) return false
+  return before.physical !== '' && now.physical !== '' && before.physical !== now.physical
 }
 
 function samplesOf(device: string, { alias, name }: Port, { state }: KeptPort): Sample[] {

@@ -147,6 +147,7 @@ export class ProfilePart implements Part {
           isRebooted: facts.isRebooted && !meter.persistent,
           speed: meter.perSecondMax ?? 0n,
           bits: [1n],
+          isExchanged: false,
         },
       )
       this.#counters.set(key, state)

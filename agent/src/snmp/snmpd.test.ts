@@ -135,24 +135,37 @@ describe.skipIf(absentForTraffic !== '')(`a device with traffic${named(absentFor
       inside(namespace, 'sh', '-c', 'echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6')
     }
     ip('link', 'add', `${tag}m`, 'type', 'veth', 'peer', 'name', 'manage', 'netns', device)
-    ip('-n', device, 'link', 'add', 'port', 'type', 'veth', 'peer', 'name', 'port', 'netns', other)
     ip('address', 'add', '198.18.77.1/30', 'dev', `${tag}m`)
     ip('link', 'set', `${tag}m`, 'up')
     ip('-n', device, 'address', 'add', '198.18.77.2/30', 'dev', 'manage')
-    ip('-n', device, 'address', 'add', '10.255.77.1/30', 'dev', 'port')
-    ip('-n', other, 'address', 'add', '10.255.77.2/30', 'dev', 'port')
-    for (const [namespace, link] of [
-      [device, 'manage'],
-      [device, 'port'],
-      [other, 'port'],
-    ] as const)
-      ip('-n', namespace, 'link', 'set', link, 'up')
+    ip('-n', device, 'link', 'set', 'manage', 'up')
+    plug()
     daemon.start()
   })
   afterAll(async () => {
     await daemon.dispose()
     for (const namespace of [device, other]) ip('netns', 'delete', namespace)
   })
+
+  /** A port with counters at zero. */
+  const plug = (): void => {
+    ip('-n', device, 'link', 'add', 'port', 'type', 'veth', 'peer', 'name', 'port', 'netns', other)
+    ip('-n', device, 'address', 'add', '10.255.77.1/30', 'dev', 'port')
+    ip('-n', other, 'address', 'add', '10.255.77.2/30', 'dev', 'port')
+    for (const namespace of [device, other]) ip('-n', namespace, 'link', 'set', 'port', 'up')
+  }
+
+  /** Polls until counters are those of the kernel: the daemon keeps them for some seconds. */
+  const settle = async (metered: Device, looks: Look[]): Promise<void> => {
+    const startedMs = performance.now()
+    for (;;) {
+      const look = await answered(metered)
+      looks.push(look)
+      if (valueOf(look, 'port', 'interface.octets.in') === kernel('rx_bytes')) break
+      if (performance.now() - startedMs > 60_000) break
+      await setTimeout(500)
+    }
+  }
 
   const push = (octets: number): void => {
     const script = `const s = require('node:dgram').createSocket('udp4'); let n = ${octets}
@@ -169,21 +182,10 @@ describe.skipIf(absentForTraffic !== '')(`a device with traffic${named(absentFor
     async (_, how) => {
       const metered = deviceOf(address, how, { billed: ['port'] })
       const looks: Look[] = []
-      // The daemon itself keeps counters for some seconds; quiet counters are those of the kernel in the end.
-      const settle = async (): Promise<void> => {
-        const startedMs = performance.now()
-        for (;;) {
-          const look = await answered(metered)
-          looks.push(look)
-          if (valueOf(look, 'port', 'interface.octets.in') === kernel('rx_bytes')) break
-          if (performance.now() - startedMs > 60_000) break
-          await setTimeout(500)
-        }
-      }
-      await settle()
+      await settle(metered, looks)
       const before = { in: kernel('rx_bytes'), out: kernel('tx_bytes'), packets: kernel('rx_packets') }
       push(300_000)
-      await settle()
+      await settle(metered, looks)
       push(200_000)
       await daemon.stop()
       expect(await metered.poll()).toBeUndefined()
@@ -191,7 +193,7 @@ describe.skipIf(absentForTraffic !== '')(`a device with traffic${named(absentFor
       await answered(metered).then((look) => looks.push(look))
       expect(metered.noted).toEqual([{ port: 'port', flags: ['restart-continued'] }])
       push(100_000)
-      await settle()
+      await settle(metered, looks)
       const usage = (meter: string): bigint => usageOf(looks, ':port', `interface.${meter}`)
       expect(usage('octets.in')).toBeGreaterThan(600_000n)
       expect(usage('octets.in')).toBe(kernel('rx_bytes') - before.in)
@@ -201,4 +203,25 @@ describe.skipIf(absentForTraffic !== '')(`a device with traffic${named(absentFor
     },
     120_000,
   )
+
+  it('shows no spike after its counters are reset', async () => {
+    const metered = deviceOf(address, V2C, { billed: ['port'] })
+    const looks: Look[] = []
+    await settle(metered, looks)
+    const before = kernel('rx_bytes')
+    push(150_000)
+    await settle(metered, looks)
+    const counted = kernel('rx_bytes') - before
+    ip('-n', device, 'link', 'delete', 'port')
+    plug()
+    const anew: Look[] = []
+    await settle(metered, anew)
+    const life = metered.kept.ports.get('port')?.state.life
+    const baseline = anew.find(({ samples }) => samples.some((each) => each.life === life?.toString(36)))
+    push(50_000)
+    await settle(metered, anew)
+    const since = kernel('rx_bytes') - valueOf(baseline!, 'port', 'interface.octets.in')!
+    expect(since).toBeGreaterThan(50_000n)
+    expect(usageOf([...looks, ...anew], ':port', 'interface.octets.in')).toBe(counted + since)
+  }, 120_000)
 })

@@ -11,6 +11,7 @@ export interface Row {
   readonly name: string
   readonly alias?: string
   readonly physical?: string
+  readonly isDown?: boolean
   /** ifHighSpeed: Mbit/s. */
   readonly mbits?: number
   readonly discontinuity?: number
@@ -120,6 +121,7 @@ function rowOf(index: number, row: Row): VarBind[] {
     text(COLUMN.ifName, row.name),
     text(COLUMN.ifAlias, row.alias ?? ''),
     text(COLUMN.ifPhysAddress, row.physical ?? ''),
+    { oid: [...COLUMN.ifOperStatus, index], tag: TAG.INTEGER, value: row.isDown === true ? 2n : 1n },
     { oid: [...COLUMN.ifHighSpeed, index], tag: TAG.GAUGE32, value: BigInt(row.mbits ?? 1000) },
     {
       oid: [...COLUMN.ifCounterDiscontinuityTime, index],

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -8,6 +8,8 @@ import type { Plugin } from 'rolldown'
 /** The agent with everything that it imports, as one module. */
 export interface Bundle {
   readonly script: string
+  /** Paths of the files that the agent reads of its own, under the names by which it asks for them. */
+  readonly assets: Readonly<Record<string, string>>
   /** Folders of the packages from npm that went in, sorted. */
   readonly packages: readonly string[]
 }
@@ -30,7 +32,9 @@ export async function bundleAgent(): Promise<Bundle> {
   if (output.length > 1 || strangers.length > 0)
     throw new Error(`the agent is not in one module: ${strangers.join(', ')}`)
   const packages = new Set(Object.keys(chunk.modules).flatMap(packageOf))
-  return { script: chunk.code, packages: [...packages].toSorted() }
+  const profiles = join(dirname(input), '../profiles')
+  const assets = readdirSync(profiles).map((name) => [`profiles/${name}`, join(profiles, name)])
+  return { script: chunk.code, assets: Object.fromEntries(assets), packages: [...packages].toSorted() }
 }
 
 const leaveOut: Plugin = {

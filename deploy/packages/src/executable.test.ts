@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { AGENT_VERSION } from '@vouch/agent/version.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bundleAgent } from './bundle.ts'
+import type { Bundle } from './bundle.ts'
 import { writeExecutable } from './executable.ts'
 import { Delivery } from './testing/delivery.ts'
 import { TREE_ABSENT, Tree } from './testing/tree.ts'
@@ -15,21 +16,20 @@ const USER = 10_001
 const AGENT = '/usr/bin/vouch-agent'
 const folder = mkdtempSync(join(tmpdir(), 'vouch-executable-'))
 const executable = join(folder, 'vouch-agent')
-let script = ''
+let bundle: Bundle
 
 beforeAll(async () => {
-  ;({ script } = await bundleAgent())
-  await writeExecutable(script, executable)
+  bundle = await bundleAgent()
+  await writeExecutable(bundle, executable)
 }, 120_000)
 afterAll(() => rmSync(folder, { recursive: true }))
 
 const digest = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex')
 
 it('is the same octets when it is built again, and says nothing of where', { timeout: 120_000 }, async () => {
-  const again = await bundleAgent()
-  await writeExecutable(again.script, join(folder, 'again'))
+  await writeExecutable(await bundleAgent(), join(folder, 'again'))
   expect(digest(join(folder, 'again'))).toBe(digest(executable))
-  expect(script).not.toContain(new URL('../../..', import.meta.url).pathname)
+  expect(bundle.script).not.toContain(new URL('../../..', import.meta.url).pathname)
   expect(statSync(executable).mode & 0o777).toBe(0o755)
 })
 
@@ -77,6 +77,13 @@ describe.skipIf(TREE_ABSENT !== '')(
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
       expect(stdout).toMatch(/^host\.cpu\.used +[1-9]\d* +ms/m)
       if (sources.includes('docker')) expect(stdout).toContain('the container engine at /var/run/docker.sock')
+    })
+
+    it('has the profiles of devices inside', async () => {
+      const device = { name: 'a', address: '127.0.0.1:9', version: '2c', community: 'c', profiles: ['ups'] }
+      tree.write('etc/devices.yaml', JSON.stringify({ devices: [device] }), USER)
+      const settings = { VOUCH_AGENT_SOURCES: 'snmp', VOUCH_AGENT_SNMP_FILE: '/etc/devices.yaml' }
+      expect(await agent(['check-config'], settings)).toMatchObject({ code: 0, stderr: '' })
     })
 
     it('says what it is', async () => {

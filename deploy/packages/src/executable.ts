@@ -3,14 +3,18 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
+import type { Bundle } from './bundle.ts'
 
 const run = promisify(execFile)
 
 /**
- * Writes an executable that is the Node of this process with a script inside. The same script and Node give the same
- * octets.
+ * Writes an executable that is the Node of this process with a script and the files that it reads inside. The same of
+ * all three give the same octets.
  */
-export async function writeExecutable(script: string, output: string): Promise<void> {
+export async function writeExecutable(
+  { script, assets }: Pick<Bundle, 'script' | 'assets'>,
+  output: string,
+): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'vouch-executable-'))
   try {
     // The executable keeps the name of its script as it is given here.
@@ -20,6 +24,7 @@ export async function writeExecutable(script: string, output: string): Promise<v
       main,
       mainFormat: 'module',
       output: resolve(output),
+      assets,
       disableExperimentalSEAWarning: true,
       execArgv: ['--disable-warning=ExperimentalWarning'],
       // What the agent runs is what was built: NODE_OPTIONS adds nothing to it.

@@ -8,8 +8,8 @@ import { noticesOf } from './notices.ts'
 const dist = fileURLToPath(new URL('../dist', import.meta.url))
 rmSync(dist, { recursive: true, force: true })
 mkdirSync(dist)
-const { script, packages } = await bundleAgent()
+const bundle = await bundleAgent()
 const files = { executable: join(dist, 'vouch-agent'), notices: join(dist, 'NOTICES.txt') }
-await writeExecutable(script, files.executable)
-writeFileSync(files.notices, noticesOf(packages))
+await writeExecutable(bundle, files.executable)
+writeFileSync(files.notices, noticesOf(bundle.packages))
 for (const file of Object.values(files)) process.stdout.write(`${file} ${statSync(file).size}\n`)

@@ -61,6 +61,7 @@ export class Session implements Connection, Endable {
   #keysReadMs: number
   /** The policy sent last, and when it is to be sent again; epoch milliseconds. */
   #told = { version: 0n, againMs: 0 }
+  #isWelcomed = false
   #waiting = 0
   #moved = Promise.withResolvers<void>()
   #ended = false
@@ -194,8 +195,9 @@ export class Session implements Connection, Endable {
     else void this.#readAgent().then(() => this.tellPolicy())
   }
 
-  /** Sends the policy of the agent's group: once, when it changes, and again before it expires. */
+  /** Sends the policy of the agent's group: once it is welcome, when it changes, and again before it expires. */
   tellPolicy(): void {
+    if (!this.#isWelcomed) return
     const { policy } = this.#agent
     const nowMs = this.#deps.clock.now()
     if (policy === undefined || (policy.version === this.#told.version && nowMs < this.#told.againMs)) return
@@ -229,6 +231,7 @@ export class Session implements Connection, Endable {
   /** Sends a frame. */
   send(kind: CollectorFrame['kind']): void {
     if (this.#ended) return
+    this.#isWelcomed ||= kind.case === 'welcome'
     this.#wire.send(kind)
   }
 

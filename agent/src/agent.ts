@@ -252,6 +252,7 @@ class HostAgent implements Agent {
     if (run.cadenceMs !== now.cadenceMs) this.#resting.abort()
     run.cadenceMs = now.cadenceMs
     run.isOn = (name) => now.sources?.includes(name) ?? true
+    run.dimensions = now.dimensions
     this.#batchIntervalMs = now.batchIntervalMs
     spool.limit({ bytesMax: now.spoolBytesMax, ageMaxMs: now.spoolAgeMaxMs })
   }

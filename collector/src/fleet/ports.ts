@@ -31,6 +31,8 @@ export interface PolicyRecord {
   readonly batchIntervalMs: number
   /** Sources to run; none = those of the agent's own settings. */
   readonly sources: readonly string[]
+  /** Attributes that streams carry; none = all that the agent's own settings choose. */
+  readonly dimensions: readonly string[]
   /** Bounds of the spool: octets, and milliseconds. */
   readonly spoolBytesMax: bigint
   readonly spoolAgeMaxMs: bigint
@@ -71,6 +73,8 @@ export interface Observation {
   /** 16 bytes; and the last batch of that run that came. */
   readonly runId: Uint8Array
   readonly lastSequence: bigint
+  /** Of the policy that the last batch was measured by; 0 = the agent's settings. */
+  readonly policyVersion: bigint | undefined
   /** Collector's clock less the agent's, milliseconds. */
   readonly clockOffsetMs: number | undefined
   readonly newestReadingMs: number | undefined

@@ -77,6 +77,7 @@ export function agentDetails(agent: AgentSummary, nowMs: number): string {
     ['address', status?.address],
     ['run', status?.runId],
     ['last sequence', status?.lastSequence.toString()],
+    ['policy', policyWords(status?.policyVersion)],
     ['newest reading', instant(status?.newestReadingMs)],
     ['clock offset', status?.clockOffsetMs === undefined ? undefined : `${status.clockOffsetMs} ms`],
     ['spool', status?.spool && `${status.spool.batches} batches, ${status.spool.bytes} bytes`],
@@ -86,6 +87,10 @@ export function agentDetails(agent: AgentSummary, nowMs: number): string {
     .filter(([, value]) => value !== undefined && value !== '')
     .map(([name, value]) => `${name.padEnd(15)}  ${value}\n`)
     .join('')
+}
+
+function policyWords(version: bigint | undefined): string | undefined {
+  return version === 0n ? "the agent's own settings" : version?.toString()
 }
 
 /** Agents as JSON, one array; numbers beyond 2^53 as texts. */

@@ -67,6 +67,7 @@ interface SummaryRow {
   readonly spooled_bytes: string
   readonly oldest_ms: string | null
   readonly stopped: boolean
+  readonly policy_version: string | null
 }
 
 /** Agents by time of enrolment. */
@@ -81,7 +82,7 @@ export async function listAgents(
        ${MILLISECONDS('silent_since')} AS silent_ms, ${MILLISECONDS('heard_at')} AS heard_ms,
        ${MILLISECONDS('newest_reading_at')} AS newest_ms, ${MILLISECONDS('spool_oldest_at')} AS oldest_ms,
        ${MILLISECONDS('(now() - newest_reading_at)')} AS lag_ms, collector, address, run_id, last_sequence,
-       clock_offset_ms, spooled_batches, spooled_bytes, stopped
+       clock_offset_ms, spooled_batches, spooled_bytes, stopped, policy_version
      FROM fleet.agents a LEFT JOIN fleet.agent_status s USING (agent_id)
      WHERE ($2::bytea IS NULL OR agent_id = $2) AND ($3::text IS NULL OR state = $3)
        AND ($4::boolean IS NULL OR (silent_since IS NOT NULL) = $4)
@@ -118,6 +119,7 @@ function statusOf(row: SummaryRow, heardMs: number): AgentSummary['status'] {
     address: row.address,
     runId: row.run_id.toString('hex'),
     lastSequence: BigInt(row.last_sequence),
+    policyVersion: row.policy_version === null ? undefined : BigInt(row.policy_version),
     clockOffsetMs: numeric(row.clock_offset_ms),
     newestReadingMs: numeric(row.newest_ms),
     lagMs: numeric(row.lag_ms),

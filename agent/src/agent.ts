@@ -5,7 +5,7 @@ import type { AgentConfig } from './config.ts'
 import { KeyTender } from './key-tender.ts'
 import { PolicyKeeper } from './policy-keeper.ts'
 import { startSender } from './grpc/sender.ts'
-import type { Sender } from './grpc/sender.ts'
+import type { Sender } from './grpc/delivery.ts'
 import { createSystemClock } from './host/clock.ts'
 import type { Identity } from './host/identity.ts'
 import { startMetrics } from './http/metrics.ts'
@@ -223,8 +223,8 @@ class HostAgent implements Agent {
       wallMs,
     })
     this.#follow(run, spool, policies)
-    const sender = startSender({
-      target,
+    const sender = startSender(target, {
+      demandsProof: false,
       identity,
       runId: run.runId,
       agentVersion: AGENT_VERSION,

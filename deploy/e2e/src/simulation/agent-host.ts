@@ -200,7 +200,7 @@ class Life {
     this.#delivery = new DeliveryLoop(
       {
         ...common,
-        target: { address: 'simulated:1', caFile: undefined, tls: false },
+        demandsProof: true,
         identity: { agentId, collectorPublicKey: world.collectorKey },
         backoff: BACKOFF,
         answerTimeoutMs: ANSWER_TIMEOUT_MS,
@@ -214,7 +214,7 @@ class Life {
       () => {
         const link = connect()
         this.#link = link
-        return { push: () => link.stream, close: () => {} }
+        return { frames: link.frames, close: () => {} }
       },
     )
     void this.#delivery.run()
@@ -236,7 +236,7 @@ class Life {
 
   #seal(final: boolean): void {
     this.#run.seal(final)
-    this.#delivery.notify()
+    this.#delivery.delivery.notify()
   }
 
   async finish(): Promise<void> {

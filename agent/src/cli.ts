@@ -15,6 +15,7 @@ const COMMANDS = [
   'rotate-key',
   'decommission',
   'once',
+  'docker-proxy',
   'doctor',
   'check-config',
   'help',
@@ -39,6 +40,7 @@ export function helpText(): string {
                            deliver a last look, end the agent's life and remove its key; the agent must not run
   vouch-agent once         sample every source once, print a table and stop; nothing is kept or sent
   vouch-agent doctor       look at everything the agent needs, each with a remedy; exit code 1 where anything fails
+  vouch-agent docker-proxy offer of the container engine only what the agent reads, at a socket of its own, until SIGTERM
   vouch-agent spool status show what waits for the collector; the agent must not run
   vouch-agent spool verify check checksums, signatures and the chain; exit code 1 where anything is wrong
   vouch-agent spool export FILE

@@ -181,6 +181,12 @@ export const AGENT_SETTINGS = defineConfig({
     parse: path,
     fallback: '/var/run/docker.sock',
   },
+  dockerProxySocket: {
+    env: 'VOUCH_AGENT_DOCKER_PROXY_SOCKET',
+    describe: 'where docker-proxy listens, for its owner and group',
+    parse: path,
+    fallback: '/run/vouch-docker-proxy/docker.sock',
+  },
   dockerLabels: {
     env: 'VOUCH_AGENT_DOCKER_LABELS',
     describe: 'labels of containers that become attributes of their streams, joined by commas',

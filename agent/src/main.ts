@@ -1,10 +1,11 @@
 #!/usr/bin/env node
-import { FaultError, unwrap } from '@vouch/proto/kernel/fault.ts'
+import { FaultError, faultLines, unwrap } from '@vouch/proto/kernel/fault.ts'
 import { pino } from 'pino'
 import { createAgent } from './agent.ts'
 import { helpText, loadConfig, parseCommand } from './cli.ts'
 import { checkConfig, enrolHost, reEnrolHost, rotateKey } from './commands.ts'
 import { decommissionHost } from './decommission.ts'
+import { startDockerProxy } from './docker/docker-proxy.ts'
 import { doctor } from './doctor.ts'
 import { lookOnce } from './once.ts'
 import { spoolExport, spoolStatus, spoolVerify } from './spool-commands.ts'
@@ -38,15 +39,22 @@ try {
     else if (command === 'decommission') {
       const logger = pino({ level: config.logLevel }, pino.destination(2))
       process.stdout.write(unwrap(await decommissionHost({ config, logger })))
+    } else if (command === 'docker-proxy') {
+      const proxy = unwrap(await startDockerProxy(config, pino({ level: config.logLevel })))
+      endOnSignal(() => proxy.stop())
     } else {
       const agent = createAgent({ config, logger: pino({ level: config.logLevel }) })
-      for (const signal of ['SIGTERM', 'SIGINT'])
-        process.once(signal, () => void agent.stop().then(() => process.exit(0)))
+      endOnSignal(() => agent.stop())
       await agent.start()
     }
   }
 } catch (error) {
   if (!(error instanceof FaultError)) throw error
-  process.stderr.write(`vouch-agent: ${error.message}\n`)
+  for (const line of faultLines(error.fault)) process.stderr.write(`vouch-agent: ${line}\n`)
   process.exitCode = error.fault.code.startsWith('FIELD_') ? 2 : 1
+}
+
+function endOnSignal(stop: () => Promise<void>): void {
+  for (const signal of ['SIGTERM', 'SIGINT'])
+    process.once(signal, () => void stop().then(() => process.exit(0)))
 }

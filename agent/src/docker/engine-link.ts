@@ -105,7 +105,7 @@ function faultOf(error: unknown, socket: string): Fault {
   if (code === 'EACCES' || code === 'EPERM') {
     return {
       code: 'FORBIDDEN',
-      message: `the agent may not use the container engine at ${socket}: give it the group of the socket, or run it as root`,
+      message: `the agent may not use the container engine at ${socket}: run vouch-agent docker-proxy for it and set VOUCH_AGENT_DOCKER_SOCKET, or give it the group of the socket`,
     }
   }
   return {

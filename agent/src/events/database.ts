@@ -6,7 +6,9 @@ import { openFault, setAside, wrapDatabase } from '../spool/sqlite.ts'
 import type { Database } from '../spool/sqlite.ts'
 import { EVENTS_SCHEMA, EVENTS_VERSION } from './schema.ts'
 
+/** Pages in memory, and in the log before they are written to their places: new ids go all over the table. */
 const CACHE_KIB = 64 * 1024
+const PAGE_KIB = 4
 
 /** The database of events, and whether it had to be begun anew because the one before could not be read. */
 export interface OpenedDatabase {
@@ -37,7 +39,8 @@ function tryOpen(path: string, horizonMs: number, check: (db: Database) => void)
   try {
     db = new DatabaseSync(path, { timeout: 0 })
     db.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-      PRAGMA cache_size = -${CACHE_KIB}; PRAGMA journal_size_limit = ${CACHE_KIB * 1024}; BEGIN EXCLUSIVE; COMMIT`)
+      PRAGMA cache_size = -${CACHE_KIB}; PRAGMA wal_autocheckpoint = ${CACHE_KIB / PAGE_KIB};
+      PRAGMA journal_size_limit = ${CACHE_KIB * 1024}; BEGIN EXCLUSIVE; COMMIT`)
     const version = Number(db.prepare('PRAGMA user_version').get()?.['user_version'])
     if (version > EVENTS_VERSION) {
       db.close()

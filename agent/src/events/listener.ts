@@ -1,10 +1,9 @@
-import { lstatSync, unlinkSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import { connect } from 'node:net'
 import { FAULTS, fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import { parseAddress } from '@vouch/proto/kernel/address.ts'
+import { listenAtSocket, listening } from '../http/listen.ts'
 import type { Logger } from '../ports.ts'
 import { indexOf } from './intake.ts'
 import type { Intake } from './intake.ts'
@@ -42,7 +41,7 @@ export async function startListener(
   const server = createServer(LIMITS, (request, response) => void service.serve(request, response))
   server.maxConnections = CONNECTIONS_MAX
   const begun = address.startsWith(UNIX)
-    ? await listenAtSocket(server, address.slice(UNIX.length))
+    ? await listenAtPath(server, address)
     : await listenAtPort(server, address)
   if (!begun.ok) return begun
   return ok({ address: begun.value, stop: () => stopped(server, service) })
@@ -157,44 +156,11 @@ async function listenAtPort(server: Server, address: string): Promise<Result<str
   return ok(`${address.slice(0, address.lastIndexOf(':'))}:${taken}`)
 }
 
-async function listenAtSocket(server: Server, path: string): Promise<Result<string>> {
-  const taken = fail(
-    'PORT_IN_USE',
-    `${path} cannot be listened on: it is in use, no socket, or not writable`,
-    {
-      pointer: 'VOUCH_AGENT_EVENTS_LISTEN',
-    },
-  )
-  const found = lstatSync(path, { throwIfNoEntry: false })
-  if (found !== undefined) {
-    if (!found.isSocket() || (await isAnswered(path))) return taken
-    unlinkSync(path)
-  }
-  // Made with these rights, so that there is no moment in which it has others.
-  const before = process.umask(0o117)
-  try {
-    const begun = listening(server, () => server.listen(path))
-    process.umask(before)
-    return (await begun) ? ok(`${UNIX}${path}`) : taken
-  } finally {
-    process.umask(before)
-  }
-}
-
-function listening(server: Server, begin: () => void): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>()
-  server.once('error', () => resolve(false))
-  server.once('listening', () => resolve(true))
-  begin()
-  return promise
-}
-
-function isAnswered(path: string): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>()
-  const socket = connect(path)
-  socket.once('connect', () => resolve(true))
-  socket.once('error', () => resolve(false))
-  return promise.finally(() => socket.destroy())
+async function listenAtPath(server: Server, address: string): Promise<Result<string>> {
+  const path = address.slice(UNIX.length)
+  if (await listenAtSocket(server, path)) return ok(address)
+  const why = `${path} cannot be listened on: it is in use, no socket, or not writable`
+  return fail('PORT_IN_USE', why, { pointer: 'VOUCH_AGENT_EVENTS_LISTEN' })
 }
 
 async function stopped(server: Server, service: Service): Promise<void> {

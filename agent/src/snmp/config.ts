@@ -7,9 +7,10 @@ import { fail, ok, summarise } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import { isJsonObject } from '@vouch/proto/kernel/json.ts'
 import type { JsonObject, JsonValue } from '@vouch/proto/kernel/json.ts'
-import { parseDocument } from 'yaml'
 import { Fields } from './fields.ts'
 import type { PortChoice } from './ports.ts'
+import { ProfileShelf, readYaml } from './profile-files.ts'
+import type { Profile } from './profile.ts'
 import { communitySecurity } from './security.ts'
 import type { Security } from './security.ts'
 import { AUTH, userSecurity } from './usm.ts'
@@ -23,10 +24,15 @@ export interface DeviceConfig {
   readonly cadenceMs: number
   readonly timeoutMs: number
   readonly retries: number
-  readonly choice: PortChoice
+  /** Which interfaces; undefined = none. */
+  readonly choice: PortChoice | undefined
   /** Bits a second under the names of interfaces. */
   readonly speeds: ReadonlyMap<string, bigint>
+  readonly profiles: readonly Profile[]
 }
+
+/** Reads a file whose path is relative to that of the devices. */
+type ReadFile = (path: string) => Result<string>
 
 const SECRETS = ['community', 'authPassphrase', 'privacyPassphrase'] as const
 const DEVICE_KEYS = [
@@ -42,6 +48,7 @@ const DEVICE_KEYS = [
   'timeoutMs',
   'retries',
   'interfaces',
+  'profiles',
 ] as const
 const INTERFACE_KEYS = ['include', 'exclude', 'billed', 'speeds'] as const
 const NAME = text({ max: 60, pattern: /^[A-Za-z0-9][A-Za-z0-9._-]*$/ })
@@ -62,23 +69,18 @@ export function loadDevices(file: string | undefined): Result<DeviceConfig[]> {
     })
   const content = readText(file)
   if (!content.ok) return content
-  const document = parseDocument(content.value, { uniqueKeys: true })
-  const [error] = document.errors
-  if (error !== undefined) return fail('CONFIG_INVALID', `${file}: ${error.message}`)
-  const readSecret = (path: string): Result<string> => {
-    const secret = readText(resolve(dirname(file), path))
-    return secret.ok ? ok(secret.value.replace(/\r?\n$/, '')) : secret
-  }
-  return parseDevices(document.toJS() as JsonValue, readSecret)
+  const document = readYaml(file, content.value)
+  if (!document.ok) return document
+  return parseDevices(document.value, (path) => readText(resolve(dirname(file), path)))
 }
 
 /** Reads devices, each fault with its pointer. Faults: CONFIG_MISSING, CONFIG_INVALID, CONFIG_UNKNOWN_KEY. */
-export function parseDevices(
-  content: JsonValue,
-  readSecret: (path: string) => Result<string>,
-): Result<DeviceConfig[]> {
+export function parseDevices(content: JsonValue, readFile: ReadFile): Result<DeviceConfig[]> {
   const faults: Fault[] = []
-  const file = new Fields(isJsonObject(content) ? content : {}, '', ['devices'], faults)
+  const file = new Fields(isJsonObject(content) ? content : {}, '', ['devices', 'profiles'], faults)
+  const shelf = new ProfileShelf(faults)
+  for (const [index, path] of file.texts('profiles', []).entries())
+    shelf.add(path, readFile(path), `/profiles/${index}`)
   const listed = file.list('devices')
   if (listed.length === 0)
     faults.push(fail('CONFIG_MISSING', 'list the devices', { pointer: '/devices' }).fault)
@@ -90,8 +92,9 @@ export function parseDevices(
       faults.push(fail('CONFIG_INVALID', 'a device is a map of settings', { pointer }).fault)
       return undefined
     }
-    return parseDevice(entry, pointer, readSecret, faults)
+    return parseDevice(entry, pointer, { readFile, shelf, faults })
   })
+  shelf.checkMeters()
   refuseTwice(devices, 'name', ({ name }) => name, faults)
   refuseTwice(devices, 'address', ({ address: { host, port } }) => `${host}:${port}`, faults)
   const [first, ...rest] = faults
@@ -99,20 +102,30 @@ export function parseDevices(
   return ok(devices.filter((device) => device !== undefined))
 }
 
+/** What a device is read with. */
+interface Reading {
+  readonly readFile: ReadFile
+  readonly shelf: ProfileShelf
+  readonly faults: Fault[]
+}
+
 function parseDevice(
   entry: JsonObject,
   pointer: string,
-  readSecret: (path: string) => Result<string>,
-  faults: Fault[],
+  { faults, readFile, shelf }: Reading,
 ): DeviceConfig | undefined {
   const fields = new Fields(entry, pointer, DEVICE_KEYS, faults)
   const name = fields.required('name', NAME)
   const address = fields.required('address', parseAddress)
-  const security = parseSecurity(fields, readSecret)
+  const security = parseSecurity(fields, (path) => {
+    const secret = readFile(path)
+    return secret.ok ? ok(secret.value.replace(/\r?\n$/, '')) : secret
+  })
   const cadenceMs = fields.optional('cadenceMs', CADENCE) ?? 60_000
   const timeoutMs = fields.optional('timeoutMs', TIMEOUT) ?? 2000
   const retries = fields.optional('retries', RETRIES) ?? 2
   const interfaces = fields.section('interfaces', INTERFACE_KEYS)
+  const profiles = shelf.take(fields.texts('profiles', []), `${pointer}/profiles`)
   const ports = {
     include: interfaces.texts('include', ['*']),
     exclude: interfaces.texts('exclude', []),
@@ -121,10 +134,13 @@ function parseDevice(
   const speeds = interfaces.map('speeds', SPEED)
   if (name === undefined || address === undefined || security === undefined) return undefined
   const bits = new Map([...speeds].map(([port, speed]) => [port, BigInt(speed)]))
-  return { name, address, security, cadenceMs, timeoutMs, retries, choice: ports, speeds: bits }
+  // Whoever names profiles and no interfaces wants no interfaces.
+  const isProfiled = entry['profiles'] !== undefined && entry['interfaces'] === undefined
+  const how = { address, security, cadenceMs, timeoutMs, retries }
+  return { name, ...how, choice: isProfiled ? undefined : ports, speeds: bits, profiles }
 }
 
-function parseSecurity(fields: Fields, readSecret: (path: string) => Result<string>): Security | undefined {
+function parseSecurity(fields: Fields, readSecret: ReadFile): Security | undefined {
   const version = fields.required('version', choice(['2c', '3']))
   if (version === undefined) return undefined
   const ofOther =

@@ -60,6 +60,8 @@ export type Flag =
   | 'restart-continued'
   /** Another device answers under this address. */
   | 'replaced'
+  /** Another piece of hardware has the name of the interface. */
+  | 'exchanged'
   /** A 32-bit counter may have wrapped more than once. */
   | 'unmeasurable'
   /** A counter grew by more than the interface can carry. */
@@ -71,8 +73,12 @@ export type Flag =
 export interface PortFacts {
   /** Bits a second; 0 = unknown. */
   readonly speed: bigint
+  /** Fewest bits that each of what is counted takes on a line, in the order of the counters. */
+  readonly bits: readonly bigint[]
   /** Whether the device itself started again since the last poll, and not only its SNMP agent. */
   readonly isRebooted: boolean
+  /** Whether its hardware address is another than before. */
+  readonly isExchanged: boolean
   /** Wall milliseconds now, to name a life. */
   readonly wallMs: number
 }
@@ -88,8 +94,8 @@ const WRAP = 2n ** 32n
 const TICK_MS = 10
 /** How far sysUpTime may stray from the agent's clock: this much and a hundredth of the time. */
 const UPTIME_TOLERANCE_MS = 2000
-/** Fewest bits that an octet and a packet take on a line. */
-const BITS = [8n, 8n, 160n, 160n] as const
+/** Fewest bits that an octet and a packet take on a line, in the order of COUNTED. */
+export const LINE_BITS: readonly bigint[] = [8n, 8n, 160n, 160n]
 const PACKETS_FROM = 2
 const MS_PER_S = 1000n
 /** 1.05 as a fraction. */
@@ -121,7 +127,7 @@ export function accountPort(
   reading: PortReading,
   facts: PortFacts,
 ): PortAccount {
-  const steps = stepsOf(before, reading)
+  const steps = stepsOf(before, reading, facts.bits)
   const broken = before === undefined ? 'baseline' : breakOf(before, reading, steps, facts)
   if (before === undefined || broken !== undefined) {
     const life = Math.max(facts.wallMs, (before?.life ?? 0) + 1)
@@ -150,14 +156,18 @@ interface CounterStep {
   readonly bits: bigint
 }
 
-function stepsOf(before: PortState | undefined, reading: PortReading): CounterStep[] {
+function stepsOf(
+  before: PortState | undefined,
+  reading: PortReading,
+  bits: readonly bigint[],
+): CounterStep[] {
   return reading.counters.map((counter, index): CounterStep => {
     const now = isUnread(reading, index) ? undefined : counter
     const old = before?.counters[index]
     const grown = now === undefined || old === undefined ? 0n : now.value - old.value
     const delta = grown < 0n && now?.bits === 32 ? grown + WRAP : grown
     const elapsedMs = old === undefined ? 0 : reading.at.receivedMs - old.at.sentMs
-    return { now, old, delta, elapsedMs: BigInt(Math.max(0, Math.ceil(elapsedMs))), bits: BITS[index]! }
+    return { now, old, delta, elapsedMs: BigInt(Math.max(0, Math.ceil(elapsedMs))), bits: bits[index]! }
   })
 }
 
@@ -172,9 +182,10 @@ function breakOf(
   before: PortState,
   { at, discontinuity }: PortReading,
   steps: readonly CounterStep[],
-  { isRebooted, speed }: PortFacts,
+  { isExchanged, isRebooted, speed }: PortFacts,
 ): Flag | undefined {
   if (before.at.engine !== at.engine) return 'replaced'
+  if (isExchanged) return 'exchanged'
   if (before.discontinuity !== discontinuity) return 'discontinuity'
   const both = steps.filter(({ now, old }) => now !== undefined && old !== undefined)
   if (both.some(({ now, old }) => now?.bits !== old?.bits)) return 'changed'

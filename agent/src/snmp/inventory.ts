@@ -11,6 +11,8 @@ import type { Dose } from './walk.ts'
 /** The interfaces of a device as they stood at one time. */
 export interface Inventory {
   readonly ports: readonly Port[]
+  /** Whether interfaces have one name, so that which one it means may change. */
+  readonly hasTwins: boolean
   readonly faults: readonly Fault[]
 }
 
@@ -18,6 +20,7 @@ const COLUMNS = [
   COLUMN.ifDescr,
   COLUMN.ifSpeed,
   COLUMN.ifPhysAddress,
+  COLUMN.ifOperStatus,
   COLUMN.ifName,
   COLUMN.ifHighSpeed,
   COLUMN.ifAlias,
@@ -26,6 +29,7 @@ const MBIT = 1_000_000n
 /** ifSpeed of an interface that is too fast for it. */
 const SPEED_MAX = 2n ** 32n - 1n
 const ACTIVE = 1n
+const UP = 1n
 
 /** Reads which interfaces a device has and chooses those to meter. Faults: those of asking. */
 export async function takeInventory(
@@ -45,11 +49,11 @@ export async function takeInventory(
   const faults = [table.value, stack.value].flatMap(({ objection }) =>
     objection === undefined ? [] : [fail('DEVICE_MALFORMED', `${device}: ${objection}`).fault],
   )
-  return ok({ ports: chosen.ports, faults: [...chosen.faults, ...faults] })
+  return ok({ ...chosen, faults: [...chosen.faults, ...faults] })
 }
 
 function portOf(index: string, row: readonly (VarBind | undefined)[]): Port[] {
-  const [description, speed, physical, name, highSpeed, alias] = row
+  const [description, speed, physical, status, name, highSpeed, alias] = row
   const named = textOf(name) || textOf(description)
   if (!/^[1-9]\d{0,9}$/.test(index) || named === '') return []
   const port = {
@@ -58,6 +62,7 @@ function portOf(index: string, row: readonly (VarBind | undefined)[]): Port[] {
     alias: textOf(alias),
     physical: physical?.value instanceof Uint8Array ? physical.value.toHex() : '',
     speed: speedOf(highSpeed, speed),
+    isUp: status?.value === UP,
   }
   return [port]
 }

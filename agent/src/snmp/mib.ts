@@ -15,6 +15,7 @@ export const COLUMN = {
   ifDescr: [...IF_ENTRY, 2],
   ifSpeed: [...IF_ENTRY, 5],
   ifPhysAddress: [...IF_ENTRY, 6],
+  ifOperStatus: [...IF_ENTRY, 8],
   ifName: [...IF_X_ENTRY, 1],
   ifHighSpeed: [...IF_X_ENTRY, 15],
   ifAlias: [...IF_X_ENTRY, 18],

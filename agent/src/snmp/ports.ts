@@ -11,6 +11,8 @@ export interface Port {
   readonly physical: string
   /** Bits a second as the device has it; 0 = it does not say. */
   readonly speed: bigint
+  /** Whether it can pass packets now (ifOperStatus). */
+  readonly isUp: boolean
 }
 
 /** What of an interface is kept to know it again. */
@@ -34,6 +36,8 @@ export interface Stacking {
 /** What is metered, and what is not and why. */
 export interface Chosen {
   readonly ports: readonly Port[]
+  /** Whether interfaces have one name, so that which one it means may change. */
+  readonly hasTwins: boolean
   readonly faults: readonly Fault[]
 }
 
@@ -46,8 +50,9 @@ export function fits(name: string, patterns: readonly string[]): boolean {
 }
 
 /**
- * Chooses what to meter. An interface is known by its name; of several with one name the one counts that alone has the
- * alias or the hardware address by which it was known, else none does. Of interfaces that stand above others only
+ * Chooses what to meter. An interface is known by its name; of several with one name the one counts that alone is up,
+ * as devices go on showing an interface that was taken away beside the new one; of several up, or none, the one that
+ * alone has the alias or the hardware address by which it was known, else none does. Of interfaces that stand above others only
  * those are metered that are named as billed, and never two of one stack: the same octets would count twice.
  */
 export function choosePorts(
@@ -64,8 +69,11 @@ export function choosePorts(
       : fits(name, choice.include) && !fits(name, choice.exclude),
   )
   const ports: Port[] = []
-  for (const [name, candidates] of Map.groupBy(wanted, (port) => port.name)) {
-    const port = candidates.length === 1 ? candidates[0] : theOneKnown(candidates, known.get(name))
+  const named = Map.groupBy(wanted, (port) => port.name)
+  for (const [name, candidates] of named) {
+    const up = candidates.filter(({ isUp }) => isUp)
+    const likely = up.length === 0 ? candidates : up
+    const port = likely.length === 1 ? likely[0] : theOneKnown(likely, known.get(name))
     if (port !== undefined) ports.push(port)
     else
       faults.push(ambiguous(`${device}: ${candidates.length} interfaces are named ${name}; none is metered`))
@@ -85,7 +93,7 @@ export function choosePorts(
       )
     return !isTwice
   })
-  return { ports: unstacked, faults }
+  return { ports: unstacked, hasTwins: named.size < wanted.length, faults }
 }
 
 function theOneKnown(candidates: readonly Port[], known: Identity | undefined): Port | undefined {

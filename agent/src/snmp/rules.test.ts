@@ -124,42 +124,6 @@ it('S6: packets that a restarted agent shows as 0 beside octets are not read, an
   expect([rig.usage('a'), rig.usage('a', 'packets.in'), rig.flags('a')]).toEqual([1000n, 10n, []])
 })
 
-it('S7: interfaces are followed by name when their indices change', async () => {
-  const rig = rigOf({ 1: row('a', 1000n), 2: row('b', 50_000n) })
-  await rig.poll()
-  rig.pass(60_000).responder.rows = new Map([
-    [1, row('b', 50_010n)],
-    [7, row('a', 1100n)],
-  ])
-  await rig.poll()
-  expect([rig.usage('a'), rig.usage('b')]).toEqual([100n, 10n])
-  expect([rig.flags('a'), rig.flags('b')]).toEqual([[], []])
-})
-
-it('S7: of two interfaces with one name the one counts that has the known alias, else the known address', async () => {
-  const rig = rigOf({ 1: row('a', 1000n, { alias: 'customer 1', physical: '\u0001' }) })
-  await rig.poll()
-  rig.pass(60_000).responder.lastChange += 1
-  rig.responder.rows = new Map([
-    [3, row('a', 77n, { alias: 'other', physical: '\u0001' })],
-    [4, row('a', 1200n, { alias: 'customer 1', physical: '\u0002' })],
-  ])
-  await rig.poll()
-  expect([rig.usage('a'), rig.flags('a')]).toEqual([200n, []])
-})
-
-it('S7: two interfaces that nothing tells apart are not metered', async () => {
-  const rig = rigOf({ 1: row('a', 1000n), 2: row('b', 10n) })
-  await rig.poll()
-  rig.pass(60_000).responder.lastChange += 1
-  rig.responder.rows.set(3, row('a', 1000n)).set(2, row('b', 20n))
-  await rig.poll()
-  expect([rig.usage('a'), rig.flags('a'), rig.usage('b')]).toEqual([0n, undefined, 10n])
-  expect(rig.device.faults).toMatchObject([
-    { code: 'INTERFACE_AMBIGUOUS', message: 'edge: 2 interfaces are named a; none is metered' },
-  ])
-})
-
 it('S8: a bundle is not metered beside its members, nor a sub-interface beside its trunk', async () => {
   const rig = rigOf({ 1: row('a', 10n), 2: row('b', 10n), 3: row('bundle', 20n), 4: row('bundle.7', 20n) })
   rig.responder.stack = [

@@ -21,7 +21,7 @@ async function configOf(name: string, responder: Responder, cadenceMs = 100): Pr
   const port = await responder.listen()
   const choice = { include: ['*'], exclude: [], billed: [] }
   const security = communitySecurity(Buffer.from('public'))
-  const common = { security, cadenceMs, timeoutMs: 100, retries: 0, choice, speeds: new Map() }
+  const common = { security, cadenceMs, timeoutMs: 100, retries: 0, choice, speeds: new Map(), profiles: [] }
   return { name, address: { host: '127.0.0.1', port }, ...common }
 }
 
@@ -86,5 +86,5 @@ it('what was kept is read back, but not in another boot of this host', async () 
   const { kept } = rig.device
   expect(readState(writeState('boot', kept), 'boot')).toEqual(kept)
   for (const text of [undefined, '', '{', writeState('other', kept)])
-    expect(readState(text, 'boot')).toEqual(new Map())
+    expect(readState(text, 'boot')).toEqual({ ports: new Map(), counters: new Map() })
 })

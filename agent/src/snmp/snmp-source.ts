@@ -71,14 +71,11 @@ class SnmpSource implements Source {
 
   #scheduled(config: DeviceConfig): Scheduled {
     const { clock, facts } = this.#options
-    const { address, cadenceMs, name, choice, retries, security, speeds, timeoutMs } = config
+    const { address, name, retries, security, timeoutMs } = config
     const now = (): ReturnType<typeof instantOf> => instantOf(clock)
     const sockets = this.#sockets
     const session = new Session({ name, address, security, sockets, timeoutMs, retries, now })
-    const device = new Device(
-      { name, choice, speeds, cadenceMs, session },
-      readState(facts(`snmp/${name}`), this.#boot),
-    )
+    const device = new Device({ ...config, session }, readState(facts(`snmp/${name}`), this.#boot))
     const state = { timer: undefined, isTardy: false, failure: undefined }
     return { config, device, looks: [], ...state }
   }

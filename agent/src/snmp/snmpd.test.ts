@@ -1,5 +1,5 @@
 import { createSocket } from 'node:dgram'
-import { readFileSync } from 'node:fs'
+import { readFileSync, statfsSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -40,9 +40,9 @@ const v3 = (bits: string, passphrases: object = PASSPHRASES) => ({
 function deviceOf(address: string, more: object, interfaces: object = {}): Device {
   const entry = { name: 'edge', address, timeoutMs: 1000, ...more, interfaces }
   const [config] = unwrap(parseDevices({ devices: [JSON.parse(JSON.stringify(entry))] }, () => expect.fail()))
-  const { cadenceMs, choice, name, retries, security, speeds, timeoutMs } = config!
+  const { name, retries, security, timeoutMs } = config!
   const session = new Session({ name, address: config!.address, security, sockets, timeoutMs, retries, now })
-  return new Device({ name, choice, speeds, cadenceMs, session })
+  return new Device({ ...config!, session })
 }
 
 async function answered(device: Device): Promise<Look> {
@@ -92,6 +92,21 @@ describe.skipIf(absent !== '')(`Debian's snmpd${named(absent)}`, () => {
     expect(look.samples.map(({ meter }) => meter)).toContain('interface.octets.out')
   })
 
+  it('has sizes and uptime of its host under the profiles host-resources and storage', async () => {
+    const device = deviceOf(address, { ...V2C, profiles: ['host-resources', 'storage'] })
+    const look = await answered(device)
+    const uptime = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0])
+    const memory = /^MemTotal: +(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1]
+    const values = new Map(look.samples.map(({ resource, meter, value }) => [`${resource} ${meter}`, value]))
+    expect(Number(values.get('device:edge device.uptime'))).toBeLessThanOrEqual(uptime)
+    expect(Number(values.get('device:edge device.uptime'))).toBeGreaterThan(uptime - 10)
+    expect(values.get('device:edge/memory:Physical%20memory device.memory.allocated')).toBe(
+      BigInt(memory!) * 1024n,
+    )
+    const root = statfsSync('/', { bigint: true })
+    expect(values.get('device:edge/storage:%2F device.storage.allocated')).toBe(root.bsize * root.blocks)
+  })
+
   it.each([
     ['S12: a wrong authentication passphrase', v3('256', { ...PASSPHRASES, authPassphrase: 'wrong-wrong' })],
     ['S12: a wrong privacy passphrase', v3('256', { ...PASSPHRASES, privacyPassphrase: 'wrong-wrong' })],
@@ -120,24 +135,37 @@ describe.skipIf(absentForTraffic !== '')(`a device with traffic${named(absentFor
       inside(namespace, 'sh', '-c', 'echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6')
     }
     ip('link', 'add', `${tag}m`, 'type', 'veth', 'peer', 'name', 'manage', 'netns', device)
-    ip('-n', device, 'link', 'add', 'port', 'type', 'veth', 'peer', 'name', 'port', 'netns', other)
     ip('address', 'add', '198.18.77.1/30', 'dev', `${tag}m`)
     ip('link', 'set', `${tag}m`, 'up')
     ip('-n', device, 'address', 'add', '198.18.77.2/30', 'dev', 'manage')
-    ip('-n', device, 'address', 'add', '10.255.77.1/30', 'dev', 'port')
-    ip('-n', other, 'address', 'add', '10.255.77.2/30', 'dev', 'port')
-    for (const [namespace, link] of [
-      [device, 'manage'],
-      [device, 'port'],
-      [other, 'port'],
-    ] as const)
-      ip('-n', namespace, 'link', 'set', link, 'up')
+    ip('-n', device, 'link', 'set', 'manage', 'up')
+    plug()
     daemon.start()
   })
   afterAll(async () => {
     await daemon.dispose()
     for (const namespace of [device, other]) ip('netns', 'delete', namespace)
   })
+
+  /** A port with counters at zero. */
+  const plug = (): void => {
+    ip('-n', device, 'link', 'add', 'port', 'type', 'veth', 'peer', 'name', 'port', 'netns', other)
+    ip('-n', device, 'address', 'add', '10.255.77.1/30', 'dev', 'port')
+    ip('-n', other, 'address', 'add', '10.255.77.2/30', 'dev', 'port')
+    for (const namespace of [device, other]) ip('-n', namespace, 'link', 'set', 'port', 'up')
+  }
+
+  /** Polls until counters are those of the kernel: the daemon keeps them for some seconds. */
+  const settle = async (metered: Device, looks: Look[]): Promise<void> => {
+    const startedMs = performance.now()
+    for (;;) {
+      const look = await answered(metered)
+      looks.push(look)
+      if (valueOf(look, 'port', 'interface.octets.in') === kernel('rx_bytes')) break
+      if (performance.now() - startedMs > 60_000) break
+      await setTimeout(500)
+    }
+  }
 
   const push = (octets: number): void => {
     const script = `const s = require('node:dgram').createSocket('udp4'); let n = ${octets}
@@ -154,21 +182,10 @@ describe.skipIf(absentForTraffic !== '')(`a device with traffic${named(absentFor
     async (_, how) => {
       const metered = deviceOf(address, how, { billed: ['port'] })
       const looks: Look[] = []
-      // The daemon itself keeps counters for some seconds; quiet counters are those of the kernel in the end.
-      const settle = async (): Promise<void> => {
-        const startedMs = performance.now()
-        for (;;) {
-          const look = await answered(metered)
-          looks.push(look)
-          if (valueOf(look, 'port', 'interface.octets.in') === kernel('rx_bytes')) break
-          if (performance.now() - startedMs > 60_000) break
-          await setTimeout(500)
-        }
-      }
-      await settle()
+      await settle(metered, looks)
       const before = { in: kernel('rx_bytes'), out: kernel('tx_bytes'), packets: kernel('rx_packets') }
       push(300_000)
-      await settle()
+      await settle(metered, looks)
       push(200_000)
       await daemon.stop()
       expect(await metered.poll()).toBeUndefined()
@@ -176,7 +193,7 @@ describe.skipIf(absentForTraffic !== '')(`a device with traffic${named(absentFor
       await answered(metered).then((look) => looks.push(look))
       expect(metered.noted).toEqual([{ port: 'port', flags: ['restart-continued'] }])
       push(100_000)
-      await settle()
+      await settle(metered, looks)
       const usage = (meter: string): bigint => usageOf(looks, ':port', `interface.${meter}`)
       expect(usage('octets.in')).toBeGreaterThan(600_000n)
       expect(usage('octets.in')).toBe(kernel('rx_bytes') - before.in)
@@ -186,4 +203,25 @@ describe.skipIf(absentForTraffic !== '')(`a device with traffic${named(absentFor
     },
     120_000,
   )
+
+  it('shows no spike after its counters are reset', async () => {
+    const metered = deviceOf(address, V2C, { billed: ['port'] })
+    const looks: Look[] = []
+    await settle(metered, looks)
+    const before = kernel('rx_bytes')
+    push(150_000)
+    await settle(metered, looks)
+    const counted = kernel('rx_bytes') - before
+    ip('-n', device, 'link', 'delete', 'port')
+    plug()
+    const anew: Look[] = []
+    await settle(metered, anew)
+    const life = metered.kept.ports.get('port')?.state.life
+    const baseline = anew.find(({ samples }) => samples.some((each) => each.life === life?.toString(36)))
+    push(50_000)
+    await settle(metered, anew)
+    const since = kernel('rx_bytes') - valueOf(baseline!, 'port', 'interface.octets.in')!
+    expect(since).toBeGreaterThan(50_000n)
+    expect(usageOf([...looks, ...anew], ':port', 'interface.octets.in')).toBe(counted + since)
+  }, 120_000)
 })

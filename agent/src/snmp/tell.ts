@@ -8,6 +8,7 @@ const FLAGS: Readonly<Partial<Record<Flag, readonly [FaultCode, string]>>> = {
   restart: ['COUNTER_DISCONTINUOUS', 'the device restarted, a new life begins for'],
   'restart-continued': ['COUNTER_DISCONTINUOUS', 'its SNMP agent restarted, and the counters went on of'],
   replaced: ['COUNTER_DISCONTINUOUS', 'another engine answers, a new life begins for'],
+  exchanged: ['COUNTER_DISCONTINUOUS', 'another hardware address has the name, a new life begins for'],
   changed: ['COUNTER_DISCONTINUOUS', 'the kinds of counters changed, a new life begins for'],
   unmeasurable: [
     'COUNTER_UNMEASURABLE',

@@ -5,6 +5,7 @@ import type { Fault } from '@vouch/proto/kernel/fault.ts'
 import type { ClickHouseFactory } from '../clickhouse/connect.ts'
 import { SYSTEM_CLOCK } from '../clock.ts'
 import { readCollectorConfig } from '../config.ts'
+import type { CollectorConfig } from '../config.ts'
 import { createCollector } from '../index.ts'
 import type { Collector } from '../index.ts'
 import type { Archive, Logger } from '../ports.ts'
@@ -72,15 +73,14 @@ export async function startTestCollector(
   )
 }
 
-async function startOn(stores: Stores, env: Readonly<Record<string, string>>): Promise<TestCollector> {
-  const { postgresUrl, database } = stores
-  const config = unwrap(
+function configOn(stores: Stores, env: Readonly<Record<string, string>>): CollectorConfig {
+  return unwrap(
     readCollectorConfig({
       VOUCH_COLLECTOR_LISTEN: '127.0.0.1:0',
       VOUCH_COLLECTOR_HTTP_LISTEN: '127.0.0.1:0',
       VOUCH_TLS: 'off',
-      VOUCH_DATABASE_URL: postgresUrl,
-      VOUCH_CLICKHOUSE_DATABASE: database,
+      VOUCH_DATABASE_URL: stores.postgresUrl,
+      VOUCH_CLICKHOUSE_DATABASE: stores.database,
       VOUCH_COLLECTOR_COMMIT_WAIT_MS: '20',
       VOUCH_COLLECTOR_FLEET_REFRESH_MS: '200',
       ...(stores.clickhouseUrl === undefined
@@ -89,6 +89,10 @@ async function startOn(stores: Stores, env: Readonly<Record<string, string>>): P
       ...env,
     }),
   )
+}
+
+async function startOn(stores: Stores, env: Readonly<Record<string, string>>): Promise<TestCollector> {
+  const { postgresUrl, database } = stores
   const hooks: TestCollector['hooks'] = {}
   const said: TestCollector['said'] = []
   const clock = { ...SYSTEM_CLOCK, now: () => Date.now() + (hooks.skewMs ?? 0) }
@@ -100,7 +104,7 @@ async function startOn(stores: Stores, env: Readonly<Record<string, string>>): P
     },
   })
   const collector = createCollector({
-    config,
+    config: configOn(stores, env),
     clickhouse: stores.clickhouse,
     postgresUrl,
     logger: loggerTo(said),

@@ -1,4 +1,5 @@
 import type { Bench } from './bench.ts'
+import { eventsBench } from './events/bench.ts'
 import { fleetBench } from './fleet/bench.ts'
 import { growthBench } from './growth/bench.ts'
 import { ingestBench } from './ingest/bench.ts'
@@ -14,4 +15,5 @@ export const BENCHES: readonly Bench[] = [
   loadBench,
   ratingBench,
   percentileBench,
+  eventsBench,
 ]

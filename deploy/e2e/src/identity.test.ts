@@ -156,15 +156,15 @@ it('H17: two copies of a state directory are both held apart within one batch, n
   for (const copy of copies) cpSync(config.stateDir, copy.stateDir, { recursive: true })
   const [one, two] = [await started(copies[0]!), await started(copies[1]!)]
   await vi.waitFor(() => {
-    expect(one!.status().fault?.code).toBe('AGENT_QUARANTINED')
-    expect(two!.status().fault?.code).toBe('AGENT_QUARANTINED')
+    expect(one.status().fault?.code).toBe('AGENT_QUARANTINED')
+    expect(two.status().fault?.code).toBe('AGENT_QUARANTINED')
   }, PATIENCE)
   const { reason, state } = await summary(agentId)
   expect(state).toBe('quarantined')
   expect(reason).toMatch(/; it came from 127\.0\.0\.1:\d+( and 127\.0\.0\.1:\d+)+$/)
   expect(collector.said).toContainEqual({ message: 'agent quarantined', agent: agentId.toHex() })
-  await one!.stop()
-  await two!.stop()
+  await one.stop()
+  await two.stop()
   const again: Agent[] = []
   for (const copy of copies) {
     const tokenFile = join(directory, 'token')

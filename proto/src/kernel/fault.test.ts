@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
-import { FAULTS, FaultError, collect, fail, ok, throwFault, unwrap } from './fault.ts'
+import { FAULTS, FaultError, collect, fail, faultLines, ok, summarise, throwFault, unwrap } from './fault.ts'
 import { BILLING_FAULTS, NUMBER_FAULTS, PROOF_FAULTS, RATING_FAULTS, TIME_FAULTS } from './faults/billing.ts'
 import { GRPC } from './faults/entry.ts'
 import { BATCH_FAULTS, DEVICE_FAULTS, IDENTITY_FAULTS } from './faults/metering.ts'
@@ -94,4 +94,14 @@ describe('results', () => {
     expect(unwrap(ok(1))).toBe(1)
     expect(unwrap(ok(undefined))).toBeUndefined()
   })
+})
+
+it('is told in words, each cause with its place in the input', () => {
+  const place = fail('CONFIG_INVALID', 'must be text', { pointer: '/devices/0/name' }).fault
+  const setting = fail('CONFIG_MISSING', 'set VOUCH_X', { pointer: 'VOUCH_X' }).fault
+  expect(faultLines(place)).toEqual(['CONFIG_INVALID at /devices/0/name: must be text'])
+  expect(faultLines(summarise([setting, place]).fault)).toEqual([
+    'CONFIG_MISSING: set VOUCH_X',
+    'CONFIG_INVALID at /devices/0/name: must be text',
+  ])
 })

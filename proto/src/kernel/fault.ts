@@ -92,6 +92,13 @@ export function summarise(faults: readonly [Fault, ...Fault[]]): Failure {
   return fail(first.code, message, { causes: faults })
 }
 
+/** A fault in words, a line for each of its causes, with the place in the input where there is one. */
+export function faultLines(fault: Fault): string[] {
+  return (fault.causes ?? [fault]).map(({ code, message, pointer }) =>
+    pointer?.includes('/') === true ? `${code} at ${pointer}: ${message}` : `${code}: ${message}`,
+  )
+}
+
 /** All values in order, or all faults summed up in one. */
 export function collect<T>(results: readonly Result<T>[]): Result<T[]> {
   const values: T[] = []

@@ -58,25 +58,40 @@ function isJsonArray(value: JsonValue): value is readonly JsonValue[] {
   return Array.isArray(value)
 }
 
-const TOKEN = /"(?:[^"\\]+|\\.)*"|[{}[\]:]/g
-
 /** What valid JSON has against it in its keys as written, which the platform's parser does not show: a repeated one, or too deep nesting. */
 export function objectionToKeys(text: string): string | undefined {
   const open: Set<string>[] = []
   let latest = ''
-  for (const [token] of text.matchAll(TOKEN)) {
-    if (token === '{' || token === '[') open.push(new Set())
-    else if (token === '}' || token === ']') open.pop()
-    else if (token === ':') {
+  for (let at = 0; at < text.length; at += 1) {
+    const character = text[at]
+    if (character === '"') {
+      const end = endOfString(text, at)
+      latest = text.slice(at, end + 1)
+      at = end
+    } else if (character === '{' || character === '[') {
+      if (open.push(new Set()) > JSON_DEPTH_MAX) return `JSON may nest at most ${JSON_DEPTH_MAX} levels`
+    } else if (character === '}' || character === ']') open.pop()
+    else if (character === ':') {
       // A colon outside of strings follows a key, which may be spelt with escapes.
       const key: string = latest.includes('\\') ? JSON.parse(latest) : latest.slice(1, -1)
       const keys = open.at(-1)
       if (keys?.has(key) === true) return `the key ${latest} appears twice in one object`
       keys?.add(key)
-    } else latest = token
-    if (open.length > JSON_DEPTH_MAX) return `JSON may nest at most ${JSON_DEPTH_MAX} levels`
+    }
   }
   return undefined
+}
+
+/** Where the string that begins there ends: at the first quote behind an even number of backslashes. */
+function endOfString(text: string, start: number): number {
+  let end = start
+  let before
+  do {
+    end = text.indexOf('"', end + 1)
+    before = end
+    while (text[before - 1] === '\\') before -= 1
+  } while ((end - before) % 2 === 1)
+  return end
 }
 
 function objectionToValues(value: JsonValue): string | undefined {

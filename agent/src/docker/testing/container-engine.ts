@@ -30,6 +30,12 @@ export const ENGINE_ABSENT: string =
     ? ([DOCKERD, DOCKER, BUSYBOX].find((path) => !existsSync(path)) ?? '')
     : 'the right to run a container engine'
 
+/** Runs a command of the client on the engine behind a socket; its output without the last newline. */
+export async function dockerAt(socket: string, ...args: readonly string[]): Promise<string> {
+  const { stdout } = await run(DOCKER, ['-H', `unix://${socket}`, ...args], { timeout: 60_000 })
+  return stdout.trim()
+}
+
 /** A container engine that a test has to itself. */
 export class ContainerEngine {
   /** Path of the group above its containers. */
@@ -68,9 +74,8 @@ export class ContainerEngine {
   }
 
   /** Runs a command of the client; its output without the last newline. */
-  async docker(...args: readonly string[]): Promise<string> {
-    const { stdout } = await run(DOCKER, ['-H', `unix://${this.socket}`, ...args], { timeout: 60_000 })
-    return stdout.trim()
+  docker(...args: readonly string[]): Promise<string> {
+    return dockerAt(this.socket, ...args)
   }
 
   /** Starts a container that runs a script of the shell; its id. */

@@ -11,6 +11,7 @@ export interface Row {
   readonly name: string
   readonly alias?: string
   readonly physical?: string
+  readonly isDown?: boolean
   /** ifHighSpeed: Mbit/s. */
   readonly mbits?: number
   readonly discontinuity?: number
@@ -26,6 +27,8 @@ export class Responder {
   hrSystemUptime: number | undefined
   rows = new Map<number, Row>()
   stack: (readonly [higher: number, lower: number])[] = []
+  /** Anything else, under its dotted identifier. */
+  objects = new Map<string, Pick<VarBind, 'tag' | 'value'>>()
   /** Answers larger than this are not sent, or refused as too big. */
   octetsMax = 65_000
   saysTooBig = false
@@ -103,6 +106,8 @@ export class Responder {
     for (const [index, row] of this.rows) all.push(...rowOf(index, row))
     for (const [higher, lower] of this.stack)
       all.push({ oid: [...COLUMN.ifStackStatus, higher, lower], tag: TAG.INTEGER, value: 1n })
+    for (const [dotted, object] of this.objects)
+      all.push({ oid: dotted.split('.').map((arc) => Number.parseInt(arc, 10)), ...object })
     return all.toSorted((a, b) => compareOids(a.oid, b.oid))
   }
 }
@@ -116,6 +121,7 @@ function rowOf(index: number, row: Row): VarBind[] {
     text(COLUMN.ifName, row.name),
     text(COLUMN.ifAlias, row.alias ?? ''),
     text(COLUMN.ifPhysAddress, row.physical ?? ''),
+    { oid: [...COLUMN.ifOperStatus, index], tag: TAG.INTEGER, value: row.isDown === true ? 2n : 1n },
     { oid: [...COLUMN.ifHighSpeed, index], tag: TAG.GAUGE32, value: BigInt(row.mbits ?? 1000) },
     {
       oid: [...COLUMN.ifCounterDiscontinuityTime, index],

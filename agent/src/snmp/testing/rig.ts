@@ -5,7 +5,7 @@ import type { Instant } from '../../reading/moment.ts'
 import { Session } from '../client.ts'
 import { Device } from '../device.ts'
 import type { DeviceOptions } from '../device.ts'
-import type { KeptPorts } from '../device-state.ts'
+import type { KeptDevice } from '../device-state.ts'
 import type { Flag } from '../interface-account.ts'
 import { communitySecurity } from '../security.ts'
 import type { Security } from '../security.ts'
@@ -16,7 +16,7 @@ import type { Row } from './responder.ts'
 /** What is not the usual of a device under test. */
 export type RigOptions = Partial<Omit<DeviceOptions, 'session' | 'name'>> & {
   readonly security?: Security
-  readonly kept?: KeptPorts
+  readonly kept?: KeptDevice
   readonly timeoutMs?: number
 }
 
@@ -82,9 +82,10 @@ export class Rig {
     await this.sockets.close()
   }
 
-  async #connect(kept: KeptPorts = new Map()): Promise<Device> {
+  async #connect(kept?: KeptDevice): Promise<Device> {
     const port = await this.responder.listen()
-    const { choice = EVERYTHING, speeds = new Map(), cadenceMs = 60_000, timeoutMs = 150 } = this.#options
+    const { profiles = [], speeds = new Map(), cadenceMs = 60_000, timeoutMs = 150 } = this.#options
+    const choice = 'choice' in this.#options ? this.#options.choice : EVERYTHING
     const session = new Session({
       name: 'edge',
       address: { host: '127.0.0.1', port },
@@ -94,7 +95,7 @@ export class Rig {
       retries: 0,
       now: this.now,
     })
-    return new Device({ name: 'edge', choice, speeds, cadenceMs, session }, kept)
+    return new Device({ name: 'edge', choice, speeds, profiles, cadenceMs, session }, kept)
   }
 }
 

@@ -1,0 +1,52 @@
+import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
+import type { Sample } from '../ports.ts'
+import type { Answer } from './client.ts'
+import type { Flag, ReadAt } from './interface-account.ts'
+import type { AnswerFrame } from './row-poll.ts'
+
+/** One thing that is counted, under a name for people, with what was noted about it. */
+export interface Noted {
+  readonly port: string
+  readonly flags: readonly Flag[]
+}
+
+/** What is known of the device when a part is counted. */
+export interface DeviceFacts {
+  /** Whether the device itself started again since the last poll, and not only its SNMP agent. */
+  readonly isRebooted: boolean
+  /** When the last answer of the poll came, wall milliseconds. */
+  readonly wallMs: number
+}
+
+/** A part as counted. */
+export interface Counted {
+  readonly samples: readonly Sample[]
+  readonly noted: readonly Noted[]
+  readonly faults: readonly Fault[]
+}
+
+/** A part as read, not counted yet. */
+export interface PartRead {
+  readonly frames: readonly AnswerFrame[]
+  /** undefined = the device has nothing of this part. */
+  readonly last: Answer | undefined
+  /** Continues the registers by what was read; once. */
+  count(facts: DeviceFacts): Counted
+}
+
+/** What is metered of a device from one set of tables. */
+export interface Part {
+  /** Whether it knows which rows the device has. */
+  readonly isSettled: boolean
+  /** When it was read last, by this run or an earlier one. */
+  readonly lastAt: ReadAt | undefined
+  /** The device restarted, or its tables changed: rows are looked up again. `restarted` = so are their types. */
+  forget(restarted: boolean): void
+  /** The device was out of reach: it is asked for less at once again as at first. */
+  beginAnew(): void
+  /** Reads everything once. Faults: those of asking, DEVICE_MALFORMED. */
+  read(nowMs: number): Promise<Result<PartRead>>
+}
+
+/** How often names, speeds and stacks are read again at least, milliseconds. */
+export const INVENTORY_MS = 900_000

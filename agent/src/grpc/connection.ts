@@ -55,7 +55,7 @@ export interface ConnectionContext {
   readonly timer?: Timer
   onReceipt(): void
   /** The agent may send. The collector's clock is so far ahead of this host's, milliseconds. */
-  onWelcome(connection: Connection, clockOffsetMs: number): void
+  onWelcome(clockOffsetMs: number): void
   onPolicy(policy: SignedPolicy): void
 }
 
@@ -187,7 +187,7 @@ export class Connection {
     if (fault !== undefined) return this.#finish(fault)
     this.#settle()
     this.#welcome = welcome
-    this.#context.onWelcome(this, this.#challenge.clockOffsetMs)
+    this.#context.onWelcome(this.#challenge.clockOffsetMs)
     this.#tell()
     this.pump()
   }

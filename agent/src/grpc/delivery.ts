@@ -29,9 +29,13 @@ export interface DeliveryOptions {
   readonly demandsProof: boolean
   /** The key in force; throws where its file was damaged since. */
   signer(): Signer
+  /** The key that is to follow, where a rotation has begun. */
+  followingSigner(): Signer | undefined
   /** Puts the following key in force, if there is one. */
   promoteKey(): boolean
   onPolicy(policy: SignedPolicy): void
+  /** The collector was heard, whose clock is so far ahead of this host's, milliseconds. */
+  readonly onHeard?: (clockOffsetMs: number) => void
   /** Epoch milliseconds. */
   wallMs(): number
   /** The system's by default. */
@@ -50,6 +54,8 @@ export interface Heard {
 
 /** Delivers the spool, run by run in the order of their sealing, for as long as it is not stopped. */
 export interface Sender {
+  /** Where it is dialled, with its real port; undefined where it dials. */
+  readonly address?: string
   /** The spool has grown. */
   notify(): void
   /** Resolves with true when the spool is empty, with false after the timeout. */
@@ -73,6 +79,8 @@ export class Delivery {
   #attempt = 0
   #receiptMs: number | undefined
   #clockOffsetMs: number | undefined
+  #beside: string | undefined
+  #triesFollowing = false
 
   constructor(options: DeliveryOptions) {
     this.#options = options
@@ -83,19 +91,28 @@ export class Delivery {
     return [...this.#open].some(({ isWelcome }) => isWelcome)
   }
 
-  /** One connection from beginning to end; returns the pause before the next one, milliseconds. */
-  async converse(frames: Frames): Promise<number> {
+  /**
+   * One connection from beginning to end; returns the pause before the next one, milliseconds.
+   *
+   * @param welcomed called when the other side has welcomed this agent.
+   */
+  async converse(frames: Frames, welcomed?: () => void): Promise<number> {
     const { spool, runId: current } = this.#options
     const runId = spool.oldestRun() ?? current
+    const following = this.#triesFollowing ? this.#options.followingSigner() : undefined
     const connection = new Connection(frames, {
       ...this.#options,
-      signer: this.#options.signer(),
+      signer: following ?? this.#options.signer(),
       runId,
       endsWhenDrained: !equalBytes(runId, current),
       onReceipt: () => this.#received(),
-      onWelcome: (welcomed, clockOffsetMs) => {
+      onWelcome: (clockOffsetMs) => {
         this.#clockOffsetMs = clockOffsetMs
-        for (const other of this.#open) if (other !== welcomed && other.isWelcome) other.close(REPLACED)
+        this.#options.onHeard?.(clockOffsetMs)
+        this.#triesFollowing = false
+        if (following !== undefined) this.#options.promoteKey()
+        for (const other of this.#open) if (other !== connection && other.isWelcome) other.close(REPLACED)
+        welcomed?.()
       },
     })
     this.#open.add(connection)
@@ -141,12 +158,13 @@ export class Delivery {
     // An orderly end after work done is no failure: the collector hands over, or an old run is delivered.
     if (this.#stopped || (progressed && fault === undefined)) return 0
     if (fault === undefined) return backoffMs(this.#attempt++, random(), backoff)
+    if (this.isConnected) return this.#refusedBeside(fault)
     if (handedOver) {
       // A little at random, so that a fleet does not fall upon the next collector in one instant.
       this.#attempt = 1
       return backoffMs(0, random(), backoff)
     }
-    if (isRetiredKey(fault.code) && this.#options.promoteKey()) return 0
+    if (isRetiredKey(fault.code) && this.#followKey()) return 0
     const repeated = this.fault?.code === fault.code
     this.fault = fault
     if (!repeated) logger.warn({ code: fault.code }, `delivery stopped: ${fault.message}`)
@@ -154,8 +172,23 @@ export class Delivery {
     return Math.max(retryAfterMs, backoffMs(this.#attempt++, random(), backoff))
   }
 
+  /** True where another key is worth a try. One who has not shown to be the collector is not believed that it knows it. */
+  #followKey(): boolean {
+    if (!this.#options.demandsProof) return this.#options.promoteKey()
+    this.#triesFollowing = !this.#triesFollowing
+    return this.#triesFollowing && this.#options.followingSigner() !== undefined
+  }
+
+  /** Somebody did not get in, or an older connection broke, while the collector is here: no hindrance. */
+  #refusedBeside({ code, message }: Fault): number {
+    if (code !== this.#beside) this.#options.logger.warn({ code }, `another connection ended: ${message}`)
+    this.#beside = code
+    return 0
+  }
+
   #received(): void {
     this.#receiptMs = performance.now()
+    if (this.#clockOffsetMs !== undefined) this.#options.onHeard?.(this.#clockOffsetMs)
     if (this.fault !== undefined) this.#options.logger.info({}, 'delivery works again')
     this.fault = undefined
     for (const check of this.#waiting) check()

@@ -205,6 +205,7 @@ class Life {
         backoff: BACKOFF,
         answerTimeoutMs: ANSWER_TIMEOUT_MS,
         refusedPauseMs: REFUSED_PAUSE_MS,
+        followingSigner: () => undefined,
         promoteKey: () => false,
         onPolicy: () => {},
         wallMs: () => host.device.wallMs(),

@@ -2,10 +2,10 @@ import { setTimeout } from 'node:timers/promises'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import type { AgentConfig } from './config.ts'
+import { startDelivery } from './courier.ts'
 import { KeyTender } from './key-tender.ts'
 import { PolicyKeeper } from './policy-keeper.ts'
-import { startSender } from './grpc/sender.ts'
-import type { Sender } from './grpc/sender.ts'
+import type { Sender } from './grpc/delivery.ts'
 import { createSystemClock } from './host/clock.ts'
 import type { Identity } from './host/identity.ts'
 import { startMetrics } from './http/metrics.ts'
@@ -40,6 +40,8 @@ export interface AgentStatus {
   readonly pendingReadings: number
   /** Why nothing is being delivered; undefined while all is well. */
   readonly fault: Fault | undefined
+  /** Where collectors dial it; undefined where it dials. */
+  readonly listensOn: string | undefined
   /** What is wrong with sources now. */
   readonly sourceFaults: readonly SourceFault[]
   /** Of this run. */
@@ -158,6 +160,7 @@ class HostAgent implements Agent {
       spooledBytes: bytes,
       pendingReadings: run.pending,
       fault: sender.fault(),
+      listensOn: sender.address,
       sourceFaults: run.faults(),
       looks: run.looks,
       readings: run.readings,
@@ -178,7 +181,7 @@ class HostAgent implements Agent {
       const known = unwrap(state.store.identity())
       const identity = known ?? (await enrolPatiently(state, config, logger, token, this.#stopping.signal))
       sources = this.#options.sources ?? (await this.#sources(state))
-      const opened = this.#assemble(state, identity, sources)
+      const opened = await this.#assemble(state, identity, sources)
       const { metricsListen } = config
       if (metricsListen === undefined) return opened
       return { ...opened, metrics: unwrap(await startMetrics(metricsListen, () => this.status())) }
@@ -194,7 +197,11 @@ class HostAgent implements Agent {
     return createSources(config, { files, resource, clock: this.#clock, logger, facts: factsOf(spool) })
   }
 
-  #assemble({ resource, spool, store }: State, identity: Identity, sources: readonly Source[]): Opened {
+  async #assemble(
+    { resource, spool, store }: State,
+    identity: Identity,
+    sources: readonly Source[],
+  ): Promise<Opened> {
     const { config, logger } = this.#options
     const clock = this.#clock
     const { stateDir, keyAgeMaxMs: ageMaxMs } = config
@@ -223,18 +230,14 @@ class HostAgent implements Agent {
       wallMs,
     })
     this.#follow(run, spool, policies)
-    const sender = startSender({
-      target,
+    const sender = await startDelivery(config, {
       identity,
       runId: run.runId,
-      agentVersion: AGENT_VERSION,
       spool,
       logger,
-      backoff: { baseMs: config.retryBaseMs, capMs: config.retryMaxMs },
-      answerTimeoutMs: config.answerTimeoutMs,
-      refusedPauseMs: config.refusedPauseMs,
       wallMs,
       signer: () => keys.signer,
+      followingSigner: () => keys.following,
       promoteKey: () => keys.promote(),
       onPolicy: (policy) => {
         policies.adopt(policy)

@@ -48,6 +48,11 @@ export class KeyTender {
     return this.#signer
   }
 
+  /** The following key, where a rotation has begun. */
+  get following(): Signer | undefined {
+    return this.#options.store.following()
+  }
+
   /** Puts the following key in force, if there is one: the collector knows it already. */
   promote(): boolean {
     const promoted = this.#options.store.promote()

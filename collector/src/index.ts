@@ -12,9 +12,9 @@ import { topologyOf } from './clickhouse/topology.ts'
 import { SYSTEM_CLOCK } from './clock.ts'
 import type { CollectorConfig } from './config.ts'
 import type { Health } from './grpc/health.ts'
-import { serveGrpc } from './grpc/http2-server.ts'
-import type { GrpcServer } from './grpc/http2-server.ts'
-import { Strangers } from './grpc/strangers.ts'
+import { serveGrpc } from '@vouch/proto/wire/http2/server.ts'
+import type { GrpcServer } from '@vouch/proto/wire/http2/server.ts'
+import { Strangers } from '@vouch/proto/wire/http2/strangers.ts'
 import { createGapMetrics, createMetrics } from './http/metrics.ts'
 import { serveProbes } from './http/probes.ts'
 import { observeArchive } from './intake/observed-archive.ts'
@@ -176,7 +176,8 @@ async function start(
     const parts = { config, archive, fleet, signer, logger, telemetry, clock, ready, strangers }
     const { routes, pipeline, health } = createServices(parts)
     const certificate = unwrap(await serverCertificate(config.listen, config))
-    const about = { listenOn: config.listen, certificate, routes, limits: config, strangers }
+    const setting = 'VOUCH_COLLECTOR_LISTEN'
+    const about = { listenOn: config.listen, setting, certificate, routes, limits: config, strangers }
     server = unwrap(await serveGrpc(about))
     const { address } = server
     const probes =

@@ -22,7 +22,7 @@ import type { Signer } from '@vouch/proto/seal/seal.ts'
 import { barredFault } from '../fleet/barred.ts'
 import type { Fleet, KeyWitness } from '../fleet/ports.ts'
 import type { Archive } from '../ports.ts'
-import type { Handler } from './route.ts'
+import type { Handler } from '@vouch/proto/wire/http2/route.ts'
 import { unary } from './unary.ts'
 import type { UnaryDeps } from './unary.ts'
 

@@ -7,7 +7,7 @@ import {
 import type { AgentFrame, Hello } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
-import { helloBytes } from '@vouch/proto/seal/handshake.ts'
+import { helloBytes, welcomeBytes } from '@vouch/proto/seal/handshake.ts'
 import { TAGS, verify } from '@vouch/proto/seal/seal.ts'
 import { refreshRun } from '../intake/facts.ts'
 import type { Committer } from '../intake/committer.ts'
@@ -40,6 +40,13 @@ export interface ConversationDeps extends SessionDeps {
   readonly connectionAgeMaxMs: number
   /** Largest signed batch, bytes. */
   readonly batchBytesMax: number
+}
+
+/** What both sides have said so far. */
+interface Handshake {
+  readonly hello: Hello
+  /** Of the challenge that the hello answers. */
+  readonly nonce: Uint8Array
 }
 
 const NONCE_BYTES = 32
@@ -83,7 +90,7 @@ export async function converse(wire: Wire, deps: ConversationDeps): Promise<void
   deps.sessions.add(session)
   deps.ages.add(session, ageMs(deps))
   try {
-    await takeAll(session, hello, deps)
+    await takeAll(session, { hello, nonce }, deps)
   } finally {
     deps.ages.remove(session)
     // What is queued still belongs to this agent's lane, and its receipts to this connection.
@@ -122,6 +129,8 @@ async function authenticate(
   const { agentId, runId, keyId, signature } = hello
   if (agentId.length !== 16 || runId.length !== 16)
     return fail('CHALLENGE_FAILED', 'agent and run ids have 16 bytes')
+  if (![0, NONCE_BYTES].includes(hello.nonce.length))
+    return fail('CHALLENGE_FAILED', `a nonce has ${NONCE_BYTES} bytes`)
   const agent = await deps.fleet.agent(agentId)
   if (!agent.ok) return agent
   const { state, reason, keys } = agent.value
@@ -137,8 +146,9 @@ async function authenticate(
   return agent
 }
 
-async function takeAll(session: Session, hello: Hello, deps: ConversationDeps): Promise<void> {
+async function takeAll(session: Session, handshake: Handshake, deps: ConversationDeps): Promise<void> {
   const { lane } = session
+  const { hello } = handshake
   const run = await lane.alone(() => refreshRun(lane, hello.runId, deps.archive))
   if (!run.ok) {
     session.refuse(CONNECTION, run.fault, 0)
@@ -149,6 +159,7 @@ async function takeAll(session: Session, hello: Hello, deps: ConversationDeps): 
     windowBatches: deps.windowBatches,
     batchBytesMax: deps.batchBytesMax,
     takesStatus: true,
+    signature: proofFor(handshake, deps),
   })
   session.send({ case: 'welcome', value: welcome })
   session.tellPolicy()
@@ -157,6 +168,12 @@ async function takeAll(session: Session, hello: Hello, deps: ConversationDeps): 
     await session.allowance()
     if (!(await takeNext(session, deps))) return
   }
+}
+
+/** What shows an agent that asks for it that this is the collector of its enrolment. */
+function proofFor({ hello, nonce }: Handshake, { signer }: ConversationDeps): Uint8Array<ArrayBuffer> {
+  if (hello.nonce.length === 0) return new Uint8Array()
+  return signer.sign(TAGS.welcome, welcomeBytes(hello.nonce, nonce, hello.agentId, hello.runId))
 }
 
 /** False where there is no next one. On its own, so that nothing holds a batch while the one after it is waited for. */

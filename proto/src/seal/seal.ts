@@ -19,6 +19,7 @@ import type { KeyObject } from 'node:crypto'
 export const TAGS = {
   batch: 'vouch/batch/v1',
   hello: 'vouch/hello/v1',
+  welcome: 'vouch/welcome/v1',
   enrol: 'vouch/enrol/v1',
   rotate: 'vouch/rotate/v1',
   decommission: 'vouch/decommission/v1',

@@ -4,7 +4,7 @@ import type { GenService, GenServiceMethods } from '@bufbuild/protobuf/codegenv2
 import * as grpc from '@grpc/grpc-js'
 import { FAULTS, FaultError } from '../kernel/fault.ts'
 import type { Fault, FaultCode } from '../kernel/fault.ts'
-import { FAULT_KEY, faultBytes } from './fault-metadata.ts'
+import { FAULT_KEY, faultBytes, faultOfBytes } from './fault-metadata.ts'
 
 /**
  * Joins protobuf-es messages to grpc-js: service definitions for servers, typed clients, and faults
@@ -92,18 +92,7 @@ function isServiceError(error: unknown): error is grpc.ServiceError {
 
 function carriedFault(metadata: grpc.Metadata | undefined): Fault | undefined {
   const value = metadata?.get(FAULT_KEY)[0]
-  if (!Buffer.isBuffer(value)) return undefined
-  try {
-    const parsed: unknown = JSON.parse(value.toString('utf8'))
-    return isFault(parsed) ? parsed : undefined
-  } catch {
-    return undefined
-  }
-}
-
-function isFault(value: unknown): value is Fault {
-  if (typeof value !== 'object' || value === null || !('code' in value) || !('message' in value)) return false
-  return typeof value.code === 'string' && value.code in FAULTS && typeof value.message === 'string'
+  return Buffer.isBuffer(value) ? faultOfBytes(value) : undefined
 }
 
 /** True for a code of the closed list. */

@@ -1,3 +1,4 @@
+import { agentBench } from './agent/bench.ts'
 import type { Bench } from './bench.ts'
 import { eventsBench } from './events/bench.ts'
 import { fleetBench } from './fleet/bench.ts'
@@ -16,4 +17,5 @@ export const BENCHES: readonly Bench[] = [
   ratingBench,
   percentileBench,
   eventsBench,
+  agentBench,
 ]

@@ -140,7 +140,8 @@ function checkSource({ source, samples, unavailable, faults }: Glance): Check[] 
   const name = `source ${source}`
   const checks = faults.map((fault) => failed(name, fault))
   const missing = unavailable.map(({ meter }) => meter).join(', ')
-  const what = `${samples.length} meters read${missing === '' ? '' : `; unavailable: ${missing}`}`
+  const read = samples.length === 0 ? 'nothing to read now' : `${samples.length} meters read`
+  const what = `${read}${missing === '' ? '' : `; unavailable: ${missing}`}`
   if (checks.length === 0 || samples.length > 0) checks.unshift({ name, level: 'ok', what })
   return checks
 }

@@ -83,7 +83,15 @@ export function faultOfError(error: unknown): Fault {
   const carried = carriedFault(error.metadata)
   if (carried !== undefined) return carried
   const down = error.code === grpc.status.UNAVAILABLE || error.code === grpc.status.DEADLINE_EXCEEDED
-  return { code: down ? 'UNAVAILABLE' : 'INTERNAL', message: error.details || error.message }
+  return { code: down ? 'UNAVAILABLE' : 'INTERNAL', message: plainly(error.details || error.message) }
+}
+
+/** What grpc-js wraps about the error of a socket is of no use to whoever reads it. */
+function plainly(message: string): string {
+  return message.replace(
+    /^No connection established\. Last error: (?:Error: )?(.*?)\. Resolution note: .*$/sv,
+    '$1',
+  )
 }
 
 function isServiceError(error: unknown): error is grpc.ServiceError {

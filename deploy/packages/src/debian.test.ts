@@ -5,14 +5,15 @@ import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
 import { ContainerEngine, ENGINE_ABSENT } from '@vouch/agent/docker/testing/container-engine.ts'
 import { AGENT_VERSION } from '@vouch/agent/version.ts'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { build } from './build.ts'
-import type { Built } from './build.ts'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { buildDebian, buildExecutable } from './build.ts'
 import { debianPackage } from './debian.ts'
 import { librariesOf } from './executable.ts'
 import { DebianTree } from './testing/debian-tree.ts'
 import { Delivery } from './testing/delivery.ts'
 import { SYSTEM_ABSENT, System } from './testing/system.ts'
+
+vi.setConfig({ testTimeout: 90_000 })
 
 const ANALYSE = '/usr/bin/systemd-analyze'
 const ABSENT = SYSTEM_ABSENT || ENGINE_ABSENT || (existsSync(ANALYSE) ? '' : ANALYSE)
@@ -32,16 +33,19 @@ it('gives the same octets for the same parts', () => {
 
 describe.skipIf(ABSENT !== '')(`the Debian package${ABSENT && ` (absent: ${ABSENT})`}`, () => {
   const folder = mkdtempSync(join(tmpdir(), 'vouch-debian-'))
-  let built: Built
+  let executable = ''
+  let debian = ''
   beforeAll(async () => {
-    built = await build(folder)
+    const built = await buildExecutable(folder)
+    ;({ executable } = built)
+    debian = buildDebian(folder, built)
   }, 120_000)
   afterAll(() => rmSync(folder, { recursive: true }))
 
   it('depends on the package of every library that the executable loads', async () => {
-    const { stdout: depends } = await run('dpkg-deb', ['-f', built.debian, 'Depends'])
+    const { stdout: depends } = await run('dpkg-deb', ['-f', debian, 'Depends'])
     const names = new Set(depends.split(/[,|]/).map((each) => each.trim().replace(/ .*/, '')))
-    for (const library of await librariesOf(built.executable)) {
+    for (const library of await librariesOf(executable)) {
       const { stdout } = await run('dpkg', ['-S', `*/${basename(library)}`])
       const owners = stdout.split('\n').map((line) => line.replace(/:.*/, ''))
       expect(
@@ -52,7 +56,7 @@ describe.skipIf(ABSENT !== '')(`the Debian package${ABSENT && ` (absent: ${ABSEN
   })
 
   it('has everything for root, and nothing that others may write', async () => {
-    const { stdout } = await run('dpkg-deb', ['-c', built.debian])
+    const { stdout } = await run('dpkg-deb', ['-c', debian])
     for (const line of stdout.trim().split('\n')) expect(line).toMatch(/^[d-]rw[x-]r-[x-]r-[x-] 0\/0 /)
   })
 
@@ -70,7 +74,7 @@ describe.skipIf(ABSENT !== '')(`the Debian package${ABSENT && ` (absent: ${ABSEN
   it('makes its users where there is no systemd', async () => {
     const tree = await DebianTree.of(...BASE, ...LIBRARIES, 'adduser')
     try {
-      await tree.dpkg('-i', built.debian)
+      await tree.dpkg('-i', debian)
       const passwd = readFileSync(join(tree.root, 'etc/passwd'), 'utf8')
       expect(passwd).toMatch(/^vouch-agent:x:\d+:\d+::\/var\/lib\/vouch-agent:\/usr\/sbin\/nologin$/m)
       expect(passwd).toMatch(/^vouch-docker-proxy:/m)
@@ -118,7 +122,7 @@ describe.skipIf(ABSENT !== '')(`the Debian package${ABSENT && ` (absent: ${ABSEN
       )
 
     it('starts nothing by itself, and is whole', async () => {
-      await put(built.debian)
+      await put(debian)
       expect(await states()).toEqual(['inactive', 'inactive'])
       expect(await system.run('dpkg', '--verify', 'vouch-agent')).toBe('')
       expect(await system.run('systemd-analyze', 'verify', ...UNITS)).toBe('')
@@ -161,7 +165,7 @@ describe.skipIf(ABSENT !== '')(`the Debian package${ABSENT && ` (absent: ${ABSEN
       const before = await system.property(UNITS[0]!, 'MainPID')
       const kept = readFileSync(join(tree.root, SETTINGS), 'utf8')
       const identity = readFileSync(join(tree.root, 'var/lib/vouch-agent/agent.json'), 'utf8')
-      const agent = readFileSync(built.executable)
+      const agent = readFileSync(executable)
       const parts = { agent, notices: 'changed', readme: Buffer.from(''), version: `${AGENT_VERSION}+1` }
       writeFileSync(join(folder, 'newer.deb'), debianPackage(parts))
       await put(join(folder, 'newer.deb'))

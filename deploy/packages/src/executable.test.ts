@@ -4,12 +4,14 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { AGENT_VERSION } from '@vouch/agent/version.ts'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { bundleAgent } from './bundle.ts'
 import type { Bundle } from './bundle.ts'
 import { writeExecutable } from './executable.ts'
 import { Delivery } from './testing/delivery.ts'
 import { TREE_ABSENT, Tree } from './testing/tree.ts'
+
+vi.setConfig({ testTimeout: 90_000 })
 
 if (TREE_ABSENT !== '' && process.env['CI'] === 'true') throw new Error(`${TREE_ABSENT} is absent`)
 
@@ -27,7 +29,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 const digest = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex')
 
-it('is the same octets when it is built again, and says nothing of where', { timeout: 120_000 }, async () => {
+it('is the same octets when it is built again, and says nothing of where', async () => {
   await writeExecutable(await bundleAgent(), join(folder, 'again'))
   expect(digest(join(folder, 'again'))).toBe(digest(executable))
   expect(bundle.script).not.toContain(new URL('../../..', import.meta.url).pathname)

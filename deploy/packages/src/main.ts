@@ -1,8 +1,10 @@
 import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { build } from './build.ts'
+import { buildDebian, buildExecutable, buildImage } from './build.ts'
 
 const dist = fileURLToPath(new URL('../dist', import.meta.url))
 rmSync(dist, { recursive: true, force: true })
 mkdirSync(dist)
-for (const file of Object.values(await build(dist))) process.stdout.write(`${file} ${statSync(file).size}\n`)
+const built = await buildExecutable(dist)
+const files = [built.executable, built.notices, buildDebian(dist, built), await buildImage(dist, built)]
+for (const file of files) process.stdout.write(`${file} ${statSync(file).size}\n`)

@@ -14,7 +14,7 @@ export interface Entry {
 const BLOCK_BYTES = 512
 const PATH_BYTES_MAX = 100
 /** Entries are of one instant, so that the same content is the same archive: 2026-01-01 UTC, seconds. */
-const MODIFIED_S = 1_767_225_600
+export const MODIFIED_S = 1_767_225_600
 
 /** A POSIX archive (ustar) of files and directories, in order of paths, with every directory above a file. */
 export function tarOf(entries: readonly Entry[]): Buffer {

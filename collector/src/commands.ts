@@ -13,10 +13,13 @@ import { SYSTEM_CLOCK } from './clock.ts'
 import type { CollectorConfig } from './config.ts'
 import { runFleetCommand } from './fleet-commands.ts'
 import { decide, look } from './ledger-commands.ts'
+import type { Fleet } from './fleet/ports.ts'
+import type { PullRegistry } from './fleet/pull-ports.ts'
 import type { Logger } from './ports.ts'
 import { createFleet } from './postgres/fleet.ts'
 import { migratePostgres } from './postgres/migrate.ts'
 import { openPool } from './postgres/pool.ts'
+import { createPullRegistry } from './postgres/pulls.ts'
 import { retentionPolicy } from './retention/policy.ts'
 import { retentionReport } from './retention/report.ts'
 
@@ -62,9 +65,10 @@ export async function runCommand(
     case 'agents show':
     case 'agents revoke':
     case 'agents move':
+    case 'agents pull':
     case 'policy list':
     case 'policy set':
-      return withFleet(config, logger, (fleet) => runFleetCommand(command, fleet, config))
+      return withFleet(config, logger, (registries) => runFleetCommand(command, registries, config))
     default:
       throw new Error(`not a command: ${JSON.stringify(command satisfies never)}`)
   }
@@ -88,12 +92,12 @@ async function applyRetentionNow(
 async function withFleet(
   config: CollectorConfig,
   logger: Logger,
-  work: (fleet: ReturnType<typeof createFleet>) => Promise<string>,
+  work: (registries: { readonly fleet: Fleet; readonly pulls: PullRegistry }) => Promise<string>,
 ): Promise<string> {
   const pool = openPool(config.databaseUrl, logger)
   try {
     unwrap(await migratePostgres(pool))
-    return await work(createFleet(pool))
+    return await work({ fleet: createFleet(pool), pulls: createPullRegistry(pool) })
   } finally {
     await pool.end()
   }

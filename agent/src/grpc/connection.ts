@@ -13,11 +13,11 @@ import type {
   Welcome,
 } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
 import type { SignedPolicy } from '@vouch/proto/gen/vouch/policy/v1/policy_pb.ts'
+import { isFaultCode } from '@vouch/proto/kernel/fault.ts'
 import type { Fault } from '@vouch/proto/kernel/fault.ts'
 import { helloBytes } from '@vouch/proto/seal/handshake.ts'
 import { TAGS } from '@vouch/proto/seal/seal.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
-import { isFaultCode } from '@vouch/proto/wire/grpc.ts'
 import { checkReceipt } from '../delivery/receipt.ts'
 import { STATUS_INTERVAL_MS, isStatusDue } from '../delivery/status.ts'
 import { judgeWelcome } from '../delivery/welcome.ts'

@@ -1,4 +1,4 @@
-import type { Result } from '@vouch/proto/kernel/fault.ts'
+import type { FaultCode, Result } from '@vouch/proto/kernel/fault.ts'
 import type { Hex } from '../ports.ts'
 
 /** Whether an agent may deliver. */
@@ -99,6 +99,8 @@ export interface AgentSummary {
   readonly lastSeenMs: number | undefined
   /** Since when an alarm stands that it is silent. */
   readonly silentSinceMs: number | undefined
+  /** How it is dialled; undefined where it dials itself. */
+  readonly pull: AgentPull | undefined
   /** The newest report of any collector. */
   readonly status:
     | (Omit<Observation, 'agentId' | 'agentVersion' | 'runId'> & {
@@ -109,6 +111,18 @@ export interface AgentSummary {
         readonly lagMs: number | undefined
       })
     | undefined
+}
+
+/** How an agent is dialled. */
+export interface AgentPull {
+  /** `host:port`. */
+  readonly address: string
+  /** `connected`, `waiting` while no collector that lives has tried, or why it is not connected. */
+  readonly state: 'connected' | 'waiting' | FaultCode
+  /** What that fault said. */
+  readonly message: string
+  /** Since when. */
+  readonly sinceMs: number
 }
 
 /** Which agents to list; every condition that is given holds. */

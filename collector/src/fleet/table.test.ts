@@ -27,6 +27,7 @@ const AGENT: AgentSummary = {
   enrolledMs: NOW_MS - 86_400_000,
   lastSeenMs: NOW_MS - 2_000,
   silentSinceMs: undefined,
+  pull: undefined,
   status: STATUS,
 }
 const NEW: AgentSummary = { ...AGENT, label: 'new', lastSeenMs: undefined, status: undefined }

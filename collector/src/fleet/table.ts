@@ -1,5 +1,5 @@
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
-import type { AgentSummary } from './ports.ts'
+import type { AgentPull, AgentSummary } from './ports.ts'
 
 const UNITS = [
   ['d', 86_400_000],
@@ -72,6 +72,8 @@ export function agentDetails(agent: AgentSummary, nowMs: number): string {
     ['enrolled', instant(agent.enrolledMs)],
     ['last seen', instant(agent.lastSeenMs)],
     ['silent since', instant(agent.silentSinceMs)],
+    ['pull address', agent.pull?.address],
+    ['pull', agent.pull && `${pullWords(agent.pull)}, since ${instant(agent.pull.sinceMs)}`],
     ['last frame', instant(status?.heardMs)],
     ['collector', status?.collector],
     ['address', status?.address],
@@ -91,6 +93,10 @@ export function agentDetails(agent: AgentSummary, nowMs: number): string {
 
 function policyWords(version: bigint | undefined): string | undefined {
   return version === 0n ? "the agent's own settings" : version?.toString()
+}
+
+function pullWords({ state, message }: AgentPull): string {
+  return message === '' ? state : `${state}: ${message}`
 }
 
 /** Agents as JSON, one array; numbers beyond 2^53 as texts. */

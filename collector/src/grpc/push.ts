@@ -37,7 +37,7 @@ export function pushRoute({ converse, strangers, logger, now }: PushDeps): reado
       .catch((error: unknown) => {
         // Who refused the call, or cancelled it, knows why.
         if (call.over) return
-        logger.warn({ err: error, peer }, 'push stream broken')
+        logger.warn({ err: error, peer }, 'connection broken')
         wire.end(error instanceof FaultError ? error.fault : fail('INTERNAL', 'the stream broke off').fault)
       })
       .finally(() => {

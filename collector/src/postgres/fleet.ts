@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { FaultError, fail, ok, throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
-import type { Failure, Result } from '@vouch/proto/kernel/fault.ts'
+import { fail, ok, throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
+import type { Result } from '@vouch/proto/kernel/fault.ts'
 import { generateKeys, keyId, publicKeyOf, sha256, signerOf } from '@vouch/proto/seal/seal.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
 import type { Pool, PoolClient } from 'pg'
 import { coalesce } from '../coalesce.ts'
 import type { Enrolled, EnrolmentInput, Fleet, KeyWitness } from '../fleet/ports.ts'
-import { databaseFault } from './fault.ts'
+import { guarded, transaction } from './guarded.ts'
 import { listAgents, readAgents } from './agents.ts'
 import { listPolicies, moveAgent, setPolicy } from './policies.ts'
 import { countAgents, watchSilence, writeReport } from './status.ts'
@@ -183,33 +183,4 @@ async function addKey(client: PoolClient, agentId: Uint8Array, publicKey: Uint8A
 
 function hashOf(token: string): Buffer {
   return Buffer.from(sha256(Buffer.from(token)))
-}
-
-async function transaction<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<Result<T>> {
-  let client: PoolClient | undefined
-  try {
-    client = await pool.connect()
-    await client.query('BEGIN')
-    const value = await work(client)
-    await client.query('COMMIT')
-    return ok(value)
-  } catch (error) {
-    await client?.query('ROLLBACK').catch(() => undefined)
-    return translated(error)
-  } finally {
-    client?.release()
-  }
-}
-
-async function guarded<T>(work: () => Promise<T>): Promise<Result<T>> {
-  try {
-    return ok(await work())
-  } catch (error) {
-    return translated(error)
-  }
-}
-
-function translated(error: unknown): Failure {
-  if (!(error instanceof FaultError)) return databaseFault(error)
-  return fail(error.fault.code, error.fault.message, error.fault)
 }

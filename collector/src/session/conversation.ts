@@ -5,6 +5,7 @@ import {
   WelcomeSchema,
 } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
 import type { AgentFrame, Hello } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
+import { equalBytes } from '@vouch/proto/kernel/bytes.ts'
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import { helloBytes, welcomeBytes } from '@vouch/proto/seal/handshake.ts'
@@ -71,7 +72,7 @@ export async function converse(wire: Wire, deps: ConversationDeps): Promise<void
   })
   const greeting = await greet(wire, nonce, deps)
   if (!greeting.ok) {
-    deps.logger.info({ fault: greeting.fault, peer: wire.peer }, 'push stream refused')
+    deps.logger.info({ fault: greeting.fault, peer: wire.peer }, 'connection refused')
     refuse(wire, greeting.fault)
     return
   }
@@ -117,6 +118,9 @@ async function greet(
   const frame = await Promise.race([wire.next(), late])
   answered.abort(ANSWERED)
   if (frame?.case !== 'hello') return fail('CHALLENGE_FAILED', 'the challenge was not answered, or too late')
+  const { expects } = wire
+  if (expects !== undefined && !equalBytes(expects, frame.value.agentId))
+    return fail('CHALLENGE_FAILED', `agent ${frame.value.agentId.toHex()} answers, which is another one`)
   const agent = await authenticate(frame.value, nonce, deps)
   return agent.ok ? ok({ hello: frame.value, agent: agent.value }) : agent
 }

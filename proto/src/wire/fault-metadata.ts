@@ -1,4 +1,4 @@
-import { FAULTS } from '../kernel/fault.ts'
+import { isFaultCode } from '../kernel/fault.ts'
 import type { Fault } from '../kernel/fault.ts'
 
 /** Key of the trailing metadata that carries a fault; its suffix says that its value is octets, base64 on the wire. */
@@ -21,7 +21,5 @@ export function faultOfBytes(bytes: Buffer): Fault | undefined {
 
 function isFault(value: unknown): value is Fault {
   if (typeof value !== 'object' || value === null || !('code' in value) || !('message' in value)) return false
-  return (
-    typeof value.code === 'string' && Object.hasOwn(FAULTS, value.code) && typeof value.message === 'string'
-  )
+  return typeof value.code === 'string' && isFaultCode(value.code) && typeof value.message === 'string'
 }

@@ -3,7 +3,7 @@ import type { DescMessage, DescMethod, DescService, MessageShape } from '@bufbui
 import type { GenService, GenServiceMethods } from '@bufbuild/protobuf/codegenv2'
 import * as grpc from '@grpc/grpc-js'
 import { FAULTS, FaultError } from '../kernel/fault.ts'
-import type { Fault, FaultCode } from '../kernel/fault.ts'
+import type { Fault } from '../kernel/fault.ts'
 import { FAULT_KEY, faultBytes, faultOfBytes } from './fault-metadata.ts'
 
 /**
@@ -101,11 +101,6 @@ function isServiceError(error: unknown): error is grpc.ServiceError {
 function carriedFault(metadata: grpc.Metadata | undefined): Fault | undefined {
   const value = metadata?.get(FAULT_KEY)[0]
   return Buffer.isBuffer(value) ? faultOfBytes(value) : undefined
-}
-
-/** True for a code of the closed list. */
-export function isFaultCode(code: string): code is FaultCode {
-  return Object.hasOwn(FAULTS, code)
 }
 
 function methodDefinition(service: DescService, method: DescMethod): grpc.MethodDefinition<unknown, unknown> {

@@ -6,9 +6,14 @@ groups=/sys/fs/cgroup
 if [ -e $groups/cgroup.controllers ]; then
   hierarchies=.
 else
-  hierarchies=$(cd $groups && ls -d systemd unified memory pids 2>/dev/null)
+  hierarchies=systemd
+  for each in unified memory pids; do
+    [ ! -d $groups/$each ] || hierarchies="$hierarchies $each"
+  done
 fi
 for each in $hierarchies; do
+  # The hierarchy of systemd comes into being with its first mount.
+  [ -d $groups/$each ] || continue
   mkdir -p "$groups/$each/$2"
   echo $$ >"$groups/$each/$2/cgroup.procs"
 done

@@ -81,9 +81,9 @@ export class ContainerBook {
   }
 
   /** Reads every living container. */
-  async look(now: Instant): Promise<void> {
+  look(now: Instant): void {
     const machine = this.#options.machine()
-    await Promise.all([...this.#containers.values()].map((each) => each.look(now, machine)))
+    for (const each of this.#containers.values()) each.look(now, machine)
   }
 
   /** All looks since this was asked last. */
@@ -255,7 +255,7 @@ export class ContainerBook {
     life.counters = reader.counters
     life.parent = dirname(reader.path)
     this.#parents.add(life.parent)
-    life.firstHeld = await reader.memoryHeld()
+    life.firstHeld = reader.memoryHeld()
     life.held = life.firstHeld
   }
 

@@ -107,11 +107,10 @@ export class MeteredContainer {
   }
 
   /** Reads a living container now. Where its group is gone its end is about to be told, and there is no look. */
-  async look(now: Instant, machine: Machine): Promise<void> {
+  look(now: Instant, machine: Machine): void {
     const { life } = this
     if (!this.lives || !(life.reader?.readAll() ?? life.confirmed)) return
-    const held = await life.reader?.memoryHeld()
-    if (life !== this.life || !this.lives) return
+    const held = life.reader?.memoryHeld()
     this.seenMs = now.wallMs
     life.held = held ?? life.held
     life.firstHeld ??= held

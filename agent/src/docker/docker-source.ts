@@ -3,7 +3,7 @@ import { parseCpuList, parseMemory } from '../host/parse-proc.ts'
 import type { Clock, Facts, Logger, Look, Source, Unavailable } from '../ports.ts'
 import { ContainerBook } from './container-book.ts'
 import type { Machine } from './container.ts'
-import { connectEngine } from './dockerode-engine.ts'
+import { connectEngine } from './http-engine.ts'
 import { EngineMeter } from './engine-cpu.ts'
 import { EngineLink } from './engine-link.ts'
 import type { Engine } from './engine.ts'
@@ -70,7 +70,7 @@ class DockerSource implements Source {
     // What begins while the engine is not heard began after the last look that knew of everything.
     if (tried && settled && link.faults().length === 0) this.#lookMs = now.wallMs
     const parentNs = await meter.parentNs()
-    await book.look(now)
+    book.look(now)
     const looks = book.take()
     const living = book.living().map(({ life }) => life)
     const engine = meter.looks(now, parentNs, living)

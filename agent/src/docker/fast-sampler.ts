@@ -55,7 +55,9 @@ export class FastSampler {
         due.count += 1
         if (due.count % ALL_EVERY === 0) reader.readAll()
         else reader.readCpu()
-        due.atMs = nowMs + pauseOf(nowMs - sampled.startedMs)
+        // At whole multiples, so that one wake-up serves all.
+        const pauseMs = pauseOf(nowMs - sampled.startedMs)
+        due.atMs = nowMs + pauseMs - (nowMs % pauseMs)
         this.#due.set(sampled, due)
       }
       nextMs = Math.min(nextMs, due.atMs)

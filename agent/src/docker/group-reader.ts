@@ -49,6 +49,8 @@ export class GroupReader {
   readonly #io: HeldFile | undefined
   readonly #unwatch: (() => void) | undefined
   #net: HeldFile | undefined
+  #usage: HeldFile | undefined
+  #stat: HeldFile | undefined
 
   private constructor({ files, version, clock }: Hierarchy, path: string, cpu: HeldFile) {
     this.path = path
@@ -108,21 +110,19 @@ export class GroupReader {
   }
 
   /** Octets held: usage less the page cache that can go at once. */
-  async memoryHeld(): Promise<bigint | undefined> {
+  memoryHeld(): bigint | undefined {
     const v2 = this.#version === 2
     const folder = v2 ? `${ROOT}${this.path}` : `${ROOT}/memory${this.path}`
-    const [usage, stat] = await Promise.all([
-      this.#files.text(`${folder}/${v2 ? 'memory.current' : 'memory.usage_in_bytes'}`),
-      this.#files.textOr(`${folder}/memory.stat`, ''),
-    ])
-    const held = whole(usage)
-    const inactive = keyed(stat, v2 ? 'inactive_file' : 'total_inactive_file') ?? 0n
+    this.#usage ??= this.#files.hold(`${folder}/${v2 ? 'memory.current' : 'memory.usage_in_bytes'}`)
+    this.#stat ??= this.#files.hold(`${folder}/memory.stat`)
+    const held = whole(this.#usage?.text())
+    const inactive = keyed(this.#stat?.text() ?? '', v2 ? 'inactive_file' : 'total_inactive_file') ?? 0n
     return held === undefined ? undefined : less(held, inactive)
   }
 
   close(): void {
     this.#unwatch?.()
-    for (const file of [this.#cpu, this.#io, this.#net]) file?.close()
+    for (const file of [this.#cpu, this.#io, this.#net, this.#usage, this.#stat]) file?.close()
   }
 
   #readNetwork(): void {

@@ -66,7 +66,13 @@ export function networkAbsence(mode: string): string | undefined {
   return undefined
 }
 
-/** Milliseconds until a container of this age is read again: a fiftieth of its age, so that an end costs little. */
+/** Milliseconds between two readings of a container: each is a multiple of the one before. */
+const PAUSES_MS = [1000, 200, 100, 20]
+
+/**
+ * Milliseconds between two readings of a container of this age: at most a fiftieth of it, so that an end costs little,
+ * and few different ones, so that many containers are read when one is.
+ */
 export function pauseOf(ageMs: number): number {
-  return Math.min(1000, Math.max(20, Math.floor(ageMs / 50)))
+  return PAUSES_MS.find((ms) => ms * 50 <= ageMs) ?? PAUSES_MS.at(-1)!
 }

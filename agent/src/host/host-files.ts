@@ -1,5 +1,5 @@
-import { closeSync, openSync, readSync, watch } from 'node:fs'
-import { lstat, readFile, readdir, stat, statfs } from 'node:fs/promises'
+import { closeSync, lstatSync, openSync, readFileSync, readSync, readdirSync, watch } from 'node:fs'
+import { stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isDeviceOf } from './mounts.ts'
 import type { Mount } from './mounts.ts'
@@ -29,20 +29,18 @@ export interface HostFiles {
   watch(path: string, changed: () => void): (() => void) | undefined
 }
 
-/** Reads the tree below `root`. Whatever cannot be read is absent, never zero. */
+/**
+ * Reads the tree below `root`. Whatever cannot be read is absent, never zero. Files of the kernel are there at once: to
+ * have another thread read them would cost ten times as much. Only a mounted file system may keep its reader waiting.
+ */
 export function createHostFiles(root: string): HostFiles {
-  const text = (path: string): Promise<string | undefined> =>
-    readFile(join(root, path), 'utf8').catch(() => undefined)
+  const text = (path: string): Promise<string | undefined> => Promise.resolve(textNow(join(root, path)))
   return {
     process: root === '/' ? 'self' : '1',
     text,
     textOr: async (path, fallback) => (await text(path)) ?? fallback,
-    names: async (path) => (await readdir(join(root, path)).catch((): string[] => [])).toSorted(),
-    exists: (path) =>
-      lstat(join(root, path)).then(
-        () => true,
-        () => false,
-      ),
+    names: (path) => Promise.resolve(namesNow(join(root, path))),
+    exists: (path) => Promise.resolve(lstatSync(join(root, path), { throwIfNoEntry: false }) !== undefined),
     usedOctets: async (mount) => {
       const path = join(root, mount.mountPoint)
       const [at, space] = await Promise.all([
@@ -66,7 +64,23 @@ export function createHostFiles(root: string): HostFiles {
   }
 }
 
-const buffer = new Uint8Array(65_536)
+function textNow(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}
+
+function namesNow(path: string): string[] {
+  try {
+    return readdirSync(path).toSorted()
+  } catch {
+    return []
+  }
+}
+
+const buffer = Buffer.alloc(65_536)
 
 function hold(path: string): HeldFile | undefined {
   try {
@@ -91,7 +105,7 @@ function readAll(file: number): string | undefined {
     for (;;) {
       const read = readSync(file, buffer, length, buffer.length - length, length)
       length += read
-      if (read === 0 || length === buffer.length) return new TextDecoder().decode(buffer.subarray(0, length))
+      if (read === 0 || length === buffer.length) return buffer.toString('utf8', 0, length)
     }
   } catch {
     return undefined

@@ -10,8 +10,7 @@ import { writeSecret } from './host/secret-file.ts'
 import { setStateAside } from './host/state-files.ts'
 import { rotationRequest } from './key-tender.ts'
 import { checkSources } from './sources.ts'
-import { enrolOnce, openState, readToken, targetOf } from './state.ts'
-import type { State } from './state.ts'
+import { enrolOnce, readToken, targetOf, withState } from './state.ts'
 
 /** How long a running agent may take for a rotation that it is asked for, and how often that is looked at. */
 const ROTATION_TIMEOUT_MS = 60_000
@@ -99,17 +98,4 @@ function rotateHere(config: AgentConfig): Promise<Result<string>> {
     store.promote()
     return ok(`key ${next.keyId.toHex()} is in force\n`)
   })
-}
-
-async function withState(
-  config: AgentConfig,
-  body: (state: State) => Result<string> | Promise<Result<string>>,
-): Promise<Result<string>> {
-  const state = await openState(config, Date.now())
-  if (!state.ok) return state
-  try {
-    return await body(state.value)
-  } finally {
-    state.value.spool.close()
-  }
 }

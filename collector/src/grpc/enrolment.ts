@@ -15,11 +15,11 @@ import type {
 } from '@vouch/proto/gen/vouch/enrolment/v1/enrolment_pb.ts'
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
-import { parseResourceId } from '@vouch/proto/kernel/id.ts'
 import { decommissionBytes, enrolBytes, rotateBytes } from '@vouch/proto/seal/handshake.ts'
 import { TAGS, keyId, verify } from '@vouch/proto/seal/seal.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
 import { barredFault } from '../fleet/barred.ts'
+import { checkClaim } from '../fleet/claim.ts'
 import type { Fleet, KeyWitness } from '../fleet/ports.ts'
 import type { Archive } from '../ports.ts'
 import type { Handler } from '@vouch/proto/wire/http2/route.ts'
@@ -35,7 +35,6 @@ export interface EnrolmentDeps extends UnaryDeps {
 }
 
 const TOKEN_CHARACTERS_MAX = 200
-const TEXT_CHARACTERS_MAX = 200
 
 /** Routes of EnrolmentService. */
 export function enrolmentRoutes(deps: EnrolmentDeps): (readonly [string, Handler])[] {
@@ -56,11 +55,8 @@ async function enrol(request: EnrolRequest, deps: EnrolmentDeps): Promise<Result
   ) {
     return fail('SIGNATURE_INVALID', 'the request is not signed by the key that it brings')
   }
-  const path = parseResourceId(resource)
-  if (!path.ok) return path
-  if (label.length > TEXT_CHARACTERS_MAX || agentVersion.length > TEXT_CHARACTERS_MAX) {
-    return fail('FIELD_INVALID', `label and agent version have at most ${TEXT_CHARACTERS_MAX} characters`)
-  }
+  const claim = checkClaim(request)
+  if (!claim.ok) return claim
   const enrolled = await deps.fleet.enrol(
     { token, publicKey, label, resource, agentVersion },
     archiveKey(publicKey, deps),

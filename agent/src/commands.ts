@@ -63,6 +63,7 @@ export async function reEnrolHost(config: AgentConfig): Promise<Result<string>> 
  * so a crash loses neither.
  */
 export async function rotateKey(config: AgentConfig): Promise<Result<string>> {
+  if (config.pullListen !== undefined) return rotateThere(config)
   const rotated = await rotateHere(config)
   return rotated.ok || rotated.fault.code !== 'DATA_DIRECTORY_LOCKED' ? rotated : rotateThere(config)
 }
@@ -76,7 +77,7 @@ async function rotateThere({ stateDir }: AgentConfig): Promise<Result<string>> {
     if (Date.now() - sinceMs > ROTATION_TIMEOUT_MS)
       return fail(
         'UNAVAILABLE',
-        'the running agent has no new key yet; its log says why, and it goes on trying',
+        'no agent has a new key yet; one that runs goes on trying, and its log says why',
       )
     await setTimeout(ROTATION_POLL_MS)
   }

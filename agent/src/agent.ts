@@ -2,10 +2,10 @@ import { setTimeout } from 'node:timers/promises'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import type { AgentConfig } from './config.ts'
+import { rotateOver, startDelivery } from './courier.ts'
 import { KeyTender } from './key-tender.ts'
 import { PolicyKeeper } from './policy-keeper.ts'
-import { startSender } from './grpc/sender.ts'
-import type { Sender } from './grpc/sender.ts'
+import type { Sender } from './grpc/delivery.ts'
 import { createSystemClock } from './host/clock.ts'
 import type { Identity } from './host/identity.ts'
 import { startMetrics } from './http/metrics.ts'
@@ -15,7 +15,7 @@ import type { SealedBatch } from './metering-run.ts'
 import type { Clock, Logger, Source, SourceFault } from './ports.ts'
 import { createSources, stopSources } from './sources.ts'
 import type { Spool } from './spool/spool.ts'
-import { enrolPatiently, openState, targetOf } from './state.ts'
+import { enrolPatiently, openState } from './state.ts'
 import type { State } from './state.ts'
 import { AGENT_VERSION } from './version.ts'
 
@@ -40,6 +40,8 @@ export interface AgentStatus {
   readonly pendingReadings: number
   /** Why nothing is being delivered; undefined while all is well. */
   readonly fault: Fault | undefined
+  /** Where collectors dial it; undefined where it dials. */
+  readonly listensOn: string | undefined
   /** What is wrong with sources now. */
   readonly sourceFaults: readonly SourceFault[]
   /** Of this run. */
@@ -158,6 +160,7 @@ class HostAgent implements Agent {
       spooledBytes: bytes,
       pendingReadings: run.pending,
       fault: sender.fault(),
+      listensOn: sender.address,
       sourceFaults: run.faults(),
       looks: run.looks,
       readings: run.readings,
@@ -178,7 +181,7 @@ class HostAgent implements Agent {
       const known = unwrap(state.store.identity())
       const identity = known ?? (await enrolPatiently(state, config, logger, token, this.#stopping.signal))
       sources = this.#options.sources ?? (await this.#sources(state))
-      const opened = this.#assemble(state, identity, sources)
+      const opened = await this.#assemble(state, identity, sources)
       const { metricsListen } = config
       if (metricsListen === undefined) return opened
       return { ...opened, metrics: unwrap(await startMetrics(metricsListen, () => this.status())) }
@@ -194,14 +197,24 @@ class HostAgent implements Agent {
     return createSources(config, { files, resource, clock: this.#clock, logger, facts: factsOf(spool) })
   }
 
-  #assemble({ resource, spool, store }: State, identity: Identity, sources: readonly Source[]): Opened {
+  async #assemble(
+    { resource, spool, store }: State,
+    identity: Identity,
+    sources: readonly Source[],
+  ): Promise<Opened> {
     const { config, logger } = this.#options
     const clock = this.#clock
     const { stateDir, keyAgeMaxMs: ageMaxMs } = config
-    const { agentId } = identity
-    const target = targetOf(config)
+    const { agentId, collectorPublicKey } = identity
     const wallMs = (): number => clock.wallMs()
-    const keys = new KeyTender({ store, stateDir, target, agentId, ageMaxMs, logger, wallMs })
+    const keys = new KeyTender({
+      store,
+      stateDir,
+      ageMaxMs,
+      logger,
+      wallMs,
+      rotate: (...pair) => rotateOver(config, agentId, sender, pair),
+    })
     const run = new MeteringRun(
       {
         agentId,
@@ -214,7 +227,6 @@ class HostAgent implements Agent {
       },
       config.cadenceMs,
     )
-    const { collectorPublicKey } = identity
     const policies = new PolicyKeeper({
       config,
       spool,
@@ -223,26 +235,24 @@ class HostAgent implements Agent {
       wallMs,
     })
     this.#follow(run, spool, policies)
-    const sender = startSender({
-      target,
-      identity,
-      runId: run.runId,
-      agentVersion: AGENT_VERSION,
-      spool,
-      logger,
-      backoff: { baseMs: config.retryBaseMs, capMs: config.retryMaxMs },
-      answerTimeoutMs: config.answerTimeoutMs,
-      refusedPauseMs: config.refusedPauseMs,
-      wallMs,
-      signer: () => keys.signer,
-      promoteKey: () => keys.promote(),
-      onPolicy: (policy) => {
-        policies.adopt(policy)
-        this.#follow(run, spool, policies)
-      },
-    })
+    const sender: Sender = unwrap(
+      await startDelivery(config, {
+        identity,
+        runId: run.runId,
+        spool,
+        logger,
+        wallMs,
+        signer: () => keys.signer,
+        followingSigner: () => keys.following,
+        promoteKey: () => keys.promote(),
+        onPolicy: (policy) => {
+          policies.adopt(policy)
+          this.#follow(run, spool, policies)
+        },
+      }),
+    )
     logger.info({ agent: agentId.toHex(), resource }, 'metering')
-    return { resource, identity, spool, run, policies, keys, sender: unwrap(sender) }
+    return { resource, identity, spool, run, policies, keys, sender }
   }
 
   /** Puts in force what holds now. */
@@ -252,6 +262,7 @@ class HostAgent implements Agent {
     if (run.cadenceMs !== now.cadenceMs) this.#resting.abort()
     run.cadenceMs = now.cadenceMs
     run.isOn = (name) => now.sources?.includes(name) ?? true
+    run.dimensions = now.dimensions
     this.#batchIntervalMs = now.batchIntervalMs
     spool.limit({ bytesMax: now.spoolBytesMax, ageMaxMs: now.spoolAgeMaxMs })
   }

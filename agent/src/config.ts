@@ -18,6 +18,7 @@ import type { JsonValue } from '@vouch/proto/kernel/json.ts'
 import { SOURCES } from '@vouch/proto/kernel/source.ts'
 import { patterns } from './host/selection.ts'
 import { INTERVAL_MAX_MS, INTERVAL_MIN_MS } from './delivery/policy.ts'
+import { PULL_SETTINGS, checkPull } from './pull-settings.ts'
 
 const interval = integer({ min: INTERVAL_MIN_MS, max: INTERVAL_MAX_MS })
 const listen: SettingParser<string> = (value) => {
@@ -51,7 +52,7 @@ export const AGENT_SETTINGS = defineConfig({
   },
   tlsCaFile: {
     env: 'VOUCH_TLS_CA_FILE',
-    describe: "PEM file of the authority of the collector's certificate",
+    describe: "PEM file of the authority of the collector's certificate, of its client certificate too",
     parse: path,
     fallback: undefined,
   },
@@ -61,6 +62,7 @@ export const AGENT_SETTINGS = defineConfig({
     parse: choice(['on', 'off']),
     fallback: 'on',
   },
+  ...PULL_SETTINGS,
   cadenceMs: {
     env: 'VOUCH_AGENT_CADENCE_MS',
     describe: 'milliseconds between two looks',
@@ -278,12 +280,12 @@ export function readAgentConfig(
   file: JsonValue = {},
 ): Result<AgentConfig> {
   const config = readConfig(AGENT_SETTINGS, env, file, OTHERS)
-  if (!config.ok || config.value.tls === 'on' || isLoopback(config.value.collector)) return config
-  return fail(
-    'CONFIG_INVALID',
-    `VOUCH_TLS=off is for a loopback address, not for ${config.value.collector}`,
-    {
-      pointer: 'VOUCH_TLS',
-    },
-  )
+  if (!config.ok) return config
+  const { collector, tls } = config.value
+  if (tls === 'off' && !isLoopback(collector)) {
+    const why = `VOUCH_TLS=off is for a loopback address, not for ${collector}`
+    return fail('CONFIG_INVALID', why, { pointer: 'VOUCH_TLS' })
+  }
+  const pulled = checkPull(config.value)
+  return pulled.ok ? config : pulled
 }

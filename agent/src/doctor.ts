@@ -1,7 +1,10 @@
 import { existsSync, statSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Fault } from '@vouch/proto/kernel/fault.ts'
 import type { AgentConfig } from './config.ts'
+import { doorOf } from './courier.ts'
+import { checkClock, failed } from './doctor-check.ts'
+import type { Check } from './doctor-check.ts'
+import { checkDoor } from './doctor-door.ts'
 import { probeCollector } from './grpc/probe.ts'
 import { openIdentity } from './host/identity.ts'
 import { glance } from './once.ts'
@@ -9,18 +12,6 @@ import type { Glance } from './once.ts'
 import { inspectSpool } from './spool/inspect.ts'
 import { targetOf } from './state.ts'
 
-/** One thing that was looked at. */
-export interface Check {
-  readonly name: string
-  readonly level: 'ok' | 'warn' | 'FAIL'
-  readonly what: string
-  /** What to do; absent where all is well. */
-  readonly remedy?: string
-}
-
-/** A clock this far off is worth a word, and one that far off spoils the bill: milliseconds. */
-const OFFSET_WARN_MS = 1000
-const OFFSET_FAIL_MS = 60_000
 /** Of its bound, from which on a spool is worth a word: per cent. */
 const FULLNESS_WARN = 80n
 const PROBE_TIMEOUT_MS = 10_000
@@ -132,6 +123,8 @@ function checkSpool({ stateDir, spoolBytesMax }: AgentConfig): Check[] {
 }
 
 async function checkCollector(config: AgentConfig): Promise<Check[]> {
+  const door = doorOf(config)
+  if (door !== undefined) return checkDoor(config, door)
   const greeting = await probeCollector(targetOf(config), PROBE_TIMEOUT_MS)
   if (!greeting.ok) {
     const remedy =
@@ -140,29 +133,15 @@ async function checkCollector(config: AgentConfig): Promise<Check[]> {
   }
   const { clockOffsetMs, tookMs } = greeting.value
   const reached = `${config.collector} answers in ${tookMs} ms`
-  const what = `the collector is ${Math.abs(clockOffsetMs)} ms ${clockOffsetMs < 0 ? 'behind' : 'ahead'}`
-  const offset = Math.abs(clockOffsetMs)
-  const clock: Check =
-    offset <= OFFSET_WARN_MS + tookMs
-      ? { name: 'clock', level: 'ok', what }
-      : {
-          name: 'clock',
-          level: offset > OFFSET_FAIL_MS ? 'FAIL' : 'warn',
-          what,
-          remedy: 'set the clock of the host that is wrong by NTP',
-        }
-  return [{ name: 'collector', level: 'ok', what: reached }, clock]
+  return [{ name: 'collector', level: 'ok', what: reached }, checkClock(clockOffsetMs, tookMs)]
 }
 
 function checkSource({ source, samples, unavailable, faults }: Glance): Check[] {
   const name = `source ${source}`
   const checks = faults.map((fault) => failed(name, fault))
   const missing = unavailable.map(({ meter }) => meter).join(', ')
-  const what = `${samples.length} meters read${missing === '' ? '' : `; unavailable: ${missing}`}`
+  const read = samples.length === 0 ? 'nothing to read now' : `${samples.length} meters read`
+  const what = `${read}${missing === '' ? '' : `; unavailable: ${missing}`}`
   if (checks.length === 0 || samples.length > 0) checks.unshift({ name, level: 'ok', what })
   return checks
-}
-
-function failed(name: string, { code, message }: Fault, remedy?: string): Check {
-  return { name, level: 'FAIL', what: `${code}: ${message}`, ...(remedy === undefined ? {} : { remedy }) }
 }

@@ -7,6 +7,7 @@ import { checkConfig, enrolHost, reEnrolHost, rotateKey } from './commands.ts'
 import { decommissionHost } from './decommission.ts'
 import { startDockerProxy } from './docker/docker-proxy.ts'
 import { doctor } from './doctor.ts'
+import { requestEnrolment, takeAnswer } from './enrol-files.ts'
 import { beFrugal } from './frugality.ts'
 import { lookOnce } from './once.ts'
 import { spoolExport, spoolStatus, spoolVerify } from './spool-commands.ts'
@@ -23,6 +24,9 @@ try {
       const { text, isWell } = await doctor(config)
       process.stdout.write(text)
       if (!isWell) process.exitCode = 1
+    } else if (typeof command === 'object' && 'enrol' in command) {
+      const enrol = command.enrol === 'request' ? requestEnrolment : takeAnswer
+      process.stdout.write(unwrap(await enrol(config, command.file)))
     } else if (typeof command === 'object') {
       const { isWell, text } = unwrap(
         command.spool === 'export'

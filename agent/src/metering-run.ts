@@ -7,7 +7,7 @@ import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import { sealBatch } from '@vouch/proto/seal/batch.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
 import { encodeBody } from '@vouch/proto/wire/body.ts'
-import type { Clock, Facts, Logger, Source, SourceFault } from './ports.ts'
+import type { Clock, Facts, Logger, Sample, Source, SourceFault } from './ports.ts'
 import { buildColumns, thin } from './reading/batch-builder.ts'
 import type { StreamReading } from './reading/batch-builder.ts'
 import { MeterBook } from './reading/meter-book.ts'
@@ -59,6 +59,8 @@ export class MeteringRun {
   readings = 0
   /** Which sources are asked, by name; a policy may change it. */
   isOn: (name: string) => boolean = () => true
+  /** Names of the attributes that streams carry, undefined = all; a policy may change it. */
+  dimensions: readonly string[] | undefined
   readonly #options: MeteringOptions
   readonly #book: MeterBook
   readonly #rounds: SourceRounds
@@ -121,10 +123,20 @@ export class MeteringRun {
     return { wallMs: clock.wallMs(), monotonicMs: clock.monotonicMs(), boottimeMs: clock.boottimeMs() }
   }
 
+  #described(sample: Sample): Sample {
+    const { dimensions } = this
+    if (dimensions === undefined || sample.attributes === undefined) return sample
+    const kept = Object.entries(sample.attributes).filter(([name]) => dimensions.includes(name))
+    return { ...sample, attributes: Object.fromEntries(kept) }
+  }
+
   #observe({ at, track, cadenceMs, samples, ends, facts }: PlacedLook): void {
     const moment = this.#timeline.next(track, at, cadenceMs)
     if (moment !== undefined) {
-      const { readings, declared, faults, seen } = this.#book.observe(samples, moment)
+      const { readings, declared, faults, seen } = this.#book.observe(
+        samples.map((each) => this.#described(each)),
+        moment,
+      )
       this.looks += 1
       this.readings += readings.length
       this.#readings.push(...readings)

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
-import { choices, integer, text } from '@vouch/proto/kernel/setting.ts'
+import { choices, integer, list, text } from '@vouch/proto/kernel/setting.ts'
 import type { SettingParser } from '@vouch/proto/kernel/setting.ts'
 import { SOURCES } from '@vouch/proto/kernel/source.ts'
 import type { PolicyRecord } from './fleet/ports.ts'
@@ -24,7 +24,7 @@ export type PolicyCommand =
 export const POLICY_HELP = `  vouch-collector policy list [--all] [--json]
                                  the sampling policy of each group of agents, or all there ever were
   vouch-collector policy set GROUP --by NAME [--reason TEXT] [--cadence-ms N] [--batch-interval-ms N]
-      [--sources LIST] [--spool-bytes-max N] [--spool-age-max-ms N] [--valid-ms N]
+      [--sources LIST] [--dimensions LIST] [--spool-bytes-max N] [--spool-age-max-ms N] [--valid-ms N]
                                  put a policy in force; what is not given stays as it was
 `
 
@@ -38,13 +38,17 @@ export const parseGroup: SettingParser<string> = (value) =>
     ? ok(value)
     : fail('FIELD_INVALID', 'must be 1 to 63 lower-case letters, digits and ._-')
 
-/** Each option of a policy, and how it is read; an empty list of sources means those of the agents' settings. */
+/** Each option of a policy, and how it is read; an empty list means what the agents' settings say. */
 const FIELDS: Readonly<Record<string, SettingParser<PolicyChange>>> = {
   'cadence-ms': as(INTERVAL, (cadenceMs) => ({ cadenceMs })),
   'batch-interval-ms': as(INTERVAL, (batchIntervalMs) => ({ batchIntervalMs })),
   sources: as(
     (value) => (value === '' ? ok([]) : choices(SOURCES)(value)),
     (sources) => ({ sources }),
+  ),
+  dimensions: as(
+    (value) => (value === '' ? ok([]) : list({ max: 100 })(value)),
+    (dimensions) => ({ dimensions }),
   ),
   'spool-bytes-max': as(integer({ min: 65_536, max: 2 ** 40 }), (bytes) => ({
     spoolBytesMax: BigInt(bytes),

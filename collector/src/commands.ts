@@ -1,4 +1,5 @@
 import type { ClickHouseClient } from '@clickhouse/client'
+import type { Pool } from 'pg'
 import { FaultError, fail, ok, throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import { runAudit } from './audit-run.ts'
@@ -11,12 +12,16 @@ import type { StorePlace } from './clickhouse/retention.ts'
 import { topologyOf } from './clickhouse/topology.ts'
 import { SYSTEM_CLOCK } from './clock.ts'
 import type { CollectorConfig } from './config.ts'
+import { enrolFile } from './enrol-file.ts'
 import { runFleetCommand } from './fleet-commands.ts'
 import { decide, look } from './ledger-commands.ts'
+import type { Fleet } from './fleet/ports.ts'
+import type { PullRegistry } from './fleet/pull-ports.ts'
 import type { Logger } from './ports.ts'
 import { createFleet } from './postgres/fleet.ts'
 import { migratePostgres } from './postgres/migrate.ts'
 import { openPool } from './postgres/pool.ts'
+import { createPullRegistry } from './postgres/pulls.ts'
 import { retentionPolicy } from './retention/policy.ts'
 import { retentionReport } from './retention/report.ts'
 
@@ -57,14 +62,19 @@ export async function runCommand(
         const states = await retentionStates(client, placeOf(config), policy)
         return retentionReport(policy, states, await storedRows(client, placeOf(config)))
       })
+    case 'agents enrol-file':
+      return withClickHouse(config, (client) =>
+        withPool(config, logger, (pool) => enrolFile(command, { client, pool, config })),
+      )
     case 'token create':
     case 'agents list':
     case 'agents show':
     case 'agents revoke':
     case 'agents move':
+    case 'agents pull':
     case 'policy list':
     case 'policy set':
-      return withFleet(config, logger, (fleet) => runFleetCommand(command, fleet, config))
+      return withFleet(config, logger, (registries) => runFleetCommand(command, registries, config))
     default:
       throw new Error(`not a command: ${JSON.stringify(command satisfies never)}`)
   }
@@ -88,12 +98,22 @@ async function applyRetentionNow(
 async function withFleet(
   config: CollectorConfig,
   logger: Logger,
-  work: (fleet: ReturnType<typeof createFleet>) => Promise<string>,
+  work: (registries: { readonly fleet: Fleet; readonly pulls: PullRegistry }) => Promise<string>,
+): Promise<string> {
+  return withPool(config, logger, (pool) =>
+    work({ fleet: createFleet(pool), pulls: createPullRegistry(pool) }),
+  )
+}
+
+async function withPool(
+  config: CollectorConfig,
+  logger: Logger,
+  work: (pool: Pool) => Promise<string>,
 ): Promise<string> {
   const pool = openPool(config.databaseUrl, logger)
   try {
     unwrap(await migratePostgres(pool))
-    return await work(createFleet(pool))
+    return await work(pool)
   } finally {
     await pool.end()
   }

@@ -12,6 +12,7 @@ import {
 } from '@vouch/proto/kernel/config.ts'
 import { type Result, fail } from '@vouch/proto/kernel/fault.ts'
 import type { JsonValue } from '@vouch/proto/kernel/json.ts'
+import { PULL_SETTINGS } from './pull-settings.ts'
 import { retentionPolicy } from './retention/policy.ts'
 import { RETENTION_SETTINGS } from './retention-settings.ts'
 
@@ -70,20 +71,20 @@ const SETTINGS = defineConfig({
   },
   tls: {
     env: 'VOUCH_TLS',
-    describe: 'TLS of the gRPC service; off on loopback only',
+    describe: 'TLS of the gRPC service and towards agents that are dialled; off on loopback only',
     parse: choice(['on', 'off']),
     fallback: 'on',
   },
   tlsCertFile: {
     env: 'VOUCH_TLS_CERT_FILE',
-    describe: 'Certificate chain, PEM',
+    describe: 'Certificate chain, PEM; for clients too where agents are dialled',
     parse: path,
     fallback: undefined,
   },
   tlsKeyFile: { env: 'VOUCH_TLS_KEY_FILE', describe: 'Private key, PEM', parse: path, fallback: undefined },
   tlsCaFile: {
     env: 'VOUCH_TLS_CA_FILE',
-    describe: 'Trusted certificates, for clients; read by other programs',
+    describe: 'Authority of the certificates of agents that are dialled, PEM',
     parse: path,
     fallback: undefined,
   },
@@ -234,6 +235,7 @@ const SETTINGS = defineConfig({
     parse: integer({ min: 1_000, max: 366 * DAY_MS }),
     fallback: 300_000,
   },
+  ...PULL_SETTINGS,
   ...RETENTION_SETTINGS,
 })
 

@@ -5,19 +5,20 @@ import type { CollectorConfig } from './config.ts'
 import { BUILT_IN, policyList } from './fleet/policy.ts'
 import { agentDetails, agentJson, agentTable } from './fleet/table.ts'
 import type { Fleet } from './fleet/ports.ts'
+import type { PullRegistry } from './fleet/pull-ports.ts'
 
 const LIST_MAX = 10_000
 
 /** Commands about agents, tokens and policies: the registry is all they need. */
-export type FleetCommand = Extract<
-  OperatorCommand,
-  { readonly name: `agents ${string}` | `policy ${string}` | 'token create' }
+export type FleetCommand = Exclude<
+  Extract<OperatorCommand, { readonly name: `agents ${string}` | `policy ${string}` | 'token create' }>,
+  { readonly name: 'agents enrol-file' }
 >
 
 /** Runs a command; returns what is to be printed. Throws a FaultError. */
 export async function runFleetCommand(
   command: FleetCommand,
-  fleet: Fleet,
+  { fleet, pulls }: { readonly fleet: Fleet; readonly pulls: PullRegistry },
   config: CollectorConfig,
 ): Promise<string> {
   switch (command.name) {
@@ -44,6 +45,13 @@ export async function runFleetCommand(
     case 'agents move':
       unwrap(await fleet.move(command.agentId, command.group, command.by))
       return `agent ${command.agentId.toHex()} is in group ${command.group}\n`
+    case 'agents pull': {
+      const { address, agentId } = command
+      unwrap(await pulls.assign(agentId, address))
+      const agent = agentId.toHex()
+      if (address === undefined) return `agent ${agent} is not dialled any more\n`
+      return `agent ${agent} is dialled at ${address}; agents show tells how it goes\n`
+    }
     case 'policy list':
       return policyList(unwrap(await fleet.policies(command.all, LIST_MAX)), command.json)
     case 'policy set':

@@ -97,6 +97,7 @@ describe('the status of an agent', () => {
       address: 'x',
       runId: agent.runId,
       lastSequence,
+      policyVersion: 5n,
       clockOffsetMs: 0,
       newestReadingMs: undefined,
       spool: undefined,
@@ -108,7 +109,11 @@ describe('the status of an agent', () => {
       )
     expect((await report('one', seen(nowMs, 9n))).elsewhere).toEqual([])
     expect((await report('two', seen(nowMs - 5_000, 3n))).elsewhere).toEqual([agent.agentId.toHex()])
-    expect((await summary(agent)).status).toMatchObject({ collector: 'one', lastSequence: 9n })
+    expect((await summary(agent)).status).toMatchObject({
+      collector: 'one',
+      lastSequence: 9n,
+      policyVersion: 5n,
+    })
   })
 })
 

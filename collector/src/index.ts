@@ -4,6 +4,7 @@ import type { Fault } from '@vouch/proto/kernel/fault.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
 import { serverCertificate } from '@vouch/proto/wire/tls.ts'
 import { startAuditTask } from './audit-task.ts'
+import { startPuller } from './pull-task.ts'
 import { startRecoverTask } from './recover-task.ts'
 import type { ClickHouseFactory } from './clickhouse/connect.ts'
 import { openStore } from './clickhouse/store.ts'
@@ -12,10 +13,10 @@ import { topologyOf } from './clickhouse/topology.ts'
 import { SYSTEM_CLOCK } from './clock.ts'
 import type { CollectorConfig } from './config.ts'
 import type { Health } from './grpc/health.ts'
-import { serveGrpc } from './grpc/http2-server.ts'
-import type { GrpcServer } from './grpc/http2-server.ts'
-import { Strangers } from './grpc/strangers.ts'
-import { createGapMetrics, createMetrics } from './http/metrics.ts'
+import { serveGrpc } from '@vouch/proto/wire/http2/server.ts'
+import type { GrpcServer } from '@vouch/proto/wire/http2/server.ts'
+import { Strangers } from '@vouch/proto/wire/http2/strangers.ts'
+import { createGapMetrics, createMetrics, createPullMetrics } from './http/metrics.ts'
 import { serveProbes } from './http/probes.ts'
 import { observeArchive } from './intake/observed-archive.ts'
 import type { AgentSummary, FleetTotals } from './fleet/ports.ts'
@@ -23,10 +24,12 @@ import type { Archive, Clock, Logger } from './ports.ts'
 import { collectorSigner, createFleet } from './postgres/fleet.ts'
 import { migratePostgres } from './postgres/migrate.ts'
 import { openPool, pingPool } from './postgres/pool.ts'
+import { createPullRegistry } from './postgres/pulls.ts'
 import { retentionPolicy } from './retention/policy.ts'
 import { createServices } from './service.ts'
 import { barredFault } from './fleet/barred.ts'
 import { FleetWatch } from './session/fleet-watch.ts'
+import type { Puller } from './session/puller.ts'
 import type { Pipeline } from './pipeline.ts'
 
 export { readCollectorConfig } from './config.ts'
@@ -79,6 +82,7 @@ interface Running {
   readonly store: ClickHouseStore
   readonly pipeline: Pipeline
   readonly watch: FleetWatch
+  readonly puller: Puller
   readonly timer: NodeJS.Timeout
   readonly auditTask: ReturnType<typeof startAuditTask>
   readonly recoverTask: ReturnType<typeof startRecoverTask>
@@ -100,7 +104,8 @@ interface TaskParts {
 
 interface TaskTies {
   readonly pipeline: Pipeline
-  readonly address: string
+  /** This collector, for operators. */
+  readonly name: string
   readonly onTotals: (totals: FleetTotals) => void
   readonly closed: (startMs: number) => void
   readonly recovered: (batches: number) => void
@@ -176,7 +181,8 @@ async function start(
     const parts = { config, archive, fleet, signer, logger, telemetry, clock, ready, strangers }
     const { routes, pipeline, health } = createServices(parts)
     const certificate = unwrap(await serverCertificate(config.listen, config))
-    const about = { listenOn: config.listen, certificate, routes, limits: config, strangers }
+    const setting = 'VOUCH_COLLECTOR_LISTEN'
+    const about = { listenOn: config.listen, setting, certificate, routes, limits: config, strangers }
     server = unwrap(await serveGrpc(about))
     const { address } = server
     const probes =
@@ -184,16 +190,25 @@ async function start(
         ? undefined
         : unwrap(await serveProbes(config.httpListen, { registry, obstacles }))
     const taskParts = { fleet, pool, signer, logger, clock, config, store }
+    const name = `${hostname()} ${address}`
+    const puller = await startPuller({
+      ...parts,
+      certificate,
+      pipeline,
+      registry: createPullRegistry(pool),
+      telemetry: createPullMetrics(registry),
+      collector: name,
+    })
     const tasks = startTasks(taskParts, {
       pipeline,
-      address,
+      name,
       onTotals: showFleet,
       closed: dayClosed,
       recovered,
     })
     const stopProbes = probes?.stop ?? (async () => {})
     return {
-      running: { server, health, store, pipeline, ...tasks, stopProbes, drain, config, logger },
+      running: { server, health, store, pipeline, puller, ...tasks, stopProbes, drain, config, logger },
       addresses: { address, httpAddress: probes?.address },
     }
   } catch (error) {
@@ -206,7 +221,7 @@ async function start(
 /** What goes on beside the agents: the watch over the fleet, and the closing of days. */
 function startTasks(
   { fleet, pool, signer, logger, clock, config, store }: TaskParts,
-  { pipeline, address, onTotals, closed, recovered }: TaskTies,
+  { pipeline, name, onTotals, closed, recovered }: TaskTies,
 ): Pick<Running, 'watch' | 'timer' | 'auditTask' | 'recoverTask'> {
   const watch = new FleetWatch({
     fleet,
@@ -214,7 +229,7 @@ function startTasks(
     clock,
     sessions: pipeline.sessions,
     silentAfterMs: config.silentAfterMs,
-    collector: `${hostname()} ${address}`,
+    collector: name,
     onTotals,
     forks: (agentIds, sinceMs) => store.forks(agentIds, sinceMs),
   })
@@ -239,6 +254,7 @@ async function stop({
   await SYSTEM_CLOCK.sleep(config.drainWaitMs)
   clearInterval(running.timer)
   const { committer, sessions } = pipeline
+  await within(running.puller.cease(), STOP_MS)
   sessions.drain(DRAINING)
   const deadlineMs = performance.now() + config.drainMaxMs
   const leftMs = (): number => Math.max(0, deadlineMs - performance.now())
@@ -247,6 +263,7 @@ async function stop({
   await within(committer.drain(), leftMs())
   if (sessions.taking > 0)
     logger.error({ connections: sessions.taking }, 'drain cut short; what has no receipt is sent again')
+  await within(running.puller.leave(), STOP_MS)
   health.stop()
   await within(server.close(), STOP_MS)
   server.destroy()

@@ -66,6 +66,8 @@ export interface AdmittedBatch {
   /** SignedReceipt, encoded, where one is stored with this batch: it covers those before it too. */
   readonly receipt?: Uint8Array
   readonly final: boolean
+  /** Version of the policy that was in force when it was sealed; 0 = the agent's settings. */
+  readonly policyVersion: bigint
   /** Agent's wall clock at sealing, and ours at arrival: epoch milliseconds. */
   readonly wallMs: number
   readonly receivedMs: number

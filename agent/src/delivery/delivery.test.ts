@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { ReceiptSchema, SignedReceiptSchema } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
 import { PolicySchema, SignedPolicySchema } from '@vouch/proto/gen/vouch/policy/v1/policy_pb.ts'
 import { TAGS, generateKeys, signerOf } from '@vouch/proto/seal/seal.ts'
-import { backoffMs } from './backoff.ts'
+import { backoffMs } from '@vouch/proto/kernel/backoff.ts'
 import { checkPolicy, samplingAt } from './policy.ts'
 import { checkReceipt } from './receipt.ts'
 

@@ -52,6 +52,8 @@ export interface Sampling {
   readonly batchIntervalMs: number
   /** Names of the sources asked; undefined = all that are configured. */
   readonly sources: readonly string[] | undefined
+  /** Attributes that streams carry; undefined = all that the settings choose. */
+  readonly dimensions: readonly string[] | undefined
   /** Octets. */
   readonly spoolBytesMax: number
   readonly spoolAgeMaxMs: number
@@ -74,16 +76,22 @@ export function samplingAt(policy: Policy | undefined, local: LocalLimits, nowMs
   const { spoolBytesMax, spoolAgeMaxMs } = local
   if (policy === undefined || policy.expiresMs <= BigInt(nowMs)) {
     const { cadenceMs, batchIntervalMs } = local
-    return { version: 0n, cadenceMs, batchIntervalMs, sources: undefined, spoolBytesMax, spoolAgeMaxMs }
+    const everything = { sources: undefined, dimensions: undefined }
+    return { version: 0n, cadenceMs, batchIntervalMs, ...everything, spoolBytesMax, spoolAgeMaxMs }
   }
   return {
     version: policy.version,
     cadenceMs: Math.max(policy.cadenceMs, local.cadenceMinMs),
     batchIntervalMs: policy.batchIntervalMs,
-    sources: policy.sources.length === 0 ? undefined : policy.sources,
+    sources: orAll(policy.sources),
+    dimensions: orAll(policy.dimensions),
     spoolBytesMax: within(policy.spoolBytesMax, spoolBytesMax),
     spoolAgeMaxMs: within(policy.spoolAgeMaxMs, spoolAgeMaxMs),
   }
+}
+
+function orAll(names: readonly string[]): readonly string[] | undefined {
+  return names.length === 0 ? undefined : names
 }
 
 function within(asked: bigint, local: number): number {

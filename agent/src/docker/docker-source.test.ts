@@ -5,24 +5,13 @@ import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { generateKeys, signerOf } from '@vouch/proto/seal/seal.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { MeteringRun, factsOf } from '../metering-run.ts'
-import type { Look, Sample, Source } from '../ports.ts'
+import type { Source } from '../ports.ts'
 import { openSpool } from '../spool/spool.ts'
-import type { ContainerFacts } from './engine.ts'
-import { Scene, quiet } from './testing/scene.ts'
+import { Scene, flat, group, parentOf, quiet, values } from './testing/scene.ts'
 
 const A = 'a'.repeat(64)
 const B = 'b'.repeat(64)
 
-const group = (path: string, cpuUs: number): Record<string, string> => ({
-  'sys/fs/cgroup/cgroup.controllers': 'cpu io memory\n',
-  [`sys/fs/cgroup${path}/cpu.stat`]: `usage_usec ${cpuUs}\nuser_usec 1\n`,
-  [`sys/fs/cgroup${path}/memory.current`]: '5000\n',
-  [`sys/fs/cgroup${path}/memory.stat`]: 'anon 1\ninactive_file 1000\nactive_file 9\n',
-  [`sys/fs/cgroup${path}/io.stat`]: '8:0 rbytes=100 wbytes=200 rios=1\n',
-})
-const parentOf = (path: string, cpuUs: number): Record<string, string> => ({
-  [`sys/fs/cgroup${path}/cpu.stat`]: `usage_usec ${cpuUs}\n`,
-})
 const MACHINE = {
   'sys/devices/system/cpu/online': '0-3\n',
   'proc/meminfo': 'MemTotal: 8 kB\nMemAvailable: 4 kB\n',
@@ -47,14 +36,6 @@ const source = (facts?: (key: string) => string | undefined): Source => {
   opened.push(made)
   return made
 }
-const flat = (looks: readonly Look[]): Sample[] => looks.flatMap(({ samples }) => samples)
-const values = (looks: readonly Look[], resource: string): Record<string, bigint> =>
-  Object.fromEntries(
-    flat(looks)
-      .filter((each) => each.resource === resource)
-      .map(({ meter, value }) => [meter, value]),
-  )
-
 describe('a container under v2', () => {
   it('H4, H5, H6: is counted in its own units, less what can go at once, with its limits or the machine', async () => {
     scene.write({
@@ -176,45 +157,18 @@ describe('a container under v2', () => {
   })
 })
 
-describe('an end that is told late', () => {
+it('H13: another process with the number of a container’s first one is not taken for it', async () => {
   const path = `/docker/${A}`
-  const events = `sys/fs/cgroup${path}/cgroup.events`
-  const running = (looks: readonly Look[]): bigint | undefined =>
-    looks
-      .filter(({ track }) => track === `container ${A}`)
-      .map((look) => values([look], `host:a/container:${A}`)['container.running'])
-      .at(-1)
-  const starts = async (more: Partial<ContainerFacts>): Promise<[Source, ContainerFacts]> => {
-    scene.write({ ...group(path, 1000), ...parentOf('/docker', 1000), [events]: 'populated 1\n' })
-    const metered = source()
-    await metered.look()
-    scene.ms += 1000
-    const container = scene.add(A, more)
-    scene.tell('start', container)
-    await metered.look()
-    scene.ms += 2000
-    return [metered, container]
-  }
-
-  it('H9: is when the engine has it, though another life has begun since', async () => {
-    const [metered, container] = await starts({})
-    const finishedMs = scene.wallMs()
-    scene.ms += 1400
-    scene.add(A, { finishedMs })
-    scene.tell('die', container)
-    expect(running(await metered.look())).toBe(2000n)
-  })
-
-  it('H9: is when its group emptied, where the engine has removed it', async () => {
-    const [metered, container] = await starts({ autoRemove: true })
-    await setTimeout(50)
-    scene.write({ [events]: 'populated 0\n' })
-    await setTimeout(100)
-    scene.ms += 1400
-    scene.containers.delete(A)
-    scene.tell('die', container)
-    expect(running(await metered.look())).toBe(2000n)
-  })
+  scene.write({ ...group(path, 1000), ...parentOf('/docker', 1000), ...inGroup(path) })
+  scene.add(A)
+  const metered = source()
+  const received = async (): Promise<bigint | undefined> =>
+    values(await metered.look(), `host:a/container:${A}`)['container.network.received']
+  expect(await received()).toBe(71n)
+  scene.ms += 1000
+  rmSync(join(scene.root, 'proc/77'), { recursive: true })
+  scene.write({ 'proc/77/net/dev': '  eth0: 9999 1 0 0 0 0 0 0 9999 1 0\n' })
+  expect(await received()).toBe(71n)
 })
 
 describe('an engine', () => {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { connect, createServer } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createHostFiles } from '../host/host-files.ts'
@@ -45,14 +46,14 @@ describe.skipIf(ENGINE_ABSENT !== '')(
   () => {
     let engine: ContainerEngine
     const sources: Source[] = []
-    const source = (facts?: string): Source => {
+    const source = (facts?: string, socket = engine.socket): Source => {
       const made = createDockerSource({
         files: createHostFiles('/'),
         resource: 'host:a',
         clock: createSystemClock(),
         logger: quiet,
         facts: () => facts,
-        socket: engine.socket,
+        socket,
         labels: ['team'],
       })
       sources.push(made)
@@ -101,6 +102,47 @@ describe.skipIf(ENGINE_ABSENT !== '')(
       const last = await metered.look()
       expect(last.filter(({ ends }) => ends === true)).toHaveLength(20)
     }, 120_000)
+
+    it('H7: the engine is listed, inspected and listened to, and never asked for its statistics', async () => {
+      const asked: string[] = []
+      const line = createServer((near) => {
+        const far = connect(engine.socket)
+        near.on('data', (data) =>
+          asked.push(
+            ...data
+              .toString('latin1')
+              .split('\r\n')
+              .filter((each) => / HTTP\//.test(each)),
+          ),
+        )
+        for (const [one, other] of [
+          [near, far],
+          [far, near],
+        ] as const)
+          one
+            .on('error', () => undefined)
+            .on('close', () => other.destroy())
+            .pipe(other)
+      })
+      const socket = `${engine.socket}.line`
+      await new Promise<void>((resolve) => line.listen(socket, resolve))
+      const metered = source(undefined, socket)
+      await metered.look()
+      const id = await engine.script('sleep 1')
+      await engine.docker('wait', id)
+      await setTimeout(300)
+      const looks = await metered.look()
+      expect(looks.flatMap(({ samples }) => samples).map(({ resource }) => resource)).toContain(
+        `host:a/container:${id}`,
+      )
+      const allowed =
+        /^GET (?:\/v[\d.]+)?\/(?:containers\/json|containers\/[0-9a-f]{64}\/json|events)(?:\?|\s)/
+      expect(asked.length).toBeGreaterThan(2)
+      expect(asked.filter((each) => !allowed.test(each))).toEqual([])
+      await metered.stop?.()
+      await engine.docker('rm', id)
+      line.close()
+    }, 60_000)
 
     it('H8: traffic is that of all its interfaces but the loopback, to the end', async () => {
       const metered = source()

@@ -1,36 +1,18 @@
 import { statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { unwrap } from '@vouch/proto/kernel/fault.ts'
-import { AGENT_SETTINGS, readAgentConfig } from '../config.ts'
-import type { Look, Source } from '../ports.ts'
+import type { Look } from '../ports.ts'
 import { MeterBook } from '../reading/meter-book.ts'
 import { Timeline } from '../reading/moment.ts'
-import { HostTree } from '../testing/host-tree.ts'
+import { HostTree, valuesOf } from '../testing/host-tree.ts'
 import { createHostFiles } from './host-files.ts'
-import { createLinuxSource } from './linux-source.ts'
 import { hostResource } from './machine-id.ts'
-import { patterns } from './selection.ts'
 
 let tree: HostTree
 beforeEach(() => {
   tree = new HostTree().machine()
 })
 afterEach(() => tree.remove())
-
-const ALL = { include: undefined, exclude: [] }
-const matching = (text: string) => unwrap(patterns(text))
-
-function sourceOf(over: object = {}): Source {
-  const files = createHostFiles(tree.root)
-  const options = { files, resource: 'host:a', ticksPerSecond: 100n, scope: 'machine' as const }
-  return createLinuxSource({ ...options, fileSystems: ALL, interfaces: ALL, ...over })
-}
-
-async function valuesOf(source: Source): Promise<Map<string, bigint>> {
-  const samples = (await source.look()).flatMap((each) => each.samples)
-  return new Map(samples.map((s) => [`${s.resource.replace('host:a', '')} ${s.meter}`.trim(), s.value]))
-}
 
 /** Ticks of user, nice, system, idle, iowait, irq, softirq, steal, guest and guest_nice. */
 const stat = (...ticks: number[]): Record<string, string> => ({ 'proc/stat': `cpu  ${ticks.join(' ')}\n` })
@@ -42,7 +24,7 @@ class Metered {
     [],
   )
   readonly #timeline = new Timeline()
-  readonly #source = sourceOf()
+  readonly #source = tree.source()
   #now = { wallMs: 1_800_000_000_000, monotonicMs: 0, boottimeMs: 0 }
 
   async look(suspendedMs = 0) {
@@ -71,13 +53,13 @@ class Metered {
 describe('processor time', () => {
   it('H1: what guests used is inside user and nice, and counts once', async () => {
     tree.put(stat(1000, 500, 0, 0, 0, 0, 0, 0, 900, 400))
-    expect((await valuesOf(sourceOf())).get('host.cpu.used')).toBe(15_000n)
+    expect((await valuesOf(tree.source())).get('host.cpu.used')).toBe(15_000n)
     tree.put(stat(1000, 500, 0, 0, 0, 0, 0, 0, 0, 0))
-    expect((await valuesOf(sourceOf())).get('host.cpu.used')).toBe(15_000n)
+    expect((await valuesOf(tree.source())).get('host.cpu.used')).toBe(15_000n)
   })
 
   it('H2: what the hypervisor withheld is a meter of its own, neither used nor idle', async () => {
-    const source = sourceOf()
+    const source = tree.source()
     tree.put(stat(100, 0, 50, 1000, 0, 0, 0, 0, 0, 0))
     const before = await valuesOf(source)
     tree.put(stat(100, 0, 50, 1000, 0, 0, 0, 300, 0, 0))
@@ -101,6 +83,35 @@ describe('processor time', () => {
       expect(reading?.epoch).toBeGreaterThan(first!.epoch)
       expect(reading?.spanMs).toBe(0)
     }
+  })
+})
+
+describe('a live migration', () => {
+  it('H18: leaves epochs and usage as they are, however steal and idle leap', async () => {
+    const host = new Metered()
+    tree.put(stat(100, 0, 0, 5000, 0, 0, 0, 50, 0, 0))
+    const before = await host.reads(' host.cpu.used')
+    tree.put(stat(103, 0, 0, 4000, 0, 0, 0, 90_050, 0, 0))
+    const after = await host.look()
+    expect(after.find(({ stream }) => stream === 'host:a host.cpu.used')).toMatchObject({
+      epoch: before!.epoch,
+      register: 1030n,
+      spanMs: 1000,
+    })
+    expect(new Set(after.map(({ epoch }) => epoch)).size).toBe(1)
+  })
+})
+
+describe('space on disks', () => {
+  it('H12: is what files occupy once, without layers of containers; what disks have is a meter of its own', async () => {
+    const layers = '/var/lib/docker/overlay2/ab/merged'
+    tree.put({
+      'proc/1/mountinfo':
+        tree.mounted('/') + tree.mounted(layers, 'overlay', tree.device, 'overlay') + tree.mounted('/bind'),
+    })
+    const values = [...(await valuesOf(tree.source())).keys()]
+    expect(values.filter((key) => key.includes('host.disk.used'))).toEqual(['/filesystem:%2F host.disk.used'])
+    expect(values).toContain('/disk:vda host.disk.allocated')
   })
 })
 
@@ -174,7 +185,7 @@ describe('the tree of a machine in a container', () => {
       'proc/self/mountinfo': tree.mounted('/inside'),
       'proc/1/mountinfo': tree.mounted('/') + tree.mounted('/data', '/dev/vdb1', '254:16'),
     })
-    const source = sourceOf()
+    const source = tree.source()
     const values = await valuesOf(source)
     const below = [...values.keys()].filter((key) => key.startsWith('/'))
     expect(below.map((key) => key.split(' ')[0])).toEqual(
@@ -191,74 +202,9 @@ describe('the tree of a machine in a container', () => {
   })
 })
 
-describe('rules', () => {
-  it.each([
-    ['eth*', 'eth0', true],
-    ['eth*', 'veth0', false],
-    ['/mnt/*', '/mnt/a', true],
-    ['/mnt/*', '/mnt/a/b', false],
-    ['/mnt/**', '/mnt/a/b', true],
-    ['a.b', 'axb', false],
-    ['eth?,br0', 'br0', true],
-    ['eth?', 'eth10', false],
-  ])('%s and %s: %s', (text, name, fits) => {
-    expect(matching(text).some((pattern) => pattern.test(name))).toBe(fits)
-  })
-
-  it.each(['', 'eth0,,eth1', 'x'.repeat(201)])('%j is no list of patterns', (text) => {
-    expect(patterns(text)).toMatchObject({ fault: { code: 'CONFIG_INVALID' } })
-  })
-
-  it('name interfaces that the built-in rule leaves out, and leave out what it names', async () => {
-    const namesWith = async (include: string | undefined, exclude?: string) => {
-      const interfaces = {
-        include: include === undefined ? undefined : matching(include),
-        exclude: exclude === undefined ? [] : matching(exclude),
-      }
-      const source = sourceOf({ interfaces })
-      const names = [...(await valuesOf(source)).keys()].filter((key) => key.includes('received'))
-      return names.map((key) => key.split(/[: ]/)[1])
-    }
-    expect(await namesWith(undefined)).toEqual(['eth0'])
-    expect(await namesWith('eth0,bond*,lo')).toEqual(['lo', 'eth0', 'bond0'])
-    expect(await namesWith('*', 'lo,veth*')).toEqual(['eth0', 'bond0'])
-    expect(await namesWith(undefined, 'eth*')).toEqual([])
-  })
-
-  it('name file systems by mount point, each once', async () => {
-    tree.put({
-      'proc/1/mountinfo':
-        tree.mounted('/') + tree.mounted('/srv') + tree.mounted('/t', 'tmpfs', tree.device, 'tmpfs'),
-    })
-    const pointsWith = async (include: string | undefined, exclude?: string) => {
-      const fileSystems = {
-        include: include === undefined ? undefined : matching(include),
-        exclude: exclude === undefined ? [] : matching(exclude),
-      }
-      const source = sourceOf({ fileSystems })
-      const keys = [...(await valuesOf(source)).keys()].filter((key) => key.includes('host.disk.used'))
-      return { points: keys.map((key) => key.split(/[: ]/)[1]), missing: source.unavailable?.() }
-    }
-    expect((await pointsWith(undefined)).points).toEqual(['%2F'])
-    expect((await pointsWith('/srv,/t')).points).toEqual(['%2Fsrv', '%2Ft'])
-    expect((await pointsWith('**', '/t')).points).toEqual(['%2F'])
-    // Excluded under the mount point that it goes by, it does not come back under another one.
-    expect(await pointsWith(undefined, '/')).toEqual({
-      points: [],
-      missing: [{ meter: 'host.disk.used', reason: 'the rules leave no file system' }],
-    })
-  })
-
-  it('come from settings', () => {
-    const config = unwrap(readAgentConfig({ VOUCH_AGENT_INTERFACES_EXCLUDE: 'veth*, br0' }))
-    expect(config.interfacesExclude).toHaveLength(2)
-    expect(AGENT_SETTINGS.fileSystemsInclude.env).toBe('VOUCH_AGENT_FILESYSTEMS_INCLUDE')
-  })
-})
-
 describe('processors for graphics', () => {
   it('are declared unavailable where there are any', async () => {
-    const source = sourceOf()
+    const source = tree.source()
     tree.put({ 'sys/class/drm/card0/x': '' })
     await source.look()
     expect(source.unavailable?.()).toEqual([])

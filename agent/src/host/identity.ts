@@ -27,6 +27,8 @@ export interface IdentityStore {
   keyMadeMs(): number
   /** The key that is to follow the one in force, made at first use; kept until it is promoted. */
   nextSigner(): Signer
+  /** The key that is to follow, where it is made. */
+  following(): Signer | undefined
   /** Makes the following key the one in force; false where there is none. */
   promote(): boolean
 }
@@ -62,6 +64,10 @@ export function openIdentity(stateDir: string): Result<IdentityStore> {
     },
     keyMadeMs: () => statSync(keyFile).mtimeMs,
     nextSigner: () => signerOf(readIfPresent(nextFile) ?? createKey(nextFile)),
+    following: () => {
+      const seed = readIfPresent(nextFile)
+      return seed === undefined ? undefined : signerOf(seed)
+    },
     promote: () => {
       const seed = readIfPresent(nextFile)
       if (seed === undefined) return false

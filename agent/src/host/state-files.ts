@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** What makes one agent: its identity, its keys, and the spool with its counters and its unsent batches. */
-const OF_THE_AGENT = /^(?:agent\.json|agent\.key|agent-next\.key|rotate-key\.request|spool\.sqlite.*)$/u
+const OF_THE_AGENT =
+  /^(?:agent\.json|agent\.key|agent-next\.key|rotate-key\.request|collector-heard\.json|spool\.sqlite.*)$/u
 
 /** Removes what made the agent of this directory, for good. Resource and sources' own counts stay. */
 export function removeState(stateDir: string): void {

@@ -1,7 +1,12 @@
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { createHostFiles } from '../host/host-files.ts'
+import { createLinuxSource } from '../host/linux-source.ts'
+import type { LinuxSourceOptions } from '../host/linux-source.ts'
+import type { Source } from '../ports.ts'
 
+const ALL = { include: undefined, exclude: [] }
 const MACHINE = {
   'proc/stat': 'cpu  4705 150 1120 16250 520 30 45 77 900 10\ncpu0 1 1 1 1 1 1 1 1 0 0\nintr 5\n',
   'proc/meminfo': 'MemTotal:        8000000 kB\nMemFree:          100 kB\nMemAvailable:    6000000 kB\n',
@@ -62,6 +67,13 @@ export class HostTree {
     return this.put({ ...MACHINE, 'proc/1/mountinfo': mounts.join('') })
   }
 
+  /** A source that meters this machine by the built-in rules, unless told otherwise. */
+  source(over: Partial<LinuxSourceOptions> = {}): Source {
+    const files = createHostFiles(this.root)
+    const options = { files, resource: 'host:a', ticksPerSecond: 100n, scope: 'machine' as const }
+    return createLinuxSource({ ...options, fileSystems: ALL, interfaces: ALL, ...over })
+  }
+
   without(path: string): this {
     rmSync(join(this.root, path), { recursive: true })
     return this
@@ -70,4 +82,10 @@ export class HostTree {
   remove(): void {
     rmSync(this.root, { recursive: true })
   }
+}
+
+/** What one look of a source sees, under resource (below the host's) and meter. */
+export async function valuesOf(source: Source): Promise<Map<string, bigint>> {
+  const samples = (await source.look()).flatMap((each) => each.samples)
+  return new Map(samples.map((s) => [`${s.resource.replace('host:a', '')} ${s.meter}`.trim(), s.value]))
 }

@@ -12,6 +12,7 @@ export const BUILT_IN: PolicyRecord = {
   cadenceMs: 10_000,
   batchIntervalMs: 60_000,
   sources: [],
+  dimensions: [],
   spoolBytesMax: 256n * 1024n * 1024n,
   spoolAgeMaxMs: 30n * 86_400_000n,
   validMs: 7 * 86_400_000,
@@ -19,9 +20,10 @@ export const BUILT_IN: PolicyRecord = {
 
 /** A policy as agents take it: signed, and expiring its time of validity from now. */
 export function signPolicy(record: PolicyRecord, nowMs: number, signer: Signer): SignedPolicy {
-  const { validMs, sources, ...fields } = record
+  const { validMs, sources, dimensions, ...fields } = record
   const expiresMs = BigInt(nowMs + validMs)
-  const policy = toBinary(PolicySchema, create(PolicySchema, { ...fields, sources: [...sources], expiresMs }))
+  const lists = { sources: [...sources], dimensions: [...dimensions] }
+  const policy = toBinary(PolicySchema, create(PolicySchema, { ...fields, ...lists, expiresMs }))
   return create(SignedPolicySchema, {
     policy,
     signature: signer.sign(TAGS.policy, policy),
@@ -39,7 +41,7 @@ export function policyList(entries: readonly PolicyEntry[], json: boolean): stri
     .map(
       ({ group, agents, policy, setBy, reason, setMs }) =>
         `${policy.version} ${group} (${agents} agents): every ${policy.cadenceMs} ms, batch ${policy.batchIntervalMs} ms, ` +
-        `sources ${policy.sources.join(',') || 'as configured'}, spool ${policy.spoolBytesMax} B or ${policy.spoolAgeMaxMs} ms, ` +
+        `sources ${policy.sources.join(',') || 'as configured'}, dimensions ${policy.dimensions.join(',') || 'as configured'}, spool ${policy.spoolBytesMax} B or ${policy.spoolAgeMaxMs} ms, ` +
         `valid ${policy.validMs} ms; ${setBy} at ${formatInstant(setMs)}${reason === '' ? '' : `: ${reason}`}\n`,
     )
     .join('')

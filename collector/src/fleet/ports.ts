@@ -1,4 +1,4 @@
-import type { Result } from '@vouch/proto/kernel/fault.ts'
+import type { FaultCode, Result } from '@vouch/proto/kernel/fault.ts'
 import type { Hex } from '../ports.ts'
 
 /** Whether an agent may deliver. */
@@ -31,6 +31,8 @@ export interface PolicyRecord {
   readonly batchIntervalMs: number
   /** Sources to run; none = those of the agent's own settings. */
   readonly sources: readonly string[]
+  /** Attributes that streams carry; none = all that the agent's own settings choose. */
+  readonly dimensions: readonly string[]
   /** Bounds of the spool: octets, and milliseconds. */
   readonly spoolBytesMax: bigint
   readonly spoolAgeMaxMs: bigint
@@ -71,6 +73,8 @@ export interface Observation {
   /** 16 bytes; and the last batch of that run that came. */
   readonly runId: Uint8Array
   readonly lastSequence: bigint
+  /** Of the policy that the last batch was measured by; 0 = the agent's settings. */
+  readonly policyVersion: bigint | undefined
   /** Collector's clock less the agent's, milliseconds. */
   readonly clockOffsetMs: number | undefined
   readonly newestReadingMs: number | undefined
@@ -95,6 +99,8 @@ export interface AgentSummary {
   readonly lastSeenMs: number | undefined
   /** Since when an alarm stands that it is silent. */
   readonly silentSinceMs: number | undefined
+  /** How it is dialled; undefined where it dials itself. */
+  readonly pull: AgentPull | undefined
   /** The newest report of any collector. */
   readonly status:
     | (Omit<Observation, 'agentId' | 'agentVersion' | 'runId'> & {
@@ -105,6 +111,18 @@ export interface AgentSummary {
         readonly lagMs: number | undefined
       })
     | undefined
+}
+
+/** How an agent is dialled. */
+export interface AgentPull {
+  /** `host:port`. */
+  readonly address: string
+  /** `connected`, `waiting` while no collector that lives has tried, or why it is not connected. */
+  readonly state: 'connected' | 'waiting' | FaultCode
+  /** What that fault said. */
+  readonly message: string
+  /** Since when. */
+  readonly sinceMs: number
 }
 
 /** Which agents to list; every condition that is given holds. */
@@ -191,6 +209,11 @@ export interface Fleet {
   }): Promise<Result<string>>
   /** Spends a token and registers the key. Faults: TOKEN_UNKNOWN, TOKEN_SPENT, TOKEN_EXPIRED, ALREADY_EXISTS. */
   enrol(input: EnrolmentInput, witness: KeyWitness): Promise<Result<Enrolled>>
+  /** Registers the key by an operator's own hand; one that is enrolled for the resource already keeps its agent. Faults: ALREADY_EXISTS, AGENT_REVOKED and the like. */
+  admit(
+    input: Omit<EnrolmentInput, 'token'> & { readonly group: string },
+    witness: KeyWitness,
+  ): Promise<Result<Enrolled>>
   /** Retires the key in force for a new one, at a time that is returned. Faults: AGENT_UNKNOWN, KEY_RETIRED. */
   rotate(
     agentId: Uint8Array,

@@ -9,6 +9,7 @@ const STATUS = {
   address: '10.0.0.9:1',
   runId: '0a',
   lastSequence: 2n ** 60n,
+  policyVersion: 0n,
   clockOffsetMs: -1_500,
   newestReadingMs: NOW_MS - 61_000,
   lagMs: 61_000,
@@ -26,6 +27,7 @@ const AGENT: AgentSummary = {
   enrolledMs: NOW_MS - 86_400_000,
   lastSeenMs: NOW_MS - 2_000,
   silentSinceMs: undefined,
+  pull: undefined,
   status: STATUS,
 }
 const NEW: AgentSummary = { ...AGENT, label: 'new', lastSeenMs: undefined, status: undefined }
@@ -58,6 +60,9 @@ it('the table lines up, and says what is wrong in one word', () => {
 
 it('details and JSON hold every number in full', () => {
   expect(agentDetails(AGENT, NOW_MS)).toMatch(/clock offset +-1500 ms\nspool +3 batches, 4096 bytes\n/)
+  expect(agentDetails(AGENT, NOW_MS)).toMatch(/policy +the agent's own settings\n/)
+  const governed = { ...AGENT, status: { ...STATUS, policyVersion: 12n } }
+  expect(agentDetails(governed, NOW_MS)).toMatch(/policy +12\n/)
   expect(agentDetails(NEW, NOW_MS)).not.toMatch(/undefined|spool/)
   expect(JSON.parse(agentJson([AGENT]))[0].status.lastSequence).toBe('1152921504606846976')
 })

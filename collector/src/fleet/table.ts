@@ -1,5 +1,5 @@
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
-import type { AgentSummary } from './ports.ts'
+import type { AgentPull, AgentSummary } from './ports.ts'
 
 const UNITS = [
   ['d', 86_400_000],
@@ -72,11 +72,14 @@ export function agentDetails(agent: AgentSummary, nowMs: number): string {
     ['enrolled', instant(agent.enrolledMs)],
     ['last seen', instant(agent.lastSeenMs)],
     ['silent since', instant(agent.silentSinceMs)],
+    ['pull address', agent.pull?.address],
+    ['pull', agent.pull && `${pullWords(agent.pull)}, since ${instant(agent.pull.sinceMs)}`],
     ['last frame', instant(status?.heardMs)],
     ['collector', status?.collector],
     ['address', status?.address],
     ['run', status?.runId],
     ['last sequence', status?.lastSequence.toString()],
+    ['policy', policyWords(status?.policyVersion)],
     ['newest reading', instant(status?.newestReadingMs)],
     ['clock offset', status?.clockOffsetMs === undefined ? undefined : `${status.clockOffsetMs} ms`],
     ['spool', status?.spool && `${status.spool.batches} batches, ${status.spool.bytes} bytes`],
@@ -86,6 +89,14 @@ export function agentDetails(agent: AgentSummary, nowMs: number): string {
     .filter(([, value]) => value !== undefined && value !== '')
     .map(([name, value]) => `${name.padEnd(15)}  ${value}\n`)
     .join('')
+}
+
+function policyWords(version: bigint | undefined): string | undefined {
+  return version === 0n ? "the agent's own settings" : version?.toString()
+}
+
+function pullWords({ state, message }: AgentPull): string {
+  return message === '' ? state : `${state}: ${message}`
 }
 
 /** Agents as JSON, one array; numbers beyond 2^53 as texts. */

@@ -1,7 +1,7 @@
-import type { Call } from './call.ts'
-import type { Handler } from './route.ts'
-import { STATUS } from './status.ts'
-import type { Status } from './status.ts'
+import type { Call } from '@vouch/proto/wire/http2/call.ts'
+import type { Handler } from '@vouch/proto/wire/http2/route.ts'
+import { STATUS } from '@vouch/proto/wire/http2/status.ts'
+import type { Status } from '@vouch/proto/wire/http2/status.ts'
 import { requestOf } from './unary.ts'
 
 /** grpc.health.v1.Health; the request's service name makes no difference. Source: health.proto. */

@@ -5,15 +5,15 @@ import { Client, Metadata, compressionAlgorithms, credentials, status } from '@g
 import type { ClientDuplexStream, ServiceError } from '@grpc/grpc-js'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { Call } from './call.ts'
-import { framed } from './framing.ts'
+import type { Call } from '@vouch/proto/wire/http2/call.ts'
+import { framed } from '@vouch/proto/wire/http2/framing.ts'
 import { createHealth } from './health.ts'
 import type { Health } from './health.ts'
-import { serveGrpc } from './http2-server.ts'
-import type { GrpcServer } from './http2-server.ts'
-import type { Handler } from './route.ts'
-import { STATUS } from './status.ts'
-import { Strangers } from './strangers.ts'
+import { serveGrpc } from '@vouch/proto/wire/http2/server.ts'
+import type { GrpcServer } from '@vouch/proto/wire/http2/server.ts'
+import type { Handler } from '@vouch/proto/wire/http2/route.ts'
+import { STATUS } from '@vouch/proto/wire/http2/status.ts'
+import { Strangers } from '@vouch/proto/wire/http2/strangers.ts'
 
 const MIB = 1024 * 1024
 const BYTES_MAX = MIB + 64 * 1024
@@ -45,8 +45,8 @@ async function start(): Promise<Subject> {
     ...health.routes,
   ])
   const limits = { batchBytesMax: MIB, connectionAgeMaxMs: 3_600_000 }
-  const parts = { listenOn: '127.0.0.1:0', certificate: undefined, routes, limits, strangers }
-  const server = unwrap(await serveGrpc(parts))
+  const bound = { listenOn: '127.0.0.1:0', setting: 'VOUCH_COLLECTOR_LISTEN', certificate: undefined }
+  const server = unwrap(await serveGrpc({ ...bound, routes, limits, strangers }))
   const options = { 'grpc.enable_retries': 0, 'grpc.use_local_subchannel_pool': 1 }
   const client = new Client(server.address, credentials.createInsecure(), options)
   return { server, client, health, calls, ready: true }

@@ -6,7 +6,7 @@ import type { Result } from '@vouch/proto/kernel/fault.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
 import { BUILT_IN, signPolicy } from '../fleet/policy.ts'
 import type { Fleet } from '../fleet/ports.ts'
-import type { Handler } from './route.ts'
+import type { Handler } from '@vouch/proto/wire/http2/route.ts'
 import { unary } from './unary.ts'
 import type { UnaryDeps } from './unary.ts'
 

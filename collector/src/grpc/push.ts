@@ -9,11 +9,11 @@ import type { AgentFrame } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
 import { FaultError, fail } from '@vouch/proto/kernel/fault.ts'
 import type { Logger } from '../ports.ts'
 import type { Wire } from '../session/wire.ts'
-import type { Call } from './call.ts'
-import { pathOf } from './route.ts'
-import type { Handler } from './route.ts'
-import { STATUS, statusOf } from './status.ts'
-import type { Strangers } from './strangers.ts'
+import type { Call } from '@vouch/proto/wire/http2/call.ts'
+import { pathOf } from '@vouch/proto/wire/http2/route.ts'
+import type { Handler } from '@vouch/proto/wire/http2/route.ts'
+import { STATUS, statusOf } from '@vouch/proto/wire/http2/status.ts'
+import type { Strangers } from '@vouch/proto/wire/http2/strangers.ts'
 
 /** What Push needs. */
 export interface PushDeps {
@@ -37,7 +37,7 @@ export function pushRoute({ converse, strangers, logger, now }: PushDeps): reado
       .catch((error: unknown) => {
         // Who refused the call, or cancelled it, knows why.
         if (call.over) return
-        logger.warn({ err: error, peer }, 'push stream broken')
+        logger.warn({ err: error, peer }, 'connection broken')
         wire.end(error instanceof FaultError ? error.fault : fail('INTERNAL', 'the stream broke off').fault)
       })
       .finally(() => {

@@ -3,10 +3,10 @@ import type { DescMessage, DescMethod, MessageShape } from '@bufbuild/protobuf'
 import { fail } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import type { Logger } from '../ports.ts'
-import type { Call } from './call.ts'
-import { pathOf } from './route.ts'
-import type { Handler } from './route.ts'
-import { STATUS, statusOf } from './status.ts'
+import type { Call } from '@vouch/proto/wire/http2/call.ts'
+import { pathOf } from '@vouch/proto/wire/http2/route.ts'
+import type { Handler } from '@vouch/proto/wire/http2/route.ts'
+import { STATUS, statusOf } from '@vouch/proto/wire/http2/status.ts'
 
 /** What calls of one request need. */
 export interface UnaryDeps {

@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import type { FleetTotals } from '../fleet/ports.ts'
 import type { GapTelemetry, Telemetry } from '../ports.ts'
+import type { PullTelemetry } from '../session/puller.ts'
 
 /** Time for which a count that was asked of the store is shown again. */
 const OPEN_FRESH_MS = 60_000
@@ -55,6 +56,34 @@ export function createGapMetrics(
       lateBatches.inc()
       lateReadings.inc(readings)
     },
+  }
+}
+
+/** Counts of the agents that this collector dials. */
+export function createPullMetrics(registry: Registry): PullTelemetry {
+  const registers = [registry]
+  const agents = new Gauge({
+    name: 'vouch_collector_pull_agents',
+    help: 'Agents that this collector is to dial',
+    registers,
+  })
+  const connections = new Gauge({
+    name: 'vouch_collector_pull_connections',
+    help: 'Agents that it has dialled and is connected with',
+    registers,
+  })
+  const failures = new Counter({
+    name: 'vouch_collector_pull_failures_total',
+    help: 'Connections that were not made, or broke, by fault code',
+    labelNames: ['code'],
+    registers,
+  })
+  return {
+    pulled: (count, connected) => {
+      agents.set(count)
+      connections.set(connected)
+    },
+    failed: (code) => failures.inc({ code }),
   }
 }
 

@@ -34,6 +34,7 @@ function batchOf(sequence: number, rows: number): AdmittedBatch {
     fault: undefined,
     chained: true,
     final: false,
+    policyVersion: 3n,
     wallMs: 0,
     receivedMs: 0,
     peer: '',

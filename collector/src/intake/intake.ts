@@ -268,6 +268,7 @@ export class Intake {
       signature: signed.signature,
       keyId: signed.keyId,
       final: header.final,
+      policyVersion: header.policyVersion,
       wallMs: Number(header.clock!.wallMs),
       receivedMs: this.#deps.now(),
       peer: connection.peer,

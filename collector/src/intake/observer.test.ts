@@ -19,6 +19,7 @@ it('keeps of a batch its run, not the octets that it came in', () => {
     signature: bytes,
     keyId: bytes,
     final: false,
+    policyVersion: 3n,
     wallMs: 1_000,
     receivedMs: 1_000,
     peer: 'here',

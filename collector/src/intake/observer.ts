@@ -29,6 +29,7 @@ export class Observer {
       ...who,
       agentVersion: who.agentVersion.slice(0, VERSION_CHARACTERS_MAX).replaceAll(/[^\x20-\x7e]/g, '?'),
       lastSequence: sameRun ? before.lastSequence : 0n,
+      policyVersion: before?.policyVersion,
       clockOffsetMs: before?.clockOffsetMs,
       newestReadingMs: before?.newestReadingMs,
       spool: before?.spool,
@@ -53,7 +54,8 @@ export class Observer {
   }
 
   /** A batch has its place in the chain. Of readings that are not taken, the times do not count. */
-  batch({ runId, sequence, final, wallMs, receivedMs, columns, fault }: AdmittedBatch): void {
+  batch(batch: AdmittedBatch): void {
+    const { runId, sequence, final, policyVersion, wallMs, receivedMs, columns, fault } = batch
     if (this.#notes === undefined) return
     const { newestReadingMs: before, spool, clockOffsetMs } = this.#notes
     const newestReadingMs = fault === undefined ? newestOf(columns, before) : before
@@ -64,6 +66,7 @@ export class Observer {
       {
         runId: new Uint8Array(runId),
         lastSequence: sequence,
+        policyVersion: atMost(policyVersion),
         newestReadingMs,
         clockOffsetMs: offset,
         stopped: final,

@@ -1,7 +1,15 @@
 import type { Pool } from 'pg'
 import { POLICY_COLUMNS, POLICY_IN_FORCE, policyOf } from './policies.ts'
 import type { PolicyRow } from './policies.ts'
-import type { AgentFilter, AgentKeyState, AgentRecord, AgentState, AgentSummary } from '../fleet/ports.ts'
+import { isFaultCode } from '@vouch/proto/kernel/fault.ts'
+import type {
+  AgentFilter,
+  AgentKeyState,
+  AgentPull,
+  AgentRecord,
+  AgentState,
+  AgentSummary,
+} from '../fleet/ports.ts'
 
 interface KeyRow extends PolicyRow {
   readonly agent_id: Buffer
@@ -67,6 +75,13 @@ interface SummaryRow {
   readonly spooled_bytes: string
   readonly oldest_ms: string | null
   readonly stopped: boolean
+  readonly policy_version: string | null
+  readonly pull_address: string | null
+  readonly pull_alive: boolean
+  readonly pull_connected: boolean
+  readonly pull_code: string
+  readonly pull_message: string
+  readonly pull_ms: string
 }
 
 /** Agents by time of enrolment. */
@@ -80,9 +95,11 @@ export async function listAgents(
        ${MILLISECONDS('enrolled_at')} AS enrolled_ms, ${MILLISECONDS('last_seen_at')} AS last_seen_ms,
        ${MILLISECONDS('silent_since')} AS silent_ms, ${MILLISECONDS('heard_at')} AS heard_ms,
        ${MILLISECONDS('newest_reading_at')} AS newest_ms, ${MILLISECONDS('spool_oldest_at')} AS oldest_ms,
-       ${MILLISECONDS('(now() - newest_reading_at)')} AS lag_ms, collector, address, run_id, last_sequence,
-       clock_offset_ms, spooled_batches, spooled_bytes, stopped
-     FROM fleet.agents a LEFT JOIN fleet.agent_status s USING (agent_id)
+       ${MILLISECONDS('(now() - newest_reading_at)')} AS lag_ms, collector, s.address, run_id, last_sequence,
+       clock_offset_ms, spooled_batches, spooled_bytes, stopped, policy_version, p.address AS pull_address, connected AS pull_connected,
+       fault_code AS pull_code, fault_message AS pull_message, ${MILLISECONDS('changed_at')} AS pull_ms,
+       EXISTS (SELECT FROM fleet.pull_holders h WHERE h.holder = p.holder AND alive_until > now()) AS pull_alive
+     FROM fleet.agents a LEFT JOIN fleet.agent_status s USING (agent_id) LEFT JOIN fleet.pulls p USING (agent_id)
      WHERE ($2::bytea IS NULL OR agent_id = $2) AND ($3::text IS NULL OR state = $3)
        AND ($4::boolean IS NULL OR (silent_since IS NOT NULL) = $4)
        AND ($5::boolean IS NULL OR (state = 'active' AND EXISTS (
@@ -107,6 +124,7 @@ export async function listAgents(
     enrolledMs: Number(row.enrolled_ms),
     lastSeenMs: numeric(row.last_seen_ms),
     silentSinceMs: numeric(row.silent_ms),
+    pull: row.pull_address === null ? undefined : pullOf(row, row.pull_address),
     status: row.heard_ms === null ? undefined : statusOf(row, Number(row.heard_ms)),
   }))
 }
@@ -118,6 +136,7 @@ function statusOf(row: SummaryRow, heardMs: number): AgentSummary['status'] {
     address: row.address,
     runId: row.run_id.toString('hex'),
     lastSequence: BigInt(row.last_sequence),
+    policyVersion: row.policy_version === null ? undefined : BigInt(row.policy_version),
     clockOffsetMs: numeric(row.clock_offset_ms),
     newestReadingMs: numeric(row.newest_ms),
     lagMs: numeric(row.lag_ms),
@@ -131,6 +150,14 @@ function statusOf(row: SummaryRow, heardMs: number): AgentSummary['status'] {
           },
     stopped: row.stopped,
   }
+}
+
+function pullOf(row: SummaryRow, address: string): AgentPull {
+  const { pull_alive, pull_connected, pull_code, pull_message, pull_ms } = row
+  const about = { address, sinceMs: Number(pull_ms) }
+  if (pull_alive && pull_connected) return { ...about, state: 'connected', message: '' }
+  if (pull_alive && isFaultCode(pull_code)) return { ...about, state: pull_code, message: pull_message }
+  return { ...about, state: 'waiting', message: '' }
 }
 
 function numeric(text: string | null): number | undefined {

@@ -8,6 +8,7 @@ export interface PolicyRow {
   readonly cadence_ms: number
   readonly batch_interval_ms: number
   readonly sources: string[]
+  readonly dimensions: string[]
   readonly spool_bytes_max: string
   readonly spool_age_max_ms: string
   readonly valid_ms: string
@@ -15,7 +16,7 @@ export interface PolicyRow {
 
 /** Columns of a policy. */
 export const POLICY_COLUMNS =
-  'p.version, p.cadence_ms, p.batch_interval_ms, p.sources, p.spool_bytes_max, p.spool_age_max_ms, p.valid_ms'
+  'p.version, p.cadence_ms, p.batch_interval_ms, p.sources, p.dimensions, p.spool_bytes_max, p.spool_age_max_ms, p.valid_ms'
 
 /** The policy in force for each agent `a`. */
 export const POLICY_IN_FORCE = `LEFT JOIN LATERAL (SELECT * FROM fleet.policies f WHERE f.agent_group = a.agent_group
@@ -29,6 +30,7 @@ export function policyOf(row: PolicyRow): PolicyRecord | undefined {
     cadenceMs: row.cadence_ms,
     batchIntervalMs: row.batch_interval_ms,
     sources: row.sources,
+    dimensions: row.dimensions,
     spoolBytesMax: BigInt(row.spool_bytes_max),
     spoolAgeMaxMs: BigInt(row.spool_age_max_ms),
     validMs: Number(row.valid_ms),
@@ -40,12 +42,13 @@ export async function setPolicy(client: PoolClient, input: PolicyInput): Promise
   const { group, policy, by, reason } = input
   return insert(
     client,
-    `SELECT $1, $2::integer, $3::integer, $4::text[], $5::bigint, $6::bigint, $7::bigint, $8, $9`,
+    `SELECT $1, $2::integer, $3::integer, $4::text[], $5::text[], $6::bigint, $7::bigint, $8::bigint, $9, $10`,
     [
       group,
       policy.cadenceMs,
       policy.batchIntervalMs,
       policy.sources,
+      policy.dimensions,
       policy.spoolBytesMax,
       policy.spoolAgeMaxMs,
       policy.validMs,
@@ -69,7 +72,7 @@ export async function moveAgent(
   if (rowCount === 0) throwFault('AGENT_UNKNOWN', `no agent ${agentId.toHex()} is enrolled here`)
   await insert(
     client,
-    `SELECT agent_group, cadence_ms, batch_interval_ms, sources, spool_bytes_max, spool_age_max_ms, valid_ms, $2, $3
+    `SELECT agent_group, cadence_ms, batch_interval_ms, sources, dimensions, spool_bytes_max, spool_age_max_ms, valid_ms, $2, $3
      FROM (SELECT * FROM fleet.policies WHERE agent_group = $1 ORDER BY version DESC LIMIT 1) newest`,
     [group, by, `agent ${agentId.toHex()} joined`],
   )
@@ -78,7 +81,7 @@ export async function moveAgent(
 async function insert(client: PoolClient, values: string, parameters: readonly unknown[]): Promise<bigint> {
   await client.query('LOCK TABLE fleet.policies IN EXCLUSIVE MODE')
   const { rows } = await client.query<{ version: string }>(
-    `INSERT INTO fleet.policies (version, agent_group, cadence_ms, batch_interval_ms, sources, spool_bytes_max,
+    `INSERT INTO fleet.policies (version, agent_group, cadence_ms, batch_interval_ms, sources, dimensions, spool_bytes_max,
        spool_age_max_ms, valid_ms, set_by, reason)
      SELECT (SELECT COALESCE(max(version), 0) + 1 FROM fleet.policies), v.* FROM (${values}) v RETURNING version`,
     [...parameters],

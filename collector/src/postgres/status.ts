@@ -41,6 +41,7 @@ export async function writeReport(pool: Pool, report: FleetReport): Promise<Flee
     observations.map(({ spool }) => spool?.bytes ?? null),
     observations.map(({ spool }) => spool?.oldestMs ?? null),
     observations.map(({ stopped }) => stopped),
+    observations.map(({ policyVersion }) => policyVersion ?? null),
   ]
   const elsewhere = await pool.query<{ agent_id: Buffer }>(OBSERVED, [collector, ...columns])
   return { agents, elsewhere: elsewhere.rows.map(({ agent_id }) => agent_id.toString('hex')) }
@@ -55,22 +56,24 @@ const SEEN = `WITH seen AS (SELECT * FROM unnest($1::bytea[], $2::float8[]) AS s
 
 const OBSERVED = `WITH news AS (
     SELECT n.* FROM unnest($2::bytea[], $3::float8[], $4::text[], $5::text[], $6::bytea[], $7::numeric[], $8::bigint[],
-      $9::float8[], $10::bigint[], $11::bigint[], $12::float8[], $13::boolean[])
+      $9::float8[], $10::bigint[], $11::bigint[], $12::float8[], $13::boolean[], $14::bigint[])
       AS n (agent_id, age_ms, address, agent_version, run_id, last_sequence, clock_offset_ms, newest_ms,
-        spooled_batches, spooled_bytes, oldest_ms, stopped)
+        spooled_batches, spooled_bytes, oldest_ms, stopped, policy_version)
     JOIN fleet.agents USING (agent_id) ORDER BY agent_id
   ), written AS (
     INSERT INTO fleet.agent_status AS s (agent_id, heard_at, collector, address, agent_version, run_id, last_sequence,
-      clock_offset_ms, newest_reading_at, spooled_batches, spooled_bytes, spool_oldest_at, stopped)
+      clock_offset_ms, newest_reading_at, spooled_batches, spooled_bytes, spool_oldest_at, stopped, policy_version)
     SELECT agent_id, now() - age_ms * interval '1 millisecond', $1, address, agent_version, run_id, last_sequence,
-      clock_offset_ms, to_timestamp(newest_ms / 1000), spooled_batches, spooled_bytes, to_timestamp(oldest_ms / 1000), stopped
+      clock_offset_ms, to_timestamp(newest_ms / 1000), spooled_batches, spooled_bytes, to_timestamp(oldest_ms / 1000), stopped,
+      policy_version
     FROM news
     ON CONFLICT (agent_id) DO UPDATE SET heard_at = EXCLUDED.heard_at, collector = EXCLUDED.collector,
       address = EXCLUDED.address, agent_version = EXCLUDED.agent_version, run_id = EXCLUDED.run_id,
       last_sequence = EXCLUDED.last_sequence, clock_offset_ms = EXCLUDED.clock_offset_ms,
       newest_reading_at = GREATEST(s.newest_reading_at, EXCLUDED.newest_reading_at),
       spooled_batches = EXCLUDED.spooled_batches, spooled_bytes = EXCLUDED.spooled_bytes,
-      spool_oldest_at = EXCLUDED.spool_oldest_at, stopped = EXCLUDED.stopped
+      spool_oldest_at = EXCLUDED.spool_oldest_at, stopped = EXCLUDED.stopped,
+      policy_version = EXCLUDED.policy_version
     WHERE s.heard_at <= EXCLUDED.heard_at
   )
   SELECT agent_id FROM fleet.agent_status s WHERE agent_id = ANY($2) AND s.collector <> $1

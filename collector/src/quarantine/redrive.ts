@@ -174,6 +174,7 @@ async function examine(
     // It has its place in the archive already, with its losses: only the readings are missing.
     chained: false,
     final: signed.final,
+    policyVersion: signed.policyVersion,
     wallMs: Number(signed.clock!.wallMs),
     receivedMs: entry.receivedMs,
     peer: entry.peer,

@@ -5,15 +5,18 @@ import {
   WelcomeSchema,
 } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
 import type { AgentFrame, Hello } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
+import { equalBytes } from '@vouch/proto/kernel/bytes.ts'
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
-import { helloBytes } from '@vouch/proto/seal/handshake.ts'
+import { helloBytes, welcomeBytes } from '@vouch/proto/seal/handshake.ts'
 import { TAGS, verify } from '@vouch/proto/seal/seal.ts'
 import { refreshRun } from '../intake/facts.ts'
 import type { Committer } from '../intake/committer.ts'
 import type { Intake } from '../intake/intake.ts'
 import type { Room } from '../intake/room.ts'
 import { barredFault } from '../fleet/barred.ts'
+import { decommission, rotateKey } from '../fleet/life.ts'
+import type { LifeDeps } from '../fleet/life.ts'
 import type { AgentRecord } from '../fleet/ports.ts'
 import type { Archive, Clock, Logger } from '../ports.ts'
 import type { Ages } from './ages.ts'
@@ -42,6 +45,13 @@ export interface ConversationDeps extends SessionDeps {
   readonly batchBytesMax: number
 }
 
+/** What both sides have said so far. */
+interface Handshake {
+  readonly hello: Hello
+  /** Of the challenge that the hello answers. */
+  readonly nonce: Uint8Array
+}
+
 const NONCE_BYTES = 32
 /** What a batch takes in memory for each byte signed: its columns decoded are about twice as large. */
 const WEIGHT = 3
@@ -64,7 +74,7 @@ export async function converse(wire: Wire, deps: ConversationDeps): Promise<void
   })
   const greeting = await greet(wire, nonce, deps)
   if (!greeting.ok) {
-    deps.logger.info({ fault: greeting.fault, peer: wire.peer }, 'push stream refused')
+    deps.logger.info({ fault: greeting.fault, peer: wire.peer }, 'connection refused')
     refuse(wire, greeting.fault)
     return
   }
@@ -83,7 +93,7 @@ export async function converse(wire: Wire, deps: ConversationDeps): Promise<void
   deps.sessions.add(session)
   deps.ages.add(session, ageMs(deps))
   try {
-    await takeAll(session, hello, deps)
+    await takeAll(session, { hello, nonce }, deps)
   } finally {
     deps.ages.remove(session)
     // What is queued still belongs to this agent's lane, and its receipts to this connection.
@@ -110,6 +120,9 @@ async function greet(
   const frame = await Promise.race([wire.next(), late])
   answered.abort(ANSWERED)
   if (frame?.case !== 'hello') return fail('CHALLENGE_FAILED', 'the challenge was not answered, or too late')
+  const { expects } = wire
+  if (expects !== undefined && !equalBytes(expects, frame.value.agentId))
+    return fail('CHALLENGE_FAILED', `agent ${frame.value.agentId.toHex()} answers, which is another one`)
   const agent = await authenticate(frame.value, nonce, deps)
   return agent.ok ? ok({ hello: frame.value, agent: agent.value }) : agent
 }
@@ -122,6 +135,8 @@ async function authenticate(
   const { agentId, runId, keyId, signature } = hello
   if (agentId.length !== 16 || runId.length !== 16)
     return fail('CHALLENGE_FAILED', 'agent and run ids have 16 bytes')
+  if (![0, NONCE_BYTES].includes(hello.nonce.length))
+    return fail('CHALLENGE_FAILED', `a nonce has ${NONCE_BYTES} bytes`)
   const agent = await deps.fleet.agent(agentId)
   if (!agent.ok) return agent
   const { state, reason, keys } = agent.value
@@ -137,8 +152,9 @@ async function authenticate(
   return agent
 }
 
-async function takeAll(session: Session, hello: Hello, deps: ConversationDeps): Promise<void> {
+async function takeAll(session: Session, handshake: Handshake, deps: ConversationDeps): Promise<void> {
   const { lane } = session
+  const { hello } = handshake
   const run = await lane.alone(() => refreshRun(lane, hello.runId, deps.archive))
   if (!run.ok) {
     session.refuse(CONNECTION, run.fault, 0)
@@ -149,6 +165,7 @@ async function takeAll(session: Session, hello: Hello, deps: ConversationDeps): 
     windowBatches: deps.windowBatches,
     batchBytesMax: deps.batchBytesMax,
     takesStatus: true,
+    signature: proofFor(handshake, deps),
   })
   session.send({ case: 'welcome', value: welcome })
   session.tellPolicy()
@@ -157,6 +174,12 @@ async function takeAll(session: Session, hello: Hello, deps: ConversationDeps): 
     await session.allowance()
     if (!(await takeNext(session, deps))) return
   }
+}
+
+/** What shows an agent that asks for it that this is the collector of its enrolment. */
+function proofFor({ hello, nonce }: Handshake, { signer }: ConversationDeps): Uint8Array<ArrayBuffer> {
+  if (hello.nonce.length === 0) return new Uint8Array()
+  return signer.sign(TAGS.welcome, welcomeBytes(hello.nonce, nonce, hello.agentId, hello.runId))
 }
 
 /** False where there is no next one. On its own, so that nothing holds a batch while the one after it is waited for. */
@@ -192,12 +215,39 @@ async function take(session: Session, frame: AgentFrame['kind'], deps: Conversat
     case 'status':
       session.lane.observer.status(frame.value, deps.clock.now())
       return
+    case 'rotateKey': {
+      const rotated = await asked(session, frame.value, () => rotateKey(frame.value, lifeOf(deps)))
+      if (rotated !== undefined) await session.answer({ case: 'keyRotated', value: rotated })
+      return
+    }
+    case 'decommission': {
+      const ended = await asked(session, frame.value, () => decommission(frame.value, lifeOf(deps)))
+      if (ended !== undefined) await session.answer({ case: 'decommissioned', value: ended })
+      return
+    }
     case 'hello':
       session.refuse(CONNECTION, fail('BATCH_MALFORMED', 'a second hello on one connection').fault, 0)
       return
     // A frame of a later version of the protocol: not for this collector.
     case undefined:
   }
+}
+
+/** What an agent that cannot dial asks over its connection, for itself only. Undefined where it is refused. */
+async function asked<T>(
+  session: Session,
+  { agentId }: { readonly agentId: Uint8Array },
+  answer: () => Promise<Result<T>>,
+): Promise<T | undefined> {
+  const own = equalBytes(agentId, session.lane.agentId)
+  const result = own ? await answer() : fail('FORBIDDEN', 'an agent asks for itself only')
+  if (result.ok) return result.value
+  session.refuse(CONNECTION, result.fault, 0)
+  return undefined
+}
+
+function lifeOf(deps: ConversationDeps): LifeDeps {
+  return { ...deps, now: deps.clock.now }
 }
 
 function refuse(wire: Wire, fault: Fault): void {

@@ -61,6 +61,7 @@ export class Session implements Connection, Endable {
   #keysReadMs: number
   /** The policy sent last, and when it is to be sent again; epoch milliseconds. */
   #told = { version: 0n, againMs: 0 }
+  #isWelcomed = false
   #waiting = 0
   #moved = Promise.withResolvers<void>()
   #ended = false
@@ -194,13 +195,20 @@ export class Session implements Connection, Endable {
     else void this.#readAgent().then(() => this.tellPolicy())
   }
 
-  /** Sends the policy of the agent's group: once, when it changes, and again before it expires. */
+  /** Sends the policy of the agent's group: once it is welcome, when it changes, and again before it expires. */
   tellPolicy(): void {
+    if (!this.#isWelcomed) return
     const { policy } = this.#agent
     const nowMs = this.#deps.clock.now()
     if (policy === undefined || (policy.version === this.#told.version && nowMs < this.#told.againMs)) return
     this.#told = { version: policy.version, againMs: nowMs + policy.validMs / 2 }
     this.send({ case: 'policy', value: signPolicy(policy, nowMs, this.#deps.signer) })
+  }
+
+  /** Sends what the agent asked for; whatever it changed is read again. */
+  async answer(kind: CollectorFrame['kind']): Promise<void> {
+    await this.#readAgent()
+    this.send(kind)
   }
 
   async #readAgent(): Promise<void> {
@@ -229,6 +237,7 @@ export class Session implements Connection, Endable {
   /** Sends a frame. */
   send(kind: CollectorFrame['kind']): void {
     if (this.#ended) return
+    this.#isWelcomed ||= kind.case === 'welcome'
     this.#wire.send(kind)
   }
 

@@ -5,6 +5,8 @@ import type { Fault } from '@vouch/proto/kernel/fault.ts'
 export interface Wire {
   /** Address of the other side, for logs and quarantine. */
   readonly peer: string
+  /** Id of the agent that is expected there; undefined where any may be. */
+  readonly expects?: Uint8Array
   /** True while the agent does not read what it was sent. */
   readonly congested: boolean
   /** The next frame; undefined when the agent has ended its side. Throws where the connection broke. */

@@ -21,14 +21,14 @@ import type {
   Receipt,
 } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
 import { fromBinary } from '@bufbuild/protobuf'
-import { throwFault } from '@vouch/proto/kernel/fault.ts'
+import { isFaultCode, throwFault } from '@vouch/proto/kernel/fault.ts'
 import { sealBatch } from '@vouch/proto/seal/batch.ts'
 import { enrolBytes, helloBytes } from '@vouch/proto/seal/handshake.ts'
 import { TAGS, generateKeys, signerOf, verify } from '@vouch/proto/seal/seal.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
 import { streamId } from '@vouch/proto/seal/stream.ts'
 import { encodeBody } from '@vouch/proto/wire/body.ts'
-import { faultOfError, isFaultCode, makeClient } from '@vouch/proto/wire/grpc.ts'
+import { faultOfError, makeClient } from '@vouch/proto/wire/grpc.ts'
 
 /** One reading to be signed. */
 export interface Sample {

@@ -136,6 +136,7 @@ export function admitted(signed: SignedBatch, receivedMs: number, fault: Fault |
     fault,
     chained: true,
     final: header.final,
+    policyVersion: header.policyVersion,
     wallMs: Number(header.clock!.wallMs),
     receivedMs,
     peer: 'test',

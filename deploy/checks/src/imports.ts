@@ -104,7 +104,7 @@ function isPureImport(path: string, { names, from }: Import): boolean {
     return isPureFolder(target) || target.endsWith('/src/ports.ts')
   }
   if (names.startsWith('type ') || from.startsWith('@vouch/proto/'))
-    return !from.startsWith('@vouch/proto/wire/grpc')
+    return !/^@vouch\/proto\/wire\/(?:grpc|http2\/)/.test(from)
   if (from === 'node:crypto') return namesOf(names).every((name) => PURE_NODE_CRYPTO.has(name))
   return from.startsWith('node:') ? PURE_NODE.has(from) : PURE_PACKAGES.has(packageOf(from))
 }

@@ -47,7 +47,7 @@ async function versions(): Promise<bigint[]> {
 it('a policy that is set at the collector governs a running agent, and its version is in the batches', async () => {
   const { version: _, ...built } = BUILT_IN
   const pool = openPool(collector.postgresUrl, SILENT)
-  const policy = { ...built, cadenceMs: 200, batchIntervalMs: 200, validMs: 2000 }
+  const policy = { ...built, cadenceMs: 200, batchIntervalMs: 200, validMs: 2000, dimensions: ['type'] }
   const version = unwrap(
     await createFleet(pool).setPolicy({ group: 'web', policy, by: 'the test', reason: '' }),
   )
@@ -56,6 +56,10 @@ it('a policy that is set at the collector governs a running agent, and its versi
     const seen = await versions()
     expect(seen.filter((each) => each === version).length).toBeGreaterThan(3)
   }, PATIENCE)
+  const attributes = await collector.query<{ names: string[] }>(
+    `SELECT DISTINCT mapKeys(attributes) AS names FROM streams_v1 WHERE meter = 'host.disk.used'`,
+  )
+  expect(attributes).toContainEqual({ names: ['type'] })
   // It is told again before it expires: for longer than it is valid nothing falls back to the settings.
   await new Promise((resolve) => setTimeout(resolve, 2500))
   expect((await versions()).at(-1)).toBe(version)

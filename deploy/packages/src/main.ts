@@ -1,15 +1,10 @@
-import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { bundleAgent } from './bundle.ts'
-import { writeExecutable } from './executable.ts'
-import { noticesOf } from './notices.ts'
+import { buildDebian, buildExecutable, buildImage } from './build.ts'
 
 const dist = fileURLToPath(new URL('../dist', import.meta.url))
 rmSync(dist, { recursive: true, force: true })
 mkdirSync(dist)
-const bundle = await bundleAgent()
-const files = { executable: join(dist, 'vouch-agent'), notices: join(dist, 'NOTICES.txt') }
-await writeExecutable(bundle, files.executable)
-writeFileSync(files.notices, noticesOf(bundle.packages))
-for (const file of Object.values(files)) process.stdout.write(`${file} ${statSync(file).size}\n`)
+const built = await buildExecutable(dist)
+const files = [built.executable, built.notices, buildDebian(dist, built), await buildImage(dist, built)]
+for (const file of files) process.stdout.write(`${file} ${statSync(file).size}\n`)

@@ -17,28 +17,52 @@ const DAY_MS = 86_400_000
 const CA_DAYS = 3650
 const SERVER_DAYS = 397
 const RENEW_DAYS = 30
+const USAGES: Readonly<Record<CertificateOrder['usage'], x509.ExtendedKeyUsage[]>> = {
+  server: [x509.ExtendedKeyUsage.serverAuth],
+  'server and client': [x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth],
+}
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 
+/** What a certificate is for, and where it goes. */
+export interface CertificateOrder {
+  /** Host names or addresses. */
+  readonly names: readonly string[]
+  /** Its holder serves, or dials others with it too. */
+  readonly usage: 'server' | 'server and client'
+  readonly certFile: string
+  readonly keyFile: string
+}
+
+type Place = Pick<DataDirectory, 'at'>
+
 /**
- * The installation's own CA, made once, and a server certificate for `names` (host names or addresses),
- * renewed when it is about to end or the names change. The CA's key stays in the data directory, mode 0600.
+ * The installation's own CA, made once, and the certificate of its collector, which dials agents with it too, for
+ * `names` (host names or addresses); renewed when it is about to end, or the names change. The CA's key stays in the
+ * data directory, mode 0600.
  */
-export async function ensureCertificate(
-  directory: DataDirectory,
-  names: readonly string[],
-): Promise<TlsFiles> {
+export async function ensureCertificate(directory: Place, names: readonly string[]): Promise<TlsFiles> {
   const files = {
     caFile: directory.at('tls-ca.pem'),
     certFile: directory.at('tls-server.pem'),
     keyFile: directory.at('tls-server.key'),
   }
-  x509.cryptoProvider.set(webcrypto)
-  const ca = await ensureAuthority(files.caFile, directory.at('tls-ca.key'))
+  const ca = await authorityIn(directory)
   const current = await readFile(files.certFile, 'utf8').catch(() => undefined)
   if (current === undefined || !stillServes(new x509.X509Certificate(current), names)) {
-    await issueServer(ca, names, files)
+    const { certFile, keyFile } = files
+    await issue(ca, { names, usage: 'server and client', certFile, keyFile })
   }
   return files
+}
+
+/** Issues a certificate under the installation's CA, which is made at first use. */
+export async function issueCertificate(directory: Place, order: CertificateOrder): Promise<void> {
+  await issue(await authorityIn(directory), order)
+}
+
+async function authorityIn(directory: Place): Promise<Authority> {
+  x509.cryptoProvider.set(webcrypto)
+  return ensureAuthority(directory.at('tls-ca.pem'), directory.at('tls-ca.key'))
 }
 
 interface Authority {
@@ -73,7 +97,7 @@ async function ensureAuthority(caFile: string, keyFile: string): Promise<Authori
   return { certificate, key: keys.privateKey }
 }
 
-async function issueServer(ca: Authority, names: readonly string[], files: TlsFiles): Promise<void> {
+async function issue(ca: Authority, { names, usage, certFile, keyFile }: CertificateOrder): Promise<void> {
   const keys = await newKeys()
   const certificate = await x509.X509CertificateGenerator.create({
     subject: 'CN=Vouch',
@@ -86,16 +110,18 @@ async function issueServer(ca: Authority, names: readonly string[], files: TlsFi
       new x509.SubjectAlternativeNameExtension(
         names.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value })),
       ),
-      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+      new x509.ExtendedKeyUsageExtension(USAGES[usage]),
       await x509.AuthorityKeyIdentifierExtension.create(ca.certificate),
     ],
   })
-  await writeFile(files.keyFile, await privatePem(keys.privateKey), { mode: 0o600 })
-  await writeFile(files.certFile, `${certificate.toString('pem')}\n`)
+  await writeFile(keyFile, await privatePem(keys.privateKey), { mode: 0o600 })
+  await writeFile(certFile, `${certificate.toString('pem')}\n`)
 }
 
 function stillServes(certificate: x509.X509Certificate, names: readonly string[]): boolean {
   if (certificate.notAfter.getTime() - Date.now() < RENEW_DAYS * DAY_MS) return false
+  const usages = certificate.getExtension(x509.ExtendedKeyUsageExtension)?.usages ?? []
+  if (!USAGES['server and client'].every((usage) => usages.includes(usage))) return false
   const held = certificate
     .getExtension(x509.SubjectAlternativeNameExtension)
     ?.names.toJSON()

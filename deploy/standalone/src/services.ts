@@ -167,6 +167,7 @@ function newCollector({ settings, stores, tls, logger }: Wiring): ReturnType<typ
       VOUCH_DATABASE_URL: stores.postgresUrl,
       ...engine(settings),
       ...serverTls(tls),
+      VOUCH_TLS_CA_FILE: tls.caFile,
     }),
   )
   return createCollector({

@@ -21,6 +21,11 @@ export const FAULTS = {
 /** A code of the closed list. */
 export type FaultCode = keyof typeof FAULTS
 
+/** True for a code of the closed list. */
+export function isFaultCode(code: string): code is FaultCode {
+  return Object.hasOwn(FAULTS, code)
+}
+
 /** What one occurrence of a fault may add to its code and message. */
 export interface FaultExtra {
   /** JSON pointer into the input, or the name of the field or setting. */

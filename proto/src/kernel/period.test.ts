@@ -118,7 +118,7 @@ it.each([
   ['Asia/Kolkata', 2026, 3, 744],
   ['Australia/Lord_Howe', 2026, 4, 720.5],
   ['America/New_York', 2026, 11, 721],
-])('%s %i-%i has %d hours', (zone, year, month, expected) => {
+])('H15: %s %i-%i has %d hours', (zone, year, month, expected) => {
   expect(durationMs(unwrap(monthOf(zone, year, month))) / HOUR_MS).toBe(expected)
 })
 

@@ -5,6 +5,16 @@ export function helloBytes(nonce: Uint8Array, agentId: Uint8Array, runId: Uint8A
   return concat([nonce, agentId, runId])
 }
 
+/** What a collector signs, under the tag `welcome`, to show that it is the one the agent enrolled with. */
+export function welcomeBytes(
+  agentNonce: Uint8Array,
+  collectorNonce: Uint8Array,
+  agentId: Uint8Array,
+  runId: Uint8Array,
+): Uint8Array {
+  return concat([agentNonce, collectorNonce, agentId, runId])
+}
+
 /** What a new key signs, under the tag `enrol`, to spend a token. */
 export function enrolBytes(token: string, publicKey: Uint8Array): Uint8Array {
   return concat([new TextEncoder().encode(token), publicKey])

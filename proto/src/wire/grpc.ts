@@ -3,8 +3,8 @@ import type { DescMessage, DescMethod, DescService, MessageShape } from '@bufbui
 import type { GenService, GenServiceMethods } from '@bufbuild/protobuf/codegenv2'
 import * as grpc from '@grpc/grpc-js'
 import { FAULTS, FaultError } from '../kernel/fault.ts'
-import type { Fault, FaultCode } from '../kernel/fault.ts'
-import { FAULT_KEY, faultBytes } from './fault-metadata.ts'
+import type { Fault } from '../kernel/fault.ts'
+import { FAULT_KEY, faultBytes, faultOfBytes } from './fault-metadata.ts'
 
 /**
  * Joins protobuf-es messages to grpc-js: service definitions for servers, typed clients, and faults
@@ -83,7 +83,15 @@ export function faultOfError(error: unknown): Fault {
   const carried = carriedFault(error.metadata)
   if (carried !== undefined) return carried
   const down = error.code === grpc.status.UNAVAILABLE || error.code === grpc.status.DEADLINE_EXCEEDED
-  return { code: down ? 'UNAVAILABLE' : 'INTERNAL', message: error.details || error.message }
+  return { code: down ? 'UNAVAILABLE' : 'INTERNAL', message: plainly(error.details || error.message) }
+}
+
+/** What grpc-js wraps about the error of a socket is of no use to whoever reads it. */
+function plainly(message: string): string {
+  return message.replace(
+    /^No connection established\. Last error: (?:Error: )?(.*?)\. Resolution note: .*$/sv,
+    '$1',
+  )
 }
 
 function isServiceError(error: unknown): error is grpc.ServiceError {
@@ -92,23 +100,7 @@ function isServiceError(error: unknown): error is grpc.ServiceError {
 
 function carriedFault(metadata: grpc.Metadata | undefined): Fault | undefined {
   const value = metadata?.get(FAULT_KEY)[0]
-  if (!Buffer.isBuffer(value)) return undefined
-  try {
-    const parsed: unknown = JSON.parse(value.toString('utf8'))
-    return isFault(parsed) ? parsed : undefined
-  } catch {
-    return undefined
-  }
-}
-
-function isFault(value: unknown): value is Fault {
-  if (typeof value !== 'object' || value === null || !('code' in value) || !('message' in value)) return false
-  return typeof value.code === 'string' && value.code in FAULTS && typeof value.message === 'string'
-}
-
-/** True for a code of the closed list. */
-export function isFaultCode(code: string): code is FaultCode {
-  return Object.hasOwn(FAULTS, code)
+  return Buffer.isBuffer(value) ? faultOfBytes(value) : undefined
 }
 
 function methodDefinition(service: DescService, method: DescMethod): grpc.MethodDefinition<unknown, unknown> {

@@ -54,7 +54,7 @@ function recordOf(readings: readonly Reading[], period: Interval, epoch = 1n): E
 const quantityOf = (readings: readonly Reading[], from: number, to: number): bigint =>
   epochUsage(recordOf(readings, { from, to }), { from, to })?.quantity ?? 0n
 
-test('usage is additive: any split of a period sums to the whole', () => {
+test('H19: usage is additive: any split of a period sums to the whole', () => {
   fc.assert(
     fc.property(
       epochReadings(100),

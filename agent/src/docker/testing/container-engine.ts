@@ -100,6 +100,8 @@ export class ContainerEngine {
       await this.docker('network', 'prune', '-f')
     }
     await this.end()
+    // Where a container had the host's network, the daemon leaves its name behind, mounted.
+    for (const name of globSync(join(this.#folder, 'exec/netns/*'))) await run('umount', [name])
     rmSync(this.#folder, { recursive: true, force: true })
     for (const group of globSync(`/sys/fs/cgroup/{,*/}${this.parent.slice(1)}`)) rmdirSync(group)
   }

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createHostFiles } from '../../host/host-files.ts'
-import type { Source } from '../../ports.ts'
+import type { Look, Sample, Source } from '../../ports.ts'
 import { createDockerSource } from '../docker-source.ts'
 import type { ContainerFacts, Engine, EngineEvent } from '../engine.ts'
 
@@ -85,3 +85,25 @@ export class Scene implements Engine {
     })
   }
 }
+
+/** Files of a group under v2. */
+export const group = (path: string, cpuUs: number): Record<string, string> => ({
+  'sys/fs/cgroup/cgroup.controllers': 'cpu io memory\n',
+  [`sys/fs/cgroup${path}/cpu.stat`]: `usage_usec ${cpuUs}\nuser_usec 1\n`,
+  [`sys/fs/cgroup${path}/memory.current`]: '5000\n',
+  [`sys/fs/cgroup${path}/memory.stat`]: 'anon 1\ninactive_file 1000\nactive_file 9\n',
+  [`sys/fs/cgroup${path}/io.stat`]: '8:0 rbytes=100 wbytes=200 rios=1\n',
+})
+/** Files of the group above it. */
+export const parentOf = (path: string, cpuUs: number): Record<string, string> => ({
+  [`sys/fs/cgroup${path}/cpu.stat`]: `usage_usec ${cpuUs}\n`,
+})
+/** All samples of looks. */
+export const flat = (looks: readonly Look[]): Sample[] => looks.flatMap(({ samples }) => samples)
+/** Values of a resource by meter, the last of each. */
+export const values = (looks: readonly Look[], resource: string): Record<string, bigint> =>
+  Object.fromEntries(
+    flat(looks)
+      .filter((each) => each.resource === resource)
+      .map(({ meter, value }) => [meter, value]),
+  )

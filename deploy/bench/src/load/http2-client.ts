@@ -2,9 +2,8 @@ import { connect, constants } from 'node:http2'
 import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from 'node:http2'
 import { connect as connectTcp, isIP } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import { FaultError, fail } from '@vouch/proto/kernel/fault.ts'
+import { fail, FaultError, isFaultCode } from '@vouch/proto/kernel/fault.ts'
 import type { Fault } from '@vouch/proto/kernel/fault.ts'
-import { isFaultCode } from '@vouch/proto/wire/grpc.ts'
 import { MessageReader, prefixed } from './messages.ts'
 
 /**

@@ -15,6 +15,8 @@ export interface Program {
   start(): void
   /** SIGKILL, and the process is gone. */
   kill(): Promise<Kill>
+  /** Any other signal. */
+  signal(name: NodeJS.Signals): void
   /** SIGTERM, and the exit code. */
   stop(): Promise<number | null>
   /** Exits that nobody asked for, with the last of what was printed. */
@@ -63,6 +65,7 @@ export function program(name: string, main: string, env: Readonly<Record<string,
       await end('SIGKILL')
       return { sentMs, endedMs: Date.now() }
     },
+    signal: (signal) => void child?.kill(signal),
     stop: () => end('SIGTERM'),
   }
 }

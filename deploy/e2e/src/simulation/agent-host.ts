@@ -200,11 +200,12 @@ class Life {
     this.#delivery = new DeliveryLoop(
       {
         ...common,
-        target: { address: 'simulated:1', caFile: undefined, tls: false },
+        demandsProof: true,
         identity: { agentId, collectorPublicKey: world.collectorKey },
         backoff: BACKOFF,
         answerTimeoutMs: ANSWER_TIMEOUT_MS,
         refusedPauseMs: REFUSED_PAUSE_MS,
+        followingSigner: () => undefined,
         promoteKey: () => false,
         onPolicy: () => {},
         wallMs: () => host.device.wallMs(),
@@ -214,7 +215,7 @@ class Life {
       () => {
         const link = connect()
         this.#link = link
-        return { push: () => link.stream, close: () => {} }
+        return { frames: link.frames, close: () => {} }
       },
     )
     void this.#delivery.run()
@@ -236,7 +237,7 @@ class Life {
 
   #seal(final: boolean): void {
     this.#run.seal(final)
-    this.#delivery.notify()
+    this.#delivery.delivery.notify()
   }
 
   async finish(): Promise<void> {

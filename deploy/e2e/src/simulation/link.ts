@@ -1,11 +1,10 @@
 import type { Wire, WireWatcher } from '@vouch/collector/session/wire.ts'
-import type { FrameStream } from '@vouch/agent/grpc/push.ts'
+import type { Frames, FramesListener } from '@vouch/agent/grpc/frames.ts'
 import { create } from '@bufbuild/protobuf'
-import { CollectorFrameSchema, PushResponseSchema } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
-import type { AgentFrame, CollectorFrame, PushRequest } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
+import { CollectorFrameSchema } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
+import type { AgentFrame, CollectorFrame } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
 import { fail } from '@vouch/proto/kernel/fault.ts'
 import type { Fault } from '@vouch/proto/kernel/fault.ts'
-import { faultToStatus } from '@vouch/proto/wire/grpc.ts'
 import { Channel } from './channel.ts'
 import type { Network } from './network.ts'
 
@@ -20,11 +19,11 @@ export class Link {
   readonly name: string
   /** The collector's end, and the agent's. */
   readonly wire: Wire
-  readonly stream: FrameStream
+  readonly frames: Frames
   readonly #network: Network
   readonly #toCollector: Channel<ToCollector>
   readonly #toAgent: Channel<ToAgent>
-  readonly #listeners = new Map<string, (value: unknown) => void>()
+  #listener: FramesListener | undefined
   #inbox: AgentFrame['kind'][] = []
   #waiter: PromiseWithResolvers<AgentFrame['kind'] | undefined> | undefined
   #watcher: WireWatcher | undefined
@@ -37,7 +36,7 @@ export class Link {
     this.#toCollector = new Channel(network, route, (frame) => this.#arriveAtCollector(frame))
     this.#toAgent = new Channel(network, route, (frame) => this.#arriveAtAgent(frame))
     this.wire = this.#makeWire()
-    this.stream = this.#makeStream()
+    this.frames = this.#makeFrames()
   }
 
   /** True once both ends know that it is over. */
@@ -97,24 +96,20 @@ export class Link {
     }
   }
 
-  /** The part of grpc's stream that an agent's connection uses. */
-  #makeStream(): FrameStream {
-    const stream = {
-      on: (event: string, listener: (value: unknown) => void) => {
-        this.#listeners.set(event, listener)
-        return stream
+  #makeFrames(): Frames {
+    return {
+      send: (kind) => {
+        if (this.#agentOpen) this.#write(kind)
       },
-      write: ({ frame }: PushRequest) => {
-        if (this.#agentOpen && frame !== undefined) this.#write(frame.kind)
-        return true
-      },
-      cancel: () => {
+      end: () => {
         if (!this.#agentOpen) return
         this.#agentOpen = false
         this.#toCollector.send('cancelled')
       },
+      listen: (listener) => {
+        this.#listener = listener
+      },
     }
-    return stream as unknown as FrameStream
   }
 
   #write(kind: AgentFrame['kind']): void {
@@ -143,22 +138,18 @@ export class Link {
   #arriveAtAgent(frame: ToAgent): void {
     if (!this.#agentOpen) return
     if ('ended' in frame) {
-      if (frame.ended === undefined) this.#endAgent('end')
-      else this.#endAgent('error', faultToStatus(frame.ended))
-    } else {
-      const message = create(PushResponseSchema, { frame: create(CollectorFrameSchema, { kind: frame }) })
-      this.#listeners.get('data')?.(message)
-    }
+      this.#endAgent(frame.ended)
+    } else this.#listener?.frame(create(CollectorFrameSchema, { kind: frame }))
     if (this.#toAgent.waiting <= CONGESTED_FRAMES) this.#watcher?.relieved()
   }
 
   #lostByAgent(): void {
-    if (this.#agentOpen) this.#endAgent('error', faultToStatus(fail('UNAVAILABLE', 'connection lost').fault))
+    if (this.#agentOpen) this.#endAgent(fail('UNAVAILABLE', 'connection lost').fault)
   }
 
-  #endAgent(event: 'end' | 'error', value?: unknown): void {
+  #endAgent(fault?: Fault): void {
     this.#agentOpen = false
-    this.#listeners.get(event)?.(value)
+    this.#listener?.ended(fault)
   }
 
   #lostByCollector(): void {

@@ -1,12 +1,7 @@
 import { create } from '@bufbuild/protobuf'
 import { RegisterKind, StreamDefinitionSchema } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
-import {
-  AgentFrameSchema,
-  HelloSchema,
-  PushRequestSchema,
-  StreamDefinitionsSchema,
-} from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
-import type { AgentFrame, PushResponse } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
+import { HelloSchema, StreamDefinitionsSchema } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
+import type { CollectorFrame } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
 import { sealBatch } from '@vouch/proto/seal/batch.ts'
 import { helloBytes } from '@vouch/proto/seal/handshake.ts'
 import { TAGS } from '@vouch/proto/seal/seal.ts'
@@ -35,9 +30,8 @@ export function attack(link: Link, own: AgentIdentity, victim: Victim, dice: Dic
   }
   const owner = way === 'declared' ? agentId : victim.agentId
   const stream = create(StreamDefinitionSchema, { ...identity, streamId: streamId(owner, identity) })
-  const send = (kind: AgentFrame['kind']): void =>
-    void link.stream.write(create(PushRequestSchema, { frame: create(AgentFrameSchema, { kind }) }))
-  link.stream.on('data', ({ frame }: PushResponse) => {
+  const { send } = link.frames
+  const answer = (frame: CollectorFrame | undefined): void => {
     if (frame?.kind.case === 'challenge') {
       const claimed = way === 'forged hello' ? victim.agentId : agentId
       const signature = signer.sign(TAGS.hello, helloBytes(frame.kind.value.nonce, claimed, runId))
@@ -56,7 +50,8 @@ export function attack(link: Link, own: AgentIdentity, victim: Victim, dice: Dic
       clock: { wallMs: BigInt(nowMs), monotonicMs: 1n, boottimeMs: 1n, bootId: new Uint8Array(16) },
     }
     send({ case: 'batch', value: sealBatch(header, bodyOf(stream.streamId, nowMs), signer).signed })
-  })
+  }
+  link.frames.listen({ frame: answer, ended: () => {} })
 }
 
 function bodyOf(id: Uint8Array, nowMs: number): Uint8Array {

@@ -165,7 +165,7 @@ function build(plan: Plan, sabotage: Sabotage, problem: (what: string) => void):
       const link = network.open('rogue', collector.name)
       attack(link, rogue, { agentId: identity.agentId, resource: device.resource }, dice.fork(), time.nowMs)
       collector.accept(link)
-      time.after(ROGUE_MS, () => link.stream.cancel())
+      time.after(ROGUE_MS, () => link.frames.end())
     },
   }
 }

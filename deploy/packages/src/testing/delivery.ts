@@ -1,5 +1,3 @@
-import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
 import { startTestCollector } from '@vouch/collector/testing/test-collector.ts'
 import type { TestCollector } from '@vouch/collector/testing/test-collector.ts'
@@ -7,7 +5,7 @@ import type { TestCollector } from '@vouch/collector/testing/test-collector.ts'
 const BATCHES = 3
 const PATIENCE_MS = 20_000
 
-/** A collector on real stores that installed agents enrol with. */
+/** A collector on real stores that an installed agent enrols with. */
 export class Delivery {
   readonly #collector: TestCollector
 
@@ -24,6 +22,7 @@ export class Delivery {
     return {
       VOUCH_AGENT_COLLECTOR: this.#collector.address,
       VOUCH_TLS: 'off',
+      VOUCH_LOG_LEVEL: 'error',
       VOUCH_AGENT_CADENCE_MS: '200',
       VOUCH_AGENT_BATCH_INTERVAL_MS: '200',
     }
@@ -33,35 +32,32 @@ export class Delivery {
     return this.#collector.collector.tokens.create({ ttlMs: 60_000 })
   }
 
-  /**
-   * Waits until the collector has three more batches of an agent, then ends the agent in order. Returns its exit code;
-   * rejects with what the agent said where the batches do not come.
-   */
-  async delivers(agentId: string, agent: ChildProcess): Promise<unknown> {
-    let said = ''
-    agent.stdout?.on('data', (chunk) => void (said += String(chunk)))
-    agent.stderr?.on('data', (chunk) => void (said += String(chunk)))
-    const ended = once(agent, 'exit')
-    const before = await this.#batches(agentId)
-    const sinceMs = Date.now()
-    while ((await this.#batches(agentId)) < before + BATCHES) {
-      if (Date.now() - sinceMs > PATIENCE_MS) throw new Error(`no batches came: ${said}`)
-      await setTimeout(100)
-    }
-    agent.kill('SIGTERM')
-    const [code] = (await ended) as unknown[]
-    return code
+  /** Waits until the collector has three more batches; rejects where they do not come. */
+  async goesOn(): Promise<void> {
+    const enough = (await this.#count('batches_v1')) + BATCHES
+    await this.#until(async () => (await this.#count('batches_v1')) >= enough, 'no batches came')
+  }
+
+  /** Waits until the collector knows a stream of a meter. */
+  async has(meter: string): Promise<void> {
+    const isKnown = async (): Promise<boolean> => (await this.#count('streams_v1', `meter = '${meter}'`)) > 0
+    await this.#until(isKnown, `no ${meter} came`)
   }
 
   async stop(): Promise<void> {
     await this.#collector.dispose()
   }
 
-  async #batches(agentId: string): Promise<number> {
+  async #until(isSo: () => Promise<boolean>, otherwise: string): Promise<void> {
+    for (const sinceMs = Date.now(); !(await isSo()); await setTimeout(100))
+      if (Date.now() - sinceMs > PATIENCE_MS) throw new Error(otherwise)
+  }
+
+  async #count(table: string, where = '1'): Promise<number> {
     const { database } = this.#collector
-    const [row] = await this.#collector.query<{ batches: string }>(
-      `SELECT count() AS batches FROM ${database}.batches_v1 WHERE agent = unhex('${agentId}')`,
+    const [row] = await this.#collector.query<{ rows: string }>(
+      `SELECT count() AS rows FROM ${database}.${table} WHERE ${where}`,
     )
-    return Number(row?.batches)
+    return Number(row?.rows)
   }
 }

@@ -74,7 +74,7 @@ export class Tree {
   /** Starts a command there; signals reach it. */
   start(command: readonly string[], env: Readonly<Record<string, string>> = {}, user = 0): ChildProcess {
     const [program, args] = this.#enter(command, user)
-    return spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    return spawn(program, args, { env, stdio: 'inherit' })
   }
 
   remove(): void {

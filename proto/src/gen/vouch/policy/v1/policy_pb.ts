@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file vouch/policy/v1/policy.proto.
  */
 export const file_vouch_policy_v1_policy: GenFile = /*@__PURE__*/
-  fileDesc("Chx2b3VjaC9wb2xpY3kvdjEvcG9saWN5LnByb3RvEg92b3VjaC5wb2xpY3kudjEiJAoQR2V0UG9saWN5UmVxdWVzdBIQCghhZ2VudF9pZBgBIAEoDCJCChFHZXRQb2xpY3lSZXNwb25zZRItCgZwb2xpY3kYASABKAsyHS52b3VjaC5wb2xpY3kudjEuU2lnbmVkUG9saWN5IkEKDFNpZ25lZFBvbGljeRIOCgZwb2xpY3kYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMEg4KBmtleV9pZBgDIAEoDCKgAQoGUG9saWN5Eg8KB3ZlcnNpb24YASABKAQSEgoKZXhwaXJlc19tcxgCIAEoAxISCgpjYWRlbmNlX21zGAMgASgNEhkKEWJhdGNoX2ludGVydmFsX21zGAQgASgNEg8KB3NvdXJjZXMYBSADKAkSFwoPc3Bvb2xfYnl0ZXNfbWF4GAYgASgEEhgKEHNwb29sX2FnZV9tYXhfbXMYByABKAQyYwoNUG9saWN5U2VydmljZRJSCglHZXRQb2xpY3kSIS52b3VjaC5wb2xpY3kudjEuR2V0UG9saWN5UmVxdWVzdBoiLnZvdWNoLnBvbGljeS52MS5HZXRQb2xpY3lSZXNwb25zZWIGcHJvdG8z");
+  fileDesc("Chx2b3VjaC9wb2xpY3kvdjEvcG9saWN5LnByb3RvEg92b3VjaC5wb2xpY3kudjEiJAoQR2V0UG9saWN5UmVxdWVzdBIQCghhZ2VudF9pZBgBIAEoDCJCChFHZXRQb2xpY3lSZXNwb25zZRItCgZwb2xpY3kYASABKAsyHS52b3VjaC5wb2xpY3kudjEuU2lnbmVkUG9saWN5IkEKDFNpZ25lZFBvbGljeRIOCgZwb2xpY3kYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMEg4KBmtleV9pZBgDIAEoDCK0AQoGUG9saWN5Eg8KB3ZlcnNpb24YASABKAQSEgoKZXhwaXJlc19tcxgCIAEoAxISCgpjYWRlbmNlX21zGAMgASgNEhkKEWJhdGNoX2ludGVydmFsX21zGAQgASgNEg8KB3NvdXJjZXMYBSADKAkSFwoPc3Bvb2xfYnl0ZXNfbWF4GAYgASgEEhgKEHNwb29sX2FnZV9tYXhfbXMYByABKAQSEgoKZGltZW5zaW9ucxgIIAMoCTJjCg1Qb2xpY3lTZXJ2aWNlElIKCUdldFBvbGljeRIhLnZvdWNoLnBvbGljeS52MS5HZXRQb2xpY3lSZXF1ZXN0GiIudm91Y2gucG9saWN5LnYxLkdldFBvbGljeVJlc3BvbnNlYgZwcm90bzM");
 
 /**
  * Which agent asks.
@@ -145,6 +145,13 @@ export type Policy = Message<"vouch.policy.v1.Policy"> & {
    * @generated from field: uint64 spool_age_max_ms = 7;
    */
   spoolAgeMaxMs: bigint;
+
+  /**
+   * Names of the attributes that streams carry; none = all that the agent's settings choose.
+   *
+   * @generated from field: repeated string dimensions = 8;
+   */
+  dimensions: string[];
 };
 
 /**

@@ -1,7 +1,8 @@
 import { constants } from 'node:http2'
 import type { ServerHttp2Stream } from 'node:http2'
-import { MessageReader, framed } from './framing.ts'
-import { OK, STATUS, trailersOf } from './status.ts'
+import { framed } from './framing.ts'
+import { Inbox } from './inbox.ts'
+import { OK, trailersOf } from './status.ts'
 import type { Status } from './status.ts'
 
 /** Who is told of a call's changes. */
@@ -12,11 +13,6 @@ export interface CallWatcher {
   readonly gone: () => void
 }
 
-interface Waiter {
-  readonly resolve: (message: Uint8Array | undefined) => void
-  readonly reject: (error: Error) => void
-}
-
 /** Time for a peer to end its side after it has been told how the call ended. */
 const RESET_AFTER_MS = 2_000
 const HEADERS = {
@@ -25,18 +21,12 @@ const HEADERS = {
   'grpc-accept-encoding': 'identity',
 }
 
-/**
- * One call of a gRPC client, seen from the server: messages are read one at a time, and nothing is read from the
- * HTTP/2 stream while nobody asks, so that its window bounds what a call holds.
- */
+/** One call of a gRPC client, seen from the server. */
 export class Call {
   /** Address of the other side. */
   readonly peer: string
   readonly #stream: ServerHttp2Stream
-  readonly #reader: MessageReader
-  #waiter: Waiter | undefined
-  /** The peer has ended its side. */
-  #halfClosed = false
+  readonly #inbox: Inbox
   /** This side has ended it. */
   #status: Status | undefined
   #watcher: CallWatcher | undefined
@@ -45,13 +35,7 @@ export class Call {
   constructor(stream: ServerHttp2Stream, peer: string, bytesMax: number) {
     this.peer = peer
     this.#stream = stream
-    this.#reader = new MessageReader(bytesMax)
-    stream.on('data', (piece: Buffer) => this.#receive(piece))
-    stream.pause()
-    stream.on('end', () => {
-      this.#halfClosed = true
-      this.#answer()
-    })
+    this.#inbox = new Inbox(stream, bytesMax, this)
     stream.on('wantTrailers', () => this.#sendTrailers())
     stream.on('drain', () => this.#watcher?.relieved())
     // What broke shows in the close that follows.
@@ -71,11 +55,7 @@ export class Call {
 
   /** The next message; undefined once the peer has ended its side. Rejects where the call is over. One at a time. */
   async next(): Promise<Uint8Array | undefined> {
-    return new Promise((resolve, reject) => {
-      this.#waiter = { resolve, reject }
-      this.#answer()
-      if (this.#waiter !== undefined) this.#stream.resume()
-    })
+    return this.#inbox.next()
   }
 
   /** Sends a message. */
@@ -94,7 +74,7 @@ export class Call {
       this.#stream.respond({ ...HEADERS, ...trailersOf(status) }, { endStream: true })
       this.#release()
     }
-    this.#answer()
+    this.#inbox.settle()
   }
 
   /** Ends a call that is none of gRPC, with an HTTP status. */
@@ -110,33 +90,6 @@ export class Call {
     this.#watcher = watcher
   }
 
-  #receive(piece: Buffer): void {
-    if (this.over) return
-    this.#reader.push(piece)
-    if (this.#waiter === undefined) this.#stream.pause()
-    else this.#answer()
-  }
-
-  /** Gives whoever waits what there is. */
-  #answer(): void {
-    const waiter = this.#waiter
-    if (waiter === undefined) return
-    const message = this.over ? undefined : this.#reader.next()
-    if (message instanceof Uint8Array) {
-      this.#waiter = undefined
-      waiter.resolve(message)
-    } else if (message !== undefined) this.end(message)
-    else if (this.over) {
-      this.#waiter = undefined
-      waiter.reject(new Error('the call is over'))
-    } else if (this.#halfClosed && this.#reader.partial) {
-      this.end({ code: STATUS.internal, details: 'the request ends within a message' })
-    } else if (this.#halfClosed) {
-      this.#waiter = undefined
-      waiter.resolve(undefined)
-    }
-  }
-
   #sendTrailers(): void {
     this.#stream.sendTrailers(trailersOf(this.#status ?? OK))
     this.#release()
@@ -148,13 +101,13 @@ export class Call {
    */
   #release(): void {
     this.#stream.resume()
-    if (this.#halfClosed) return
+    if (this.#inbox.halfClosed) return
     const late = setTimeout(() => this.#stream.close(constants.NGHTTP2_NO_ERROR), RESET_AFTER_MS)
     this.#stream.once('close', () => clearTimeout(late))
   }
 
   #closed(): void {
-    this.#answer()
+    this.#inbox.settle()
     this.#watcher?.relieved()
     this.#watcher?.gone()
   }

@@ -1,10 +1,10 @@
 import { constants, createSecureServer, createServer } from 'node:http2'
 import type { Http2SecureServer, Http2Server, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
-import { parseAddress, withPort } from '@vouch/proto/kernel/address.ts'
-import { fail, ok } from '@vouch/proto/kernel/fault.ts'
-import type { Result } from '@vouch/proto/kernel/fault.ts'
-import type { ServerCertificate } from '@vouch/proto/wire/tls.ts'
+import { parseAddress, withPort } from '../../kernel/address.ts'
+import { fail, ok } from '../../kernel/fault.ts'
+import type { Result } from '../../kernel/fault.ts'
+import type { ServerCertificate } from '../tls.ts'
 import { Call } from './call.ts'
 import { Connections } from './connections.ts'
 import { judgeRequest, timeoutMs } from './request.ts'
@@ -24,8 +24,12 @@ export interface ServerLimits {
 export interface ServerParts {
   /** `host:port`; port 0 takes a free one. */
   readonly listenOn: string
+  /** The variable that sets `listenOn`, for messages. */
+  readonly setting: string
   /** Without one it speaks HTTP/2 without TLS. */
   readonly certificate: ServerCertificate | undefined
+  /** Authority of the certificates that clients have to show, PEM; without one they show none. */
+  readonly clientAuthority?: Buffer
   readonly routes: Routes
   readonly limits: ServerLimits
   readonly strangers: Strangers
@@ -76,7 +80,9 @@ const TLS = {
 /** Serves gRPC calls. Fault: PORT_IN_USE. */
 export async function serveGrpc({
   listenOn,
+  setting,
   certificate,
+  clientAuthority,
   routes,
   limits: { batchBytesMax, connectionAgeMaxMs },
   strangers,
@@ -84,8 +90,12 @@ export async function serveGrpc({
   const now = (): number => performance.now()
   const ageMaxMs = Math.round(connectionAgeMaxMs * 1.25) + AGE_SLACK_MS
   const connections = new Connections({ ...CONNECTION_LIMITS, ageMaxMs })
+  const clients =
+    clientAuthority === undefined ? {} : { ca: clientAuthority, requestCert: true, rejectUnauthorized: true }
   const server =
-    certificate === undefined ? createServer(HTTP2) : createSecureServer({ ...HTTP2, ...TLS, ...certificate })
+    certificate === undefined
+      ? createServer(HTTP2)
+      : createSecureServer({ ...HTTP2, ...TLS, ...certificate, ...clients })
   server.prependListener('connection', (socket: Socket) => accept(socket, strangers, connections))
   server.on('session', (session) => connections.session(peerOf(session.socket), session))
   server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
@@ -94,7 +104,7 @@ export async function serveGrpc({
     stream.once('close', connections.call(peer, now))
     take(new Call(stream, peer, batchBytesMax + FRAME_SLACK_BYTES), stream, headers, routes)
   })
-  const bound = await bind(server, listenOn)
+  const bound = await bind(server, listenOn, setting)
   if (!bound.ok) return bound
   // Running out of file descriptors is no end: the next connection is taken when one is free.
   server.on('error', () => undefined)
@@ -163,13 +173,13 @@ function take(call: Call, stream: ServerHttp2Stream, headers: IncomingHttpHeader
   handler(call)
 }
 
-async function bind(server: AnyServer, listenOn: string): Promise<Result<string>> {
+async function bind(server: AnyServer, listenOn: string, setting: string): Promise<Result<string>> {
   const parsed = parseAddress(listenOn)
   if (!parsed.ok) return parsed
   return new Promise((resolve) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const why = `cannot listen on ${listenOn} (${error.code ?? error.message})`
-      resolve(fail('PORT_IN_USE', `${why}; set VOUCH_COLLECTOR_LISTEN to a free address`))
+      resolve(fail('PORT_IN_USE', `${why}; set ${setting} to a free address`))
     })
     server.listen({ ...parsed.value, backlog: BACKLOG }, () => {
       const bound = server.address()

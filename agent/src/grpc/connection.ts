@@ -1,8 +1,7 @@
+import { randomBytes } from 'node:crypto'
 import { create } from '@bufbuild/protobuf'
 import {
   HelloSchema,
-  PushRequestSchema,
-  AgentFrameSchema,
   StatusSchema,
   StreamDefinitionsSchema,
 } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
@@ -10,27 +9,23 @@ import type {
   AgentFrame,
   Challenge,
   CollectorFrame,
-  PushRequest,
-  PushResponse,
   Rejection,
   SignedReceipt,
   Welcome,
 } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
 import type { SignedPolicy } from '@vouch/proto/gen/vouch/policy/v1/policy_pb.ts'
-import type { Fault } from '@vouch/proto/kernel/fault.ts'
+import { fail, isFaultCode, ok } from '@vouch/proto/kernel/fault.ts'
+import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import { helloBytes } from '@vouch/proto/seal/handshake.ts'
 import { TAGS } from '@vouch/proto/seal/seal.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
-import { faultOfError, isFaultCode } from '@vouch/proto/wire/grpc.ts'
-import type { ClientDuplexStream } from '@grpc/grpc-js'
 import { checkReceipt } from '../delivery/receipt.ts'
 import { STATUS_INTERVAL_MS, isStatusDue } from '../delivery/status.ts'
+import { judgeWelcome } from '../delivery/welcome.ts'
 import type { Identity } from '../host/identity.ts'
 import type { Logger } from '../ports.ts'
 import type { Spool } from '../spool/spool.ts'
-
-/** The two ends of a connection's frames. */
-export type FrameStream = ClientDuplexStream<PushRequest, PushResponse>
+import type { Frames } from './frames.ts'
 
 /** Calls back after so many milliseconds; what it returns calls that off. */
 export type Timer = (ms: number, act: () => void) => () => void
@@ -42,7 +37,7 @@ export const SYSTEM_TIMER: Timer = (ms, act) => {
 }
 
 /** What a connection works with. */
-export interface PushContext {
+export interface ConnectionContext {
   readonly identity: Identity
   readonly signer: Signer
   readonly runId: Uint8Array
@@ -51,6 +46,8 @@ export interface PushContext {
   readonly logger: Logger
   /** How long the collector may take to answer a frame that demands an answer, milliseconds. */
   readonly answerTimeoutMs: number
+  /** Whether the other side has to show that it is the collector of the enrolment before anything is sent to it. */
+  readonly demandsProof: boolean
   /** Ends the connection once the run's batches have their receipts; the current run stays open for more. */
   readonly endsWhenDrained: boolean
   /** Epoch milliseconds. */
@@ -58,13 +55,13 @@ export interface PushContext {
   /** The system's by default. */
   readonly timer?: Timer
   onReceipt(): void
-  /** The collector's wall clock, epoch milliseconds, as it greets. */
-  onChallenge(wallMs: number): void
+  /** The agent may send. The collector's clock is so far ahead of this host's, milliseconds. */
+  onWelcome(clockOffsetMs: number): void
   onPolicy(policy: SignedPolicy): void
 }
 
 /** How a connection ended. */
-export interface PushOutcome {
+export interface ConnectionOutcome {
   /** Whether any batch got its receipt: then the next attempt starts afresh. */
   readonly progressed: boolean
   /** Absent after an orderly end. */
@@ -74,6 +71,13 @@ export interface PushOutcome {
   /** What the collector asks to wait at least, milliseconds. */
   readonly retryAfterMs: number
 }
+
+/** What an agent asks over a connection that it cannot make itself. */
+export type Question = Extract<AgentFrame['kind'], { readonly case: 'rotateKey' | 'decommission' }>
+
+const NOBODY = (): void => undefined
+const UNANSWERED = fail('UNAVAILABLE', 'no collector has answered')
+const NONCE_BYTES = 32
 
 /** Most unacknowledged batches whatever the collector offers. */
 const WINDOW_MAX = 64
@@ -86,14 +90,19 @@ const DEFINITIONS_PER_FRAME = 500
  * window. It always begins with the first batch that has no receipt; a batch leaves the spool only
  * on a receipt that holds.
  */
-export class PushConnection {
-  readonly ended: Promise<PushOutcome>
-  readonly #stream: FrameStream
-  readonly #context: PushContext
-  readonly #end: (outcome: PushOutcome) => void
+export class Connection {
+  readonly ended: Promise<ConnectionOutcome>
+  readonly #frames: Frames
+  readonly #context: ConnectionContext
+  readonly #end: (outcome: ConnectionOutcome) => void
+  /** Signed by the collector in its welcome. */
+  readonly #nonce = randomBytes(NONCE_BYTES)
+  #challenge: { nonce: Uint8Array; clockOffsetMs: number } = { nonce: new Uint8Array(), clockOffsetMs: 0 }
   /** Calls off the wait for an answer, and the next status. */
   #settle = (): void => undefined
   #callOffStatus = (): void => undefined
+  /** Answers the question that is open. */
+  #answered: (answer: Result<void>) => void = NOBODY
   #told = { batches: 0, bytes: 0, atMs: Number.POSITIVE_INFINITY }
   #progressed = false
   #welcome: Welcome | undefined
@@ -102,16 +111,19 @@ export class PushConnection {
   #defined = 0
   #over = false
 
-  constructor(stream: FrameStream, context: PushContext) {
-    this.#stream = stream
+  constructor(frames: Frames, context: ConnectionContext) {
+    this.#frames = frames
     this.#context = context
-    const { promise, resolve } = Promise.withResolvers<PushOutcome>()
+    const { promise, resolve } = Promise.withResolvers<ConnectionOutcome>()
     this.ended = promise
     this.#end = resolve
-    stream.on('data', (response: PushResponse) => this.#receive(response.frame))
-    stream.on('error', (error) => this.#finish(faultOfError(error)))
-    stream.on('end', () => this.#finish())
     this.#expectAnswer()
+    frames.listen({ frame: (frame) => this.#receive(frame), ended: (fault) => this.#finish(fault) })
+  }
+
+  /** Whether the collector has welcomed this agent, and nothing has ended since. */
+  get isWelcome(): boolean {
+    return this.#welcome !== undefined && !this.#over
   }
 
   /** Sends what the window allows; to be called when the spool has grown. */
@@ -125,7 +137,7 @@ export class PushConnection {
     if (room <= 0n) return
     for (const { sequence, signed } of spool.batches(runId, from, Number(room))) {
       this.#define()
-      this.#send({ case: 'batch', value: signed })
+      this.#frames.send({ case: 'batch', value: signed })
       if (this.#sent === 0n) this.#acknowledged = sequence - 1n
       this.#sent = sequence
     }
@@ -133,11 +145,27 @@ export class PushConnection {
     else if (this.#context.endsWhenDrained) this.close()
   }
 
-  /** Ends the connection at once: a stream that is only half-closed would keep the collector waiting. */
-  close(): void {
+  /** Ends the connection at once; the collector is told why where there is a reason. */
+  close(reason?: Fault): void {
     if (this.#over) return
     this.#finish()
-    this.#stream.cancel()
+    this.#frames.end(reason)
+  }
+
+  /** Asks the collector what others ask by calls of their own; one question at a time. Faults: its own, UNAVAILABLE. */
+  async ask(question: Question): Promise<Result<void>> {
+    if (!this.isWelcome) return UNANSWERED
+    const { promise, resolve } = Promise.withResolvers<Result<void>>()
+    const { answerTimeoutMs, timer = SYSTEM_TIMER } = this.#context
+    this.#answered(UNANSWERED)
+    const callOff = timer(answerTimeoutMs, () => this.#answered(UNANSWERED))
+    this.#answered = (answer) => {
+      callOff()
+      this.#answered = NOBODY
+      resolve(answer)
+    }
+    this.#frames.send(question)
+    return promise
   }
 
   #receive(frame: CollectorFrame | undefined): void {
@@ -146,14 +174,14 @@ export class PushConnection {
       case 'challenge':
         return this.#answer(frame.kind.value)
       case 'welcome':
-        this.#settle()
-        this.#welcome = frame.kind.value
-        this.#tell()
-        return this.pump()
+        return this.#welcomed(frame.kind.value)
       case 'receipt':
         return this.#receipt(frame.kind.value)
       case 'rejection':
         return this.#rejected(frame.kind.value)
+      case 'keyRotated':
+      case 'decommissioned':
+        return this.#answered(ok(undefined))
       case 'policy':
         return this.#context.onPolicy(frame.kind.value)
       case undefined:
@@ -164,13 +192,31 @@ export class PushConnection {
   }
 
   #answer({ nonce, wallMs }: Challenge): void {
-    this.#context.onChallenge(Number(wallMs))
     const { identity, runId, signer, agentVersion } = this.#context
     const { agentId } = identity
+    this.#challenge = { nonce, clockOffsetMs: Number(wallMs) - this.#context.wallMs() }
     const signature = signer.sign(TAGS.hello, helloBytes(nonce, agentId, runId))
-    const hello = create(HelloSchema, { agentId, runId, keyId: signer.keyId, signature, agentVersion })
-    this.#send({ case: 'hello', value: hello })
+    const answer = { agentId, runId, keyId: signer.keyId, signature, agentVersion, nonce: this.#nonce }
+    this.#frames.send({ case: 'hello', value: create(HelloSchema, answer) })
     this.#expectAnswer()
+  }
+
+  #welcomed(welcome: Welcome): void {
+    if (this.#welcome !== undefined) return
+    const { identity, runId, demandsProof } = this.#context
+    const fault = judgeWelcome(welcome, {
+      ...identity,
+      runId,
+      agentNonce: this.#nonce,
+      collectorNonce: this.#challenge.nonce,
+      isOptional: !demandsProof,
+    })
+    if (fault !== undefined) return this.#finish(fault)
+    this.#settle()
+    this.#welcome = welcome
+    this.#context.onWelcome(this.#challenge.clockOffsetMs)
+    this.#tell()
+    this.pump()
   }
 
   #receipt(signed: SignedReceipt): void {
@@ -216,7 +262,7 @@ export class PushConnection {
       oldestSealedMs: BigInt(spool.oldestSealedMs() ?? 0),
       wallMs: BigInt(this.#context.wallMs()),
     })
-    this.#send({ case: 'status', value: status })
+    this.#frames.send({ case: 'status', value: status })
     const { timer = SYSTEM_TIMER } = this.#context
     this.#callOffStatus()
     this.#callOffStatus = timer(STATUS_INTERVAL_MS, () => this.#tell())
@@ -229,12 +275,8 @@ export class PushConnection {
       if (last === undefined) return
       this.#defined = last.order
       const streams = next.map(({ definition }) => definition)
-      this.#send({ case: 'definitions', value: create(StreamDefinitionsSchema, { streams }) })
+      this.#frames.send({ case: 'definitions', value: create(StreamDefinitionsSchema, { streams }) })
     }
-  }
-
-  #send(kind: AgentFrame['kind']): void {
-    this.#stream.write(create(PushRequestSchema, { frame: create(AgentFrameSchema, { kind }) }))
   }
 
   #expectAnswer(): void {
@@ -249,7 +291,8 @@ export class PushConnection {
     this.#over = true
     this.#settle()
     this.#callOffStatus()
-    if (fault !== undefined) this.#stream.cancel()
+    this.#answered(fault === undefined ? UNANSWERED : { ok: false, fault })
+    if (fault !== undefined) this.#frames.end(fault)
     const outcome = { progressed: this.#progressed, handedOver, retryAfterMs }
     this.#end(fault === undefined ? outcome : { ...outcome, fault })
   }

@@ -113,8 +113,10 @@ export class MeteringRun {
     // Two rounds at one instant measure the same thing.
     if (now.monotonicMs === this.#roundMs) return
     this.#roundMs = now.monotonicMs
-    for (const look of await this.#rounds.ask(this.isOn, now, this.cadenceMs)) this.#observe(look)
-    if (this.#readings.length >= READINGS_MAX) this.seal()
+    for (const look of await this.#rounds.ask(this.isOn, now, this.cadenceMs)) {
+      this.#observe(look)
+      if (this.#readings.length >= READINGS_MAX) this.seal()
+    }
   }
 
   /** The instant on the agent's clocks. */

@@ -13,8 +13,25 @@ export function createSystemClock(): Clock {
   return {
     wallMs: () => Date.now(),
     monotonicMs,
-    boottimeMs: () => uptimeMs() ?? monotonicMs(),
+    boottimeMs: boottimeOf(monotonicMs),
     bootId: readBootId() ?? randomBytes(16),
+  }
+}
+
+/** For so long the boot-time clock is the monotonic one plus what was read, unless the wall clock tells of a suspend. */
+const FRESH_MS = 1000
+const SUSPEND_MIN_MS = 20
+
+/** Reading the boot-time clock takes a file; whoever asks often gets it from the monotonic clock, which only a suspend stops. */
+function boottimeOf(monotonicMs: () => number): () => number {
+  let read = { monotonicMs: Number.NEGATIVE_INFINITY, wallMs: 0, boottimeMs: 0 }
+  return () => {
+    const [now, wallMs] = [monotonicMs(), Date.now()]
+    const passedMs = now - read.monotonicMs
+    const strayedMs = Math.abs(wallMs - read.wallMs - passedMs)
+    if (passedMs > FRESH_MS || strayedMs > SUSPEND_MIN_MS)
+      read = { monotonicMs: now, wallMs, boottimeMs: uptimeMs() ?? now }
+    return read.boottimeMs + now - read.monotonicMs
   }
 }
 

@@ -95,6 +95,8 @@ export class LoadConnection {
       case 'rejection':
         return this.#rejected(kind.value)
       case 'policy':
+      case 'keyRotated':
+      case 'decommissioned':
       case undefined:
       default:
         // A policy changes what is sampled; the load is set by whoever runs it.

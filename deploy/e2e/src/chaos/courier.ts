@@ -60,6 +60,8 @@ export async function deliver(
       case 'rejection':
         return resolve(frame.kind.value.code)
       case 'policy':
+      case 'keyRotated':
+      case 'decommissioned':
       case undefined:
       default:
         return undefined

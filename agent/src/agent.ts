@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import type { AgentConfig } from './config.ts'
-import { startDelivery } from './courier.ts'
+import { rotateOver, startDelivery } from './courier.ts'
 import { KeyTender } from './key-tender.ts'
 import { PolicyKeeper } from './policy-keeper.ts'
 import type { Sender } from './grpc/delivery.ts'
@@ -15,7 +15,7 @@ import type { SealedBatch } from './metering-run.ts'
 import type { Clock, Logger, Source, SourceFault } from './ports.ts'
 import { createSources, stopSources } from './sources.ts'
 import type { Spool } from './spool/spool.ts'
-import { enrolPatiently, openState, targetOf } from './state.ts'
+import { enrolPatiently, openState } from './state.ts'
 import type { State } from './state.ts'
 import { AGENT_VERSION } from './version.ts'
 
@@ -205,10 +205,16 @@ class HostAgent implements Agent {
     const { config, logger } = this.#options
     const clock = this.#clock
     const { stateDir, keyAgeMaxMs: ageMaxMs } = config
-    const { agentId } = identity
-    const target = targetOf(config)
+    const { agentId, collectorPublicKey } = identity
     const wallMs = (): number => clock.wallMs()
-    const keys = new KeyTender({ store, stateDir, target, agentId, ageMaxMs, logger, wallMs })
+    const keys = new KeyTender({
+      store,
+      stateDir,
+      ageMaxMs,
+      logger,
+      wallMs,
+      rotate: (...pair) => rotateOver(config, agentId, sender, pair),
+    })
     const run = new MeteringRun(
       {
         agentId,
@@ -221,7 +227,6 @@ class HostAgent implements Agent {
       },
       config.cadenceMs,
     )
-    const { collectorPublicKey } = identity
     const policies = new PolicyKeeper({
       config,
       spool,
@@ -230,22 +235,24 @@ class HostAgent implements Agent {
       wallMs,
     })
     this.#follow(run, spool, policies)
-    const sender = await startDelivery(config, {
-      identity,
-      runId: run.runId,
-      spool,
-      logger,
-      wallMs,
-      signer: () => keys.signer,
-      followingSigner: () => keys.following,
-      promoteKey: () => keys.promote(),
-      onPolicy: (policy) => {
-        policies.adopt(policy)
-        this.#follow(run, spool, policies)
-      },
-    })
+    const sender: Sender = unwrap(
+      await startDelivery(config, {
+        identity,
+        runId: run.runId,
+        spool,
+        logger,
+        wallMs,
+        signer: () => keys.signer,
+        followingSigner: () => keys.following,
+        promoteKey: () => keys.promote(),
+        onPolicy: (policy) => {
+          policies.adopt(policy)
+          this.#follow(run, spool, policies)
+        },
+      }),
+    )
     logger.info({ agent: agentId.toHex(), resource }, 'metering')
-    return { resource, identity, spool, run, policies, keys, sender: unwrap(sender) }
+    return { resource, identity, spool, run, policies, keys, sender }
   }
 
   /** Puts in force what holds now. */

@@ -22,11 +22,12 @@ const COMMANDS = [
   'version',
 ] as const
 
-/** What the command line asks for: a command, or a look at the spool. */
+/** What the command line asks for: a command, a look at the spool, or an enrolment by files. */
 export type Command =
   | (typeof COMMANDS)[number]
   | { readonly spool: 'status' | 'verify' }
   | { readonly spool: 'export'; readonly file: string }
+  | { readonly enrol: 'request' | 'answer'; readonly file: string }
 
 /** Text of --help. */
 export function helpText(): string {
@@ -34,6 +35,10 @@ export function helpText(): string {
 
   vouch-agent [run]        meter until SIGTERM; enrols first where that is still to do
   vouch-agent enrol        spend the token of VOUCH_AGENT_TOKEN_FILE and stop
+  vouch-agent enrol --request FILE
+                           write a request for vouch-collector agents enrol-file, where this host cannot dial
+  vouch-agent enrol --answer FILE
+                           take what that gave, "-" from standard input
   vouch-agent re-enrol     enrol a copied or restored host as another agent; the former's files are set aside
   vouch-agent rotate-key   replace the agent's key by a new one; a running agent does it without a break
   vouch-agent decommission
@@ -55,9 +60,11 @@ ${describeConfig(AGENT_SETTINGS)}`
 /** Reads the command line. Faults: FIELD_UNKNOWN. */
 export function parseCommand(args: readonly string[]): Result<Command> {
   const flag = { type: 'boolean' } as const
+  const text = { type: 'string' } as const
   let parsed
   try {
-    parsed = parseArgs({ args: [...args], allowPositionals: true, options: { help: flag, version: flag } })
+    const options = { help: flag, version: flag, request: text, answer: text }
+    parsed = parseArgs({ args: [...args], allowPositionals: true, options })
   } catch (error) {
     return fail('FIELD_UNKNOWN', error instanceof Error ? error.message : String(error))
   }
@@ -65,10 +72,19 @@ export function parseCommand(args: readonly string[]): Result<Command> {
   if (values.help === true) return ok('help')
   if (values.version === true) return ok('version')
   const [name = 'run', ...rest] = positionals
+  const { request, answer } = values
+  const file = request ?? answer
+  if (file !== undefined) {
+    const isEnrolment =
+      name === 'enrol' && rest.length === 0 && (request === undefined || answer === undefined)
+    if (!isEnrolment) return fail('FIELD_UNKNOWN', 'either --request or --answer is for enrol; see --help')
+    return ok({ enrol: request === undefined ? 'answer' : 'request', file })
+  }
   if (name === 'spool') {
-    const [action, file, ...more] = rest
-    if ((action === 'status' || action === 'verify') && file === undefined) return ok({ spool: action })
-    if (action === 'export' && file !== undefined && more.length === 0) return ok({ spool: action, file })
+    const [action, path, ...more] = rest
+    if ((action === 'status' || action === 'verify') && path === undefined) return ok({ spool: action })
+    if (action === 'export' && path !== undefined && more.length === 0)
+      return ok({ spool: action, file: path })
   }
   const command = COMMANDS.find((each) => each === name)
   if (command !== undefined && rest.length === 0) return ok(command)

@@ -10,8 +10,7 @@ import { writeSecret } from './host/secret-file.ts'
 import { setStateAside } from './host/state-files.ts'
 import { rotationRequest } from './key-tender.ts'
 import { checkSources } from './sources.ts'
-import { enrolOnce, openState, readToken, targetOf } from './state.ts'
-import type { State } from './state.ts'
+import { enrolOnce, readToken, targetOf, withState } from './state.ts'
 
 /** How long a running agent may take for a rotation that it is asked for, and how often that is looked at. */
 const ROTATION_TIMEOUT_MS = 60_000
@@ -64,6 +63,7 @@ export async function reEnrolHost(config: AgentConfig): Promise<Result<string>> 
  * so a crash loses neither.
  */
 export async function rotateKey(config: AgentConfig): Promise<Result<string>> {
+  if (config.pullListen !== undefined) return rotateThere(config)
   const rotated = await rotateHere(config)
   return rotated.ok || rotated.fault.code !== 'DATA_DIRECTORY_LOCKED' ? rotated : rotateThere(config)
 }
@@ -77,7 +77,7 @@ async function rotateThere({ stateDir }: AgentConfig): Promise<Result<string>> {
     if (Date.now() - sinceMs > ROTATION_TIMEOUT_MS)
       return fail(
         'UNAVAILABLE',
-        'the running agent has no new key yet; its log says why, and it goes on trying',
+        'no agent has a new key yet; one that runs goes on trying, and its log says why',
       )
     await setTimeout(ROTATION_POLL_MS)
   }
@@ -99,17 +99,4 @@ function rotateHere(config: AgentConfig): Promise<Result<string>> {
     store.promote()
     return ok(`key ${next.keyId.toHex()} is in force\n`)
   })
-}
-
-async function withState(
-  config: AgentConfig,
-  body: (state: State) => Result<string> | Promise<Result<string>>,
-): Promise<Result<string>> {
-  const state = await openState(config, Date.now())
-  if (!state.ok) return state
-  try {
-    return await body(state.value)
-  } finally {
-    state.value.spool.close()
-  }
 }

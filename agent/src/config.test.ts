@@ -38,11 +38,19 @@ it.each([
   [['enrol'], 'enrol'],
   [['--version'], 'version'],
   [['run', '--help'], 'help'],
+  [['enrol', '--request', 'x'], { enrol: 'request', file: 'x' }],
+  [['enrol', '--answer', '-'], { enrol: 'answer', file: '-' }],
 ])('%j means %s', (args, command) => {
   expect(parseCommand(args)).toEqual({ ok: true, value: command })
 })
 
-it.each([[['fly']], [['--token', 'x']], [['run', 'twice']]])('%j is refused', (args) => {
+it.each([
+  [['fly']],
+  [['--token', 'x']],
+  [['run', 'twice']],
+  [['run', '--request', 'x']],
+  [['enrol', '--request', 'x', '--answer', 'y']],
+])('%j is refused', (args) => {
   expect(parseCommand(args)).toMatchObject({ fault: { code: 'FIELD_UNKNOWN' } })
 })
 

@@ -1,7 +1,10 @@
 import type { AgentConfig } from './config.ts'
+import { fail } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
+import type { Signer } from '@vouch/proto/seal/seal.ts'
 import type { DeliveryOptions, Sender } from './grpc/delivery.ts'
 import type { Door } from './grpc/door.ts'
+import { rotate, rotateRequest } from './grpc/enrolment.ts'
 import { startListener } from './grpc/listener.ts'
 import { startSender } from './grpc/sender.ts'
 import { noteHeard } from './host/heard-file.ts'
@@ -21,6 +24,18 @@ export type Parcels = Pick<
   | 'onPolicy'
   | 'wallMs'
 >
+
+/** Has the collector replace a key, by a call or over the connection that it has made. Faults: its own, UNAVAILABLE. */
+export async function rotateOver(
+  config: AgentConfig,
+  agentId: Uint8Array,
+  sender: Sender | undefined,
+  keys: readonly [current: Signer, next: Signer],
+): Promise<Result<void>> {
+  if (config.pullListen === undefined) return rotate(targetOf(config), agentId, ...keys)
+  const question = { case: 'rotateKey', value: rotateRequest(agentId, ...keys) } as const
+  return (await sender?.ask?.(question)) ?? fail('UNAVAILABLE', 'no collector is connected')
+}
 
 /** What is heard of a collector is noted at most so often, milliseconds. */
 const NOTE_MS = 10_000

@@ -1,14 +1,23 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
 import { ok, fail } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
+import type { Signer } from '@vouch/proto/seal/seal.ts'
 import { createAgent } from './agent.ts'
 import type { AgentOptions } from './agent.ts'
 import type { AgentConfig } from './config.ts'
-import { decommission } from './grpc/enrolment.ts'
+import { startDelivery } from './courier.ts'
+import type { Parcels } from './courier.ts'
+import { decommission, decommissionRequest } from './grpc/enrolment.ts'
 import { removeState } from './host/state-files.ts'
+import type { Logger } from './ports.ts'
 import { openState, targetOf } from './state.ts'
 
 /** Fact of the spool: digest of the batch after which this agent is to end. */
 const LAST = 'last-batch'
+/** An agent that is dialled waits so long for a collector, milliseconds. */
+const DIALLED_MS = 60_000
+const ASK_MS = 200
 
 /**
  * Ends this agent's life: a last look in a signed batch, its receipt, and the collector's word that no more is to come.
@@ -16,15 +25,18 @@ const LAST = 'last-batch'
  * Faults: AGENT_UNKNOWN, DATA_DIRECTORY_LOCKED while the agent runs, UNAVAILABLE, and the collector's own.
  */
 export async function decommissionHost(options: AgentOptions): Promise<Result<string>> {
-  const { config } = options
-  const begun = await end(config, 'what was marked')
+  const { pullListen, stopTimeoutMs } = options.config
+  const waitMs = pullListen === undefined ? stopTimeoutMs : Math.max(stopTimeoutMs, DIALLED_MS)
+  const config = { ...options.config, stopTimeoutMs: waitMs }
+  const { logger } = options
+  const begun = await end(config, logger, 'what was marked')
   if (!begun.ok) return begun
   let agent = begun.value
   if (agent === undefined) {
-    const last = createAgent(options)
+    const last = createAgent({ ...options, config })
     await last.open()
     await last.stop()
-    const ended = await end(config, 'what is there')
+    const ended = await end(config, logger, 'what is there')
     if (!ended.ok) return ended
     agent = ended.value
   }
@@ -40,6 +52,7 @@ export async function decommissionHost(options: AgentOptions): Promise<Result<st
  */
 async function end(
   config: AgentConfig,
+  logger: Logger,
   last: 'what was marked' | 'what is there',
 ): Promise<Result<string | undefined>> {
   const opened = await openState(config, Date.now())
@@ -61,9 +74,44 @@ async function end(
     } else if (spool.meta(LAST)?.toHex() !== digest.toHex()) return ok(undefined)
     const signer = store.signer()
     if (!signer.ok) return signer
-    const ended = await decommission(targetOf(config), agentId, digest, signer.value)
+    const word = { identity: identity.value, digest, signer: signer.value, spool, logger }
+    const ended =
+      config.pullListen === undefined
+        ? await decommission(targetOf(config), agentId, digest, signer.value)
+        : await askWhoDials(config, word)
     return ended.ok ? ok(agentId.toHex()) : ended
   } finally {
     spool.close()
   }
+}
+
+/** What is told of the last batch, over the next connection that a collector makes. */
+interface LastWord extends Pick<Parcels, 'identity' | 'spool' | 'logger'> {
+  readonly digest: Uint8Array
+  readonly signer: Signer
+}
+
+async function askWhoDials(
+  config: AgentConfig,
+  { digest, signer, ...parcels }: LastWord,
+): Promise<Result<void>> {
+  const sender = await startDelivery(config, {
+    ...parcels,
+    runId: randomBytes(16),
+    signer: () => signer,
+    followingSigner: () => undefined,
+    promoteKey: () => false,
+    onPolicy: () => undefined,
+    wallMs: () => Date.now(),
+  })
+  if (!sender.ok) return sender
+  const request = decommissionRequest(parcels.identity.agentId, digest, signer)
+  const deadlineMs = performance.now() + DIALLED_MS
+  let answer: Result<void> = fail('UNAVAILABLE', 'no collector is connected')
+  while (!answer.ok && answer.fault.code === 'UNAVAILABLE' && performance.now() < deadlineMs) {
+    answer = (await sender.value.ask?.({ case: 'decommission', value: request })) ?? answer
+    if (!answer.ok) await setTimeout(ASK_MS)
+  }
+  await sender.value.stop()
+  return answer
 }

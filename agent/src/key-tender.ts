@@ -1,9 +1,8 @@
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
+import type { Result } from '@vouch/proto/kernel/fault.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
-import type { Target } from './grpc/channel.ts'
-import { rotate } from './grpc/enrolment.ts'
 import type { IdentityStore } from './host/identity.ts'
 import type { Logger } from './ports.ts'
 
@@ -11,8 +10,8 @@ import type { Logger } from './ports.ts'
 export interface KeyTenderOptions {
   readonly store: IdentityStore
   readonly stateDir: string
-  readonly target: Target
-  readonly agentId: Uint8Array
+  /** Has the collector put the following key in force. */
+  readonly rotate: (current: Signer, next: Signer) => Promise<Result<void>>
   /** Age at which a key is replaced, milliseconds. */
   readonly ageMaxMs: number
   readonly logger: Logger
@@ -79,9 +78,9 @@ export class KeyTender {
   }
 
   async #rotate(): Promise<void> {
-    const { agentId, logger, stateDir, store, target } = this.#options
+    const { logger, rotate, stateDir, store } = this.#options
     const next = store.nextSigner()
-    const rotated = await rotate(target, agentId, this.#signer, next)
+    const rotated = await rotate(this.#signer, next)
     if (rotated.ok) {
       this.promote()
       this.#triedMs = Number.NEGATIVE_INFINITY

@@ -7,6 +7,8 @@ import { checkConfig, enrolHost, reEnrolHost, rotateKey } from './commands.ts'
 import { decommissionHost } from './decommission.ts'
 import { startDockerProxy } from './docker/docker-proxy.ts'
 import { doctor } from './doctor.ts'
+import { requestEnrolment, takeAnswer } from './enrol-files.ts'
+import { beFrugal } from './frugality.ts'
 import { lookOnce } from './once.ts'
 import { spoolExport, spoolStatus, spoolVerify } from './spool-commands.ts'
 import { AGENT_VERSION } from './version.ts'
@@ -22,6 +24,9 @@ try {
       const { text, isWell } = await doctor(config)
       process.stdout.write(text)
       if (!isWell) process.exitCode = 1
+    } else if (typeof command === 'object' && 'enrol' in command) {
+      const enrol = command.enrol === 'request' ? requestEnrolment : takeAnswer
+      process.stdout.write(unwrap(await enrol(config, command.file)))
     } else if (typeof command === 'object') {
       const { isWell, text } = unwrap(
         command.spool === 'export'
@@ -43,6 +48,7 @@ try {
       const proxy = unwrap(await startDockerProxy(config, pino({ level: config.logLevel })))
       endOnSignal(() => proxy.stop())
     } else {
+      beFrugal(config.sources)
       const agent = createAgent({ config, logger: pino({ level: config.logLevel }) })
       endOnSignal(() => agent.stop())
       await agent.start()

@@ -42,6 +42,20 @@ export async function openState(config: AgentConfig, nowMs: number): Promise<Res
   return ok({ store: store.value, spool: spool.value, files, resource })
 }
 
+/** Does something with the state directory, and lets go of it. Faults: as {@link openState}, and the work's own. */
+export async function withState(
+  config: AgentConfig,
+  body: (state: State) => Result<string> | Promise<Result<string>>,
+): Promise<Result<string>> {
+  const state = await openState(config, Date.now())
+  if (!state.ok) return state
+  try {
+    return await body(state.value)
+  } finally {
+    state.value.spool.close()
+  }
+}
+
 /** How the configuration says to reach the collector. */
 export function targetOf(config: AgentConfig): Target {
   return { address: config.collector, caFile: config.tlsCaFile, tls: config.tls === 'on' }
@@ -93,9 +107,8 @@ export async function enrolPatiently(
 export function readToken(file: string | undefined): Result<string> {
   const pointer = 'VOUCH_AGENT_TOKEN_FILE'
   if (file === undefined) {
-    return fail('CONFIG_MISSING', `this agent is not enrolled; set ${pointer} to a file with a token`, {
-      pointer,
-    })
+    const how = `set ${pointer} to a file with a token, or see vouch-agent enrol --request`
+    return fail('CONFIG_MISSING', `this agent is not enrolled; ${how}`, { pointer })
   }
   try {
     return ok(readFileSync(file === '-' ? 0 : file, 'utf8').trim())

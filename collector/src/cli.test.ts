@@ -31,6 +31,8 @@ describe('the command line', () => {
     ['agents pull 00112233445566778899aabbccddeeff here', /neither host:port nor off/],
     ['agents pull 00112233445566778899aabbccddeeff 10.0.0.1:0', /neither host:port nor off/],
     ['agents pull x off', /32 hexadecimal digits/],
+    ['agents enrol-file request.json', /--answer/],
+    ['agents enrol-file request.json --answer a --group A', /lower-case/],
     ['agents list --state gone', /active, revoked, quarantined/],
     ['quarantine show', /the id that/],
     ['quarantine', /quarantine is not a command/],

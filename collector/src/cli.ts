@@ -46,6 +46,13 @@ export type OperatorCommand =
       readonly by: string
     }
   | {
+      readonly name: 'agents enrol-file'
+      /** Files: what the agent wrote, and what is written for it. */
+      readonly request: string
+      readonly answer: string
+      readonly group: string
+    }
+  | {
       readonly name: 'agents pull'
       readonly agentId: Uint8Array
       /** Undefined = dialled no more. */
@@ -75,6 +82,8 @@ export function helpText(): string {
                                  refuse an agent from now on, for good
   vouch-collector agents move ID --group NAME --by NAME
                                  put an agent in another group, under its policy
+  vouch-collector agents enrol-file REQUEST --answer FILE [--group NAME]
+                                 enrol an agent that cannot dial by its request, and write the answer for it
   vouch-collector agents pull ID HOST:PORT|off
                                  dial an agent that cannot dial, or no longer
 ${POLICY_HELP}  vouch-collector quarantine list [--agent ID] [--code C] [--state open|redriven|discarded|all] [--json]
@@ -93,7 +102,7 @@ ${POLICY_HELP}  vouch-collector quarantine list [--agent ID] [--code C] [--state
 ${AUDIT_HELP}  vouch-collector check-config   check the settings and stop
   vouch-collector --help | --version
 
-With the embedded engine, \`quarantine\`, \`gaps\`, \`retention\`, \`audit\` and \`migrate\` need the collector to be stopped: one
+With the embedded engine, \`agents enrol-file\`, \`quarantine\`, \`gaps\`, \`retention\`, \`audit\` and \`migrate\` need the collector to be stopped: one
 process at a time has the data directory. Settings, from the environment or the YAML file that
 VOUCH_CONFIG_FILE names (camelCase keys):
 ${describeCollectorConfig()}`
@@ -116,6 +125,7 @@ export function parseCommand(args: readonly string[]): Result<Command> {
     state: text,
     group: text,
     by: text,
+    answer: text,
     json: flag,
     silent: flag,
     shared: flag,
@@ -149,6 +159,8 @@ export function parseCommand(args: readonly string[]): Result<Command> {
       return tokenCommand(values['ttl-ms'], values.label ?? '', values.group ?? 'default')
     case 'agents move':
       return moveCommand(argument, values.group, values.by)
+    case 'agents enrol-file':
+      return enrolFileCommand(argument, values.answer, values.group ?? 'default')
     case 'agents pull':
       return pullCommand(argument, positionals[3])
     case 'agents revoke':
@@ -202,6 +214,18 @@ function moveCommand(
   if (!named.ok) return fail('FIELD_INVALID', `--group ${named.fault.message}`)
   const agentId = agentIdOf(id)
   return agentId.ok ? ok({ name: 'agents move', agentId: agentId.value, group, by }) : agentId
+}
+
+function enrolFileCommand(
+  request: string | undefined,
+  answer: string | undefined,
+  group: string,
+): Result<Command> {
+  if (request === undefined || answer === undefined)
+    return fail('FIELD_MISSING', 'agents enrol-file needs the file of the request, and --answer')
+  const named = parseGroup(group)
+  if (!named.ok) return fail('FIELD_INVALID', `--group ${named.fault.message}`)
+  return ok({ name: 'agents enrol-file', request, answer, group })
 }
 
 function pullCommand(id: string | undefined, address: string | undefined): Result<Command> {

@@ -1,4 +1,5 @@
 import type { ClickHouseClient } from '@clickhouse/client'
+import type { Pool } from 'pg'
 import { FaultError, fail, ok, throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import { runAudit } from './audit-run.ts'
@@ -11,6 +12,7 @@ import type { StorePlace } from './clickhouse/retention.ts'
 import { topologyOf } from './clickhouse/topology.ts'
 import { SYSTEM_CLOCK } from './clock.ts'
 import type { CollectorConfig } from './config.ts'
+import { enrolFile } from './enrol-file.ts'
 import { runFleetCommand } from './fleet-commands.ts'
 import { decide, look } from './ledger-commands.ts'
 import type { Fleet } from './fleet/ports.ts'
@@ -60,6 +62,10 @@ export async function runCommand(
         const states = await retentionStates(client, placeOf(config), policy)
         return retentionReport(policy, states, await storedRows(client, placeOf(config)))
       })
+    case 'agents enrol-file':
+      return withClickHouse(config, (client) =>
+        withPool(config, logger, (pool) => enrolFile(command, { client, pool, config })),
+      )
     case 'token create':
     case 'agents list':
     case 'agents show':
@@ -94,10 +100,20 @@ async function withFleet(
   logger: Logger,
   work: (registries: { readonly fleet: Fleet; readonly pulls: PullRegistry }) => Promise<string>,
 ): Promise<string> {
+  return withPool(config, logger, (pool) =>
+    work({ fleet: createFleet(pool), pulls: createPullRegistry(pool) }),
+  )
+}
+
+async function withPool(
+  config: CollectorConfig,
+  logger: Logger,
+  work: (pool: Pool) => Promise<string>,
+): Promise<string> {
   const pool = openPool(config.databaseUrl, logger)
   try {
     unwrap(await migratePostgres(pool))
-    return await work({ fleet: createFleet(pool), pulls: createPullRegistry(pool) })
+    return await work(pool)
   } finally {
     await pool.end()
   }

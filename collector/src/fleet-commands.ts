@@ -10,9 +10,9 @@ import type { PullRegistry } from './fleet/pull-ports.ts'
 const LIST_MAX = 10_000
 
 /** Commands about agents, tokens and policies: the registry is all they need. */
-export type FleetCommand = Extract<
-  OperatorCommand,
-  { readonly name: `agents ${string}` | `policy ${string}` | 'token create' }
+export type FleetCommand = Exclude<
+  Extract<OperatorCommand, { readonly name: `agents ${string}` | `policy ${string}` | 'token create' }>,
+  { readonly name: 'agents enrol-file' }
 >
 
 /** Runs a command; returns what is to be printed. Throws a FaultError. */

@@ -6,6 +6,7 @@ import {
   StreamDefinitionsSchema,
 } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
 import type {
+  AgentFrame,
   Challenge,
   CollectorFrame,
   Rejection,
@@ -13,8 +14,8 @@ import type {
   Welcome,
 } from '@vouch/proto/gen/vouch/ingest/v1/ingest_pb.ts'
 import type { SignedPolicy } from '@vouch/proto/gen/vouch/policy/v1/policy_pb.ts'
-import { isFaultCode } from '@vouch/proto/kernel/fault.ts'
-import type { Fault } from '@vouch/proto/kernel/fault.ts'
+import { fail, isFaultCode, ok } from '@vouch/proto/kernel/fault.ts'
+import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import { helloBytes } from '@vouch/proto/seal/handshake.ts'
 import { TAGS } from '@vouch/proto/seal/seal.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
@@ -71,6 +72,11 @@ export interface ConnectionOutcome {
   readonly retryAfterMs: number
 }
 
+/** What an agent asks over a connection that it cannot make itself. */
+export type Question = Extract<AgentFrame['kind'], { readonly case: 'rotateKey' | 'decommission' }>
+
+const NOBODY = (): void => undefined
+const UNANSWERED = fail('UNAVAILABLE', 'no collector has answered')
 const NONCE_BYTES = 32
 
 /** Most unacknowledged batches whatever the collector offers. */
@@ -95,6 +101,8 @@ export class Connection {
   /** Calls off the wait for an answer, and the next status. */
   #settle = (): void => undefined
   #callOffStatus = (): void => undefined
+  /** Answers the question that is open. */
+  #answered: (answer: Result<void>) => void = NOBODY
   #told = { batches: 0, bytes: 0, atMs: Number.POSITIVE_INFINITY }
   #progressed = false
   #welcome: Welcome | undefined
@@ -144,6 +152,22 @@ export class Connection {
     this.#frames.end(reason)
   }
 
+  /** Asks the collector what others ask by calls of their own; one question at a time. Faults: its own, UNAVAILABLE. */
+  async ask(question: Question): Promise<Result<void>> {
+    if (!this.isWelcome) return UNANSWERED
+    const { promise, resolve } = Promise.withResolvers<Result<void>>()
+    const { answerTimeoutMs, timer = SYSTEM_TIMER } = this.#context
+    this.#answered(UNANSWERED)
+    const callOff = timer(answerTimeoutMs, () => this.#answered(UNANSWERED))
+    this.#answered = (answer) => {
+      callOff()
+      this.#answered = NOBODY
+      resolve(answer)
+    }
+    this.#frames.send(question)
+    return promise
+  }
+
   #receive(frame: CollectorFrame | undefined): void {
     if (this.#over) return
     switch (frame?.kind.case) {
@@ -155,6 +179,9 @@ export class Connection {
         return this.#receipt(frame.kind.value)
       case 'rejection':
         return this.#rejected(frame.kind.value)
+      case 'keyRotated':
+      case 'decommissioned':
+        return this.#answered(ok(undefined))
       case 'policy':
         return this.#context.onPolicy(frame.kind.value)
       case undefined:
@@ -264,6 +291,7 @@ export class Connection {
     this.#over = true
     this.#settle()
     this.#callOffStatus()
+    this.#answered(fault === undefined ? UNANSWERED : { ok: false, fault })
     if (fault !== undefined) this.#frames.end(fault)
     const outcome = { progressed: this.#progressed, handedOver, retryAfterMs }
     this.#end(fault === undefined ? outcome : { ...outcome, fault })

@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { SignedPolicy } from '@vouch/proto/gen/vouch/policy/v1/policy_pb.ts'
 import { equalBytes } from '@vouch/proto/kernel/bytes.ts'
 import { fail } from '@vouch/proto/kernel/fault.ts'
-import type { Fault } from '@vouch/proto/kernel/fault.ts'
+import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
 import { backoffMs } from '@vouch/proto/kernel/backoff.ts'
 import type { BackoffBounds } from '@vouch/proto/kernel/backoff.ts'
@@ -11,7 +11,7 @@ import type { Identity } from '../host/identity.ts'
 import type { Logger } from '../ports.ts'
 import type { Spool } from '../spool/spool.ts'
 import { Connection } from './connection.ts'
-import type { ConnectionOutcome, Timer } from './connection.ts'
+import type { ConnectionOutcome, Question, Timer } from './connection.ts'
 import type { Frames } from './frames.ts'
 
 /** What a delivery works with. */
@@ -64,6 +64,8 @@ export interface Sender {
   fault(): Fault | undefined
   /** What was heard of the collector. */
   heard(): Heard
+  /** Asks what cannot be asked by dialling; only where it is dialled. Faults: the collector's own, UNAVAILABLE. */
+  readonly ask?: (question: Question) => Promise<Result<void>>
   stop(): Promise<void>
 }
 
@@ -120,6 +122,12 @@ export class Delivery {
     const outcome = await connection.ended
     this.#open.delete(connection)
     return this.#pauseAfter(outcome)
+  }
+
+  /** Asks the collector that is connected. Faults: its own, UNAVAILABLE. */
+  async ask(question: Question): Promise<Result<void>> {
+    const connection = [...this.#open].find(({ isWelcome }) => isWelcome)
+    return connection?.ask(question) ?? fail('UNAVAILABLE', 'no collector is connected')
   }
 
   notify(): void {

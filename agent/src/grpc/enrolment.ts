@@ -5,6 +5,10 @@ import {
   EnrolmentService,
   RotateKeyRequestSchema,
 } from '@vouch/proto/gen/vouch/enrolment/v1/enrolment_pb.ts'
+import type {
+  DecommissionRequest,
+  RotateKeyRequest,
+} from '@vouch/proto/gen/vouch/enrolment/v1/enrolment_pb.ts'
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import { decommissionBytes, enrolBytes, rotateBytes } from '@vouch/proto/seal/handshake.ts'
@@ -49,15 +53,20 @@ export async function rotate(
   current: Signer,
   next: Signer,
 ): Promise<Result<void>> {
+  const request = rotateRequest(agentId, current, next)
+  const response = await call(target, (client, options) => client.rotateKey(request, options))
+  return response.ok ? ok(undefined) : response
+}
+
+/** Asks for the key in force to be replaced. */
+export function rotateRequest(agentId: Uint8Array, current: Signer, next: Signer): RotateKeyRequest {
   const bytes = rotateBytes(agentId, next.publicKey)
-  const request = create(RotateKeyRequestSchema, {
-    agentId,
+  return create(RotateKeyRequestSchema, {
+    agentId: new Uint8Array(agentId),
     newPublicKey: next.publicKey,
     signatureByCurrent: current.sign(TAGS.rotate, bytes),
     signatureByNew: next.sign(TAGS.rotate, bytes),
   })
-  const response = await call(target, (client, options) => client.rotateKey(request, options))
-  return response.ok ? ok(undefined) : response
 }
 
 /**
@@ -70,10 +79,23 @@ export async function decommission(
   lastDigest: Uint8Array,
   signer: Signer,
 ): Promise<Result<void>> {
-  const signature = signer.sign(TAGS.decommission, decommissionBytes(agentId, lastDigest))
-  const request = create(DecommissionRequestSchema, { agentId, lastDigest, signature })
+  const request = decommissionRequest(agentId, lastDigest, signer)
   const response = await call(target, (client, options) => client.decommission(request, options))
   return response.ok ? ok(undefined) : response
+}
+
+/** Asks for the agent's life to be ended. */
+export function decommissionRequest(
+  agentId: Uint8Array,
+  lastDigest: Uint8Array,
+  signer: Signer,
+): DecommissionRequest {
+  const signature = signer.sign(TAGS.decommission, decommissionBytes(agentId, lastDigest))
+  return create(DecommissionRequestSchema, {
+    agentId: new Uint8Array(agentId),
+    lastDigest: new Uint8Array(lastDigest),
+    signature,
+  })
 }
 
 type EnrolmentClient = ReturnType<typeof makeClient<(typeof EnrolmentService)['method']>>

@@ -81,6 +81,7 @@ export async function startListener(door: Door, options: DeliveryOptions): Promi
     flush: (timeoutMs) => delivery.flush(timeoutMs),
     fault: () => delivery.fault ?? alone(),
     heard: () => delivery.heard(),
+    ask: (question) => delivery.ask(question),
     stop: async () => {
       const closed = server.value.close()
       delivery.stop()

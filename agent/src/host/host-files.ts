@@ -40,7 +40,7 @@ export function createHostFiles(root: string): HostFiles {
     text,
     textOr: async (path, fallback) => (await text(path)) ?? fallback,
     names: (path) => Promise.resolve(namesNow(join(root, path))),
-    exists: (path) => Promise.resolve(lstatSync(join(root, path), { throwIfNoEntry: false }) !== undefined),
+    exists: (path) => Promise.resolve(existsNow(join(root, path))),
     usedOctets: async (mount) => {
       const path = join(root, mount.mountPoint)
       const [at, space] = await Promise.all([
@@ -69,6 +69,15 @@ function textNow(path: string): string | undefined {
     return readFileSync(path, 'utf8')
   } catch {
     return undefined
+  }
+}
+
+function existsNow(path: string): boolean {
+  try {
+    lstatSync(path)
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -209,6 +209,11 @@ export interface Fleet {
   }): Promise<Result<string>>
   /** Spends a token and registers the key. Faults: TOKEN_UNKNOWN, TOKEN_SPENT, TOKEN_EXPIRED, ALREADY_EXISTS. */
   enrol(input: EnrolmentInput, witness: KeyWitness): Promise<Result<Enrolled>>
+  /** Registers the key by an operator's own hand; one that is enrolled for the resource already keeps its agent. Faults: ALREADY_EXISTS, AGENT_REVOKED and the like. */
+  admit(
+    input: Omit<EnrolmentInput, 'token'> & { readonly group: string },
+    witness: KeyWitness,
+  ): Promise<Result<Enrolled>>
   /** Retires the key in force for a new one, at a time that is returned. Faults: AGENT_UNKNOWN, KEY_RETIRED. */
   rotate(
     agentId: Uint8Array,

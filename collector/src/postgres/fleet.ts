@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { fail, ok, throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
+import { FaultError, fail, ok, throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import { generateKeys, keyId, publicKeyOf, sha256, signerOf } from '@vouch/proto/seal/seal.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
 import type { Pool, PoolClient } from 'pg'
 import { coalesce } from '../coalesce.ts'
-import type { Enrolled, EnrolmentInput, Fleet, KeyWitness } from '../fleet/ports.ts'
+import { barredFault } from '../fleet/barred.ts'
+import type { AgentState, Enrolled, EnrolmentInput, Fleet, KeyWitness } from '../fleet/ports.ts'
 import { guarded, transaction } from './guarded.ts'
 import { listAgents, readAgents } from './agents.ts'
 import { listPolicies, moveAgent, setPolicy } from './policies.ts'
@@ -33,6 +34,7 @@ export function createFleet(pool: Pool): Fleet {
         return token
       }),
     enrol: (input, witness) => transaction(pool, (client) => enrol(client, input, witness)),
+    admit: (input, witness) => transaction(pool, (client) => admit(client, input, witness)),
     rotate: (agentId, keys, witness) => transaction(pool, (client) => rotate(client, agentId, keys, witness)),
     agent: async (agentId) => {
       const read = await agents([agentId])
@@ -93,12 +95,34 @@ export async function collectorKeys(
 
 async function enrol(client: PoolClient, input: EnrolmentInput, witness: KeyWitness): Promise<Enrolled> {
   const agentId = await spend(client, input, witness)
+  return { agentId, others: await othersFor(client, input.resource, agentId) }
+}
+
+async function admit(
+  client: PoolClient,
+  input: Omit<EnrolmentInput, 'token'> & { readonly group: string },
+  witness: KeyWitness,
+): Promise<Enrolled> {
+  const { publicKey, resource, group } = input
+  const { rows } = await client.query<{ agent_id: Buffer; resource: string; state: AgentState }>(
+    'SELECT agent_id, resource, state FROM fleet.agent_keys JOIN fleet.agents USING (agent_id) WHERE public_key = $1',
+    [Buffer.from(publicKey)],
+  )
+  const [known] = rows
+  if (known !== undefined && known.resource !== resource)
+    throwFault('ALREADY_EXISTS', `the key is enrolled for ${known.resource}`)
+  if (known !== undefined && known.state !== 'active') throw new FaultError(barredFault(known.state))
+  const agentId = known?.agent_id ?? (await register(client, input, group, witness))
+  return { agentId, others: await othersFor(client, resource, agentId) }
+}
+
+async function othersFor(client: PoolClient, resource: string, agentId: Uint8Array): Promise<string[]> {
   const { rows } = await client.query<{ agent_id: Buffer }>(
     `SELECT agent_id FROM fleet.agents WHERE resource = $1 AND state = 'active' AND agent_id <> $2
      ORDER BY enrolled_at LIMIT ${OTHERS_MAX}`,
-    [input.resource, Buffer.from(agentId)],
+    [resource, Buffer.from(agentId)],
   )
-  return { agentId, others: rows.map(({ agent_id }) => agent_id.toString('hex')) }
+  return rows.map(({ agent_id }) => agent_id.toString('hex'))
 }
 
 async function spend(client: PoolClient, input: EnrolmentInput, witness: KeyWitness): Promise<Uint8Array> {
@@ -111,16 +135,26 @@ async function spend(client: PoolClient, input: EnrolmentInput, witness: KeyWitn
     return throwFault('TOKEN_UNKNOWN', 'this enrolment token was never issued here; copy it again')
   if (token.spent_by !== null) return enrolledBefore(client, token.spent_by, input)
   if (token.expired) return throwFault('TOKEN_EXPIRED', 'this enrolment token has expired; issue a new one')
-  const agentId = randomBytes(ID_BYTES)
-  await client.query(
-    'INSERT INTO fleet.agents (agent_id, label, resource, agent_version, agent_group) VALUES ($1, $2, $3, $4, $5)',
-    [agentId, input.label, input.resource, input.agentVersion, token.agent_group],
-  )
-  await addKey(client, agentId, input.publicKey)
+  const agentId = await register(client, input, token.agent_group, witness)
   await client.query(
     'UPDATE fleet.enrolment_tokens SET spent_at = now(), spent_by = $2 WHERE token_hash = $1',
     [hashOf(input.token), agentId],
   )
+  return agentId
+}
+
+async function register(
+  client: PoolClient,
+  { publicKey, label, resource, agentVersion }: Omit<EnrolmentInput, 'token'>,
+  group: string,
+  witness: KeyWitness,
+): Promise<Buffer> {
+  const agentId = randomBytes(ID_BYTES)
+  await client.query(
+    'INSERT INTO fleet.agents (agent_id, label, resource, agent_version, agent_group) VALUES ($1, $2, $3, $4, $5)',
+    [agentId, label, resource, agentVersion, group],
+  )
+  await addKey(client, agentId, publicKey)
   unwrap(await witness(agentId))
   return agentId
 }

@@ -15,6 +15,8 @@ import type { Committer } from '../intake/committer.ts'
 import type { Intake } from '../intake/intake.ts'
 import type { Room } from '../intake/room.ts'
 import { barredFault } from '../fleet/barred.ts'
+import { decommission, rotateKey } from '../fleet/life.ts'
+import type { LifeDeps } from '../fleet/life.ts'
 import type { AgentRecord } from '../fleet/ports.ts'
 import type { Archive, Clock, Logger } from '../ports.ts'
 import type { Ages } from './ages.ts'
@@ -213,12 +215,39 @@ async function take(session: Session, frame: AgentFrame['kind'], deps: Conversat
     case 'status':
       session.lane.observer.status(frame.value, deps.clock.now())
       return
+    case 'rotateKey': {
+      const rotated = await asked(session, frame.value, () => rotateKey(frame.value, lifeOf(deps)))
+      if (rotated !== undefined) await session.answer({ case: 'keyRotated', value: rotated })
+      return
+    }
+    case 'decommission': {
+      const ended = await asked(session, frame.value, () => decommission(frame.value, lifeOf(deps)))
+      if (ended !== undefined) await session.answer({ case: 'decommissioned', value: ended })
+      return
+    }
     case 'hello':
       session.refuse(CONNECTION, fail('BATCH_MALFORMED', 'a second hello on one connection').fault, 0)
       return
     // A frame of a later version of the protocol: not for this collector.
     case undefined:
   }
+}
+
+/** What an agent that cannot dial asks over its connection, for itself only. Undefined where it is refused. */
+async function asked<T>(
+  session: Session,
+  { agentId }: { readonly agentId: Uint8Array },
+  answer: () => Promise<Result<T>>,
+): Promise<T | undefined> {
+  const own = equalBytes(agentId, session.lane.agentId)
+  const result = own ? await answer() : fail('FORBIDDEN', 'an agent asks for itself only')
+  if (result.ok) return result.value
+  session.refuse(CONNECTION, result.fault, 0)
+  return undefined
+}
+
+function lifeOf(deps: ConversationDeps): LifeDeps {
+  return { ...deps, now: deps.clock.now }
 }
 
 function refuse(wire: Wire, fault: Fault): void {

@@ -205,6 +205,12 @@ export class Session implements Connection, Endable {
     this.send({ case: 'policy', value: signPolicy(policy, nowMs, this.#deps.signer) })
   }
 
+  /** Sends what the agent asked for; whatever it changed is read again. */
+  async answer(kind: CollectorFrame['kind']): Promise<void> {
+    await this.#readAgent()
+    this.send(kind)
+  }
+
   async #readAgent(): Promise<void> {
     const agent = await this.#deps.fleet.agent(this.lane.agentId)
     if (!agent.ok) return

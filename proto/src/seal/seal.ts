@@ -21,6 +21,8 @@ export const TAGS = {
   hello: 'vouch/hello/v1',
   welcome: 'vouch/welcome/v1',
   enrol: 'vouch/enrol/v1',
+  enrolmentRequest: 'vouch/enrolment-request/v1',
+  enrolmentAnswer: 'vouch/enrolment-answer/v1',
   rotate: 'vouch/rotate/v1',
   decommission: 'vouch/decommission/v1',
   receipt: 'vouch/receipt/v1',

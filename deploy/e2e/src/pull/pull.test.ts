@@ -1,4 +1,8 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { rotateKey } from '@vouch/agent/commands.ts'
+import { decommissionHost } from '@vouch/agent/decommission.ts'
 import { createAgent } from '@vouch/agent/index.ts'
 import { createFleet } from '@vouch/collector/postgres/fleet.ts'
 import { createPullRegistry } from '@vouch/collector/postgres/pulls.ts'
@@ -93,6 +97,35 @@ describe('an agent that is dialled', () => {
       fault: { code: 'AGENT_UNKNOWN' },
     })
   }, 60_000)
+})
+
+describe('over the connection that the collector makes', () => {
+  it('a key is replaced on request, and the chain goes on', async () => {
+    const { agent, agentId, config } = await yard.pulled('turning', {
+      collector: '127.0.0.1:1',
+    })
+    await yard.delivering(agentId)
+    expect(unwrap(await rotateKey(config))).toMatch(/^key [0-9a-f]{16,} is in force\n$/)
+    await yard.delivering(agentId)
+    await yard.stop(agent)
+    expect(await yard.problems(agentId)).toEqual([])
+    const [keys] = await yard.collector.query<{ keys: string }>(
+      `SELECT uniqExact(key_id) AS keys FROM ${yard.collector.database}.batches_v1 WHERE agent = unhex('${agentId.toHex()}')`,
+    )
+    expect(keys?.keys).toBe('2')
+  }, 60_000)
+
+  it('a life ends in order, after its last batch', async () => {
+    const { agent, agentId, config } = await yard.pulled('ended', { collector: '127.0.0.1:1' })
+    await yard.delivering(agentId)
+    await yard.stop(agent)
+    const { places } = await yard.stored(agentId)
+    expect(unwrap(await decommissionHost({ config, logger: SILENT }))).toContain(agentId.toHex())
+    expect(await yard.summary(agentId)).toMatchObject({ state: 'decommissioned' })
+    expect((await yard.stored(agentId)).places).toBe(places + 1)
+    expect(await yard.problems(agentId)).toEqual([])
+    expect(existsSync(join(config.stateDir, 'agent.key'))).toBe(false)
+  }, 90_000)
 })
 
 describe('of several collectors', () => {

@@ -83,11 +83,14 @@ export class Yard {
 
   /** Starts an agent, which enrols with a token where that is still to do. */
   async start(config: AgentConfig): Promise<Agent> {
-    const token = await this.collector.collector.tokens.create({ ttlMs: 60_000 })
-    const agent = createAgent({ config, logger: SILENT, token })
+    const agent = createAgent({ config, logger: SILENT, token: await this.token() })
     this.#agents.add(agent)
     await agent.start()
     return agent
+  }
+
+  async token(): Promise<string> {
+    return this.collector.collector.tokens.create({ ttlMs: 60_000 })
   }
 
   async stop(agent: Agent): Promise<void> {
@@ -101,7 +104,15 @@ export class Yard {
 
   async pulled(name: string, over: Partial<AgentConfig> = {}): Promise<PulledAgent> {
     const address = await freeAddress()
-    const config = { ...(await this.configured(name, address)), ...over }
+    const enrolling = await this.configured(name, address)
+    const config = { ...enrolling, ...over }
+    const enrolled = createAgent({
+      config: { ...enrolling, stopTimeoutMs: 0 },
+      logger: SILENT,
+      token: await this.token(),
+    })
+    await enrolled.open()
+    await enrolled.stop()
     const agent = await this.start(config)
     const { agentId } = agent.status()
     await this.dial(agentId, address)

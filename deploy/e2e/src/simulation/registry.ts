@@ -65,6 +65,7 @@ export class Registry {
     bar: (agentId, state, reason) => this.#answer(() => ok(this.#bar(agentId.toHex(), state, reason))),
     createToken: nobody,
     enrol: nobody,
+    admit: nobody,
     rotate: nobody,
     decommission: nobody,
     list: nobody,

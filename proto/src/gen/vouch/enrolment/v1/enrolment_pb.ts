@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file vouch/enrolment/v1/enrolment.proto.
  */
 export const file_vouch_enrolment_v1_enrolment: GenFile = /*@__PURE__*/
-  fileDesc("CiJ2b3VjaC9lbnJvbG1lbnQvdjEvZW5yb2xtZW50LnByb3RvEhJ2b3VjaC5lbnJvbG1lbnQudjEifAoMRW5yb2xSZXF1ZXN0Eg0KBXRva2VuGAEgASgJEhIKCnB1YmxpY19rZXkYAiABKAwSEQoJc2lnbmF0dXJlGAMgASgMEg0KBWxhYmVsGAQgASgJEhAKCHJlc291cmNlGAUgASgJEhUKDWFnZW50X3ZlcnNpb24YBiABKAkiUAoNRW5yb2xSZXNwb25zZRIQCghhZ2VudF9pZBgBIAEoDBIcChRjb2xsZWN0b3JfcHVibGljX2tleRgCIAEoDBIPCgd3YWxsX21zGAMgASgDInQKEFJvdGF0ZUtleVJlcXVlc3QSEAoIYWdlbnRfaWQYASABKAwSFgoObmV3X3B1YmxpY19rZXkYAiABKAwSHAoUc2lnbmF0dXJlX2J5X2N1cnJlbnQYAyABKAwSGAoQc2lnbmF0dXJlX2J5X25ldxgEIAEoDCIqChFSb3RhdGVLZXlSZXNwb25zZRIVCg12YWxpZF9mcm9tX21zGAEgASgDIk8KE0RlY29tbWlzc2lvblJlcXVlc3QSEAoIYWdlbnRfaWQYASABKAwSEwoLbGFzdF9kaWdlc3QYAiABKAwSEQoJc2lnbmF0dXJlGAMgASgMIiUKFERlY29tbWlzc2lvblJlc3BvbnNlEg0KBWF0X21zGAEgASgDMp0CChBFbnJvbG1lbnRTZXJ2aWNlEkwKBUVucm9sEiAudm91Y2guZW5yb2xtZW50LnYxLkVucm9sUmVxdWVzdBohLnZvdWNoLmVucm9sbWVudC52MS5FbnJvbFJlc3BvbnNlElgKCVJvdGF0ZUtleRIkLnZvdWNoLmVucm9sbWVudC52MS5Sb3RhdGVLZXlSZXF1ZXN0GiUudm91Y2guZW5yb2xtZW50LnYxLlJvdGF0ZUtleVJlc3BvbnNlEmEKDERlY29tbWlzc2lvbhInLnZvdWNoLmVucm9sbWVudC52MS5EZWNvbW1pc3Npb25SZXF1ZXN0Gigudm91Y2guZW5yb2xtZW50LnYxLkRlY29tbWlzc2lvblJlc3BvbnNlYgZwcm90bzM");
+  fileDesc("CiJ2b3VjaC9lbnJvbG1lbnQvdjEvZW5yb2xtZW50LnByb3RvEhJ2b3VjaC5lbnJvbG1lbnQudjEifAoMRW5yb2xSZXF1ZXN0Eg0KBXRva2VuGAEgASgJEhIKCnB1YmxpY19rZXkYAiABKAwSEQoJc2lnbmF0dXJlGAMgASgMEg0KBWxhYmVsGAQgASgJEhAKCHJlc291cmNlGAUgASgJEhUKDWFnZW50X3ZlcnNpb24YBiABKAkiUAoNRW5yb2xSZXNwb25zZRIQCghhZ2VudF9pZBgBIAEoDBIcChRjb2xsZWN0b3JfcHVibGljX2tleRgCIAEoDBIPCgd3YWxsX21zGAMgASgDInEKEEVucm9sbWVudFJlcXVlc3QSEgoKcHVibGljX2tleRgBIAEoDBINCgVsYWJlbBgCIAEoCRIQCghyZXNvdXJjZRgDIAEoCRIVCg1hZ2VudF92ZXJzaW9uGAQgASgJEhEKCXNpZ25hdHVyZRgFIAEoDCJoCg9FbnJvbG1lbnRBbnN3ZXISEAoIYWdlbnRfaWQYASABKAwSEgoKcHVibGljX2tleRgCIAEoDBIcChRjb2xsZWN0b3JfcHVibGljX2tleRgDIAEoDBIRCglzaWduYXR1cmUYBCABKAwidAoQUm90YXRlS2V5UmVxdWVzdBIQCghhZ2VudF9pZBgBIAEoDBIWCg5uZXdfcHVibGljX2tleRgCIAEoDBIcChRzaWduYXR1cmVfYnlfY3VycmVudBgDIAEoDBIYChBzaWduYXR1cmVfYnlfbmV3GAQgASgMIioKEVJvdGF0ZUtleVJlc3BvbnNlEhUKDXZhbGlkX2Zyb21fbXMYASABKAMiTwoTRGVjb21taXNzaW9uUmVxdWVzdBIQCghhZ2VudF9pZBgBIAEoDBITCgtsYXN0X2RpZ2VzdBgCIAEoDBIRCglzaWduYXR1cmUYAyABKAwiJQoURGVjb21taXNzaW9uUmVzcG9uc2USDQoFYXRfbXMYASABKAMynQIKEEVucm9sbWVudFNlcnZpY2USTAoFRW5yb2wSIC52b3VjaC5lbnJvbG1lbnQudjEuRW5yb2xSZXF1ZXN0GiEudm91Y2guZW5yb2xtZW50LnYxLkVucm9sUmVzcG9uc2USWAoJUm90YXRlS2V5EiQudm91Y2guZW5yb2xtZW50LnYxLlJvdGF0ZUtleVJlcXVlc3QaJS52b3VjaC5lbnJvbG1lbnQudjEuUm90YXRlS2V5UmVzcG9uc2USYQoMRGVjb21taXNzaW9uEicudm91Y2guZW5yb2xtZW50LnYxLkRlY29tbWlzc2lvblJlcXVlc3QaKC52b3VjaC5lbnJvbG1lbnQudjEuRGVjb21taXNzaW9uUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * A request signed by the new key: Ed25519 over the tag `vouch/enrol/v1` and the SHA-256
@@ -108,6 +108,99 @@ export const EnrolResponseSchema: GenMessage<EnrolResponse> = /*@__PURE__*/
   messageDesc(file_vouch_enrolment_v1_enrolment, 1);
 
 /**
+ * What an agent that cannot dial asks to be enrolled by: a file that an operator carries to a collector. The signature is
+ * Ed25519 by the key in it, over the tag `vouch/enrolment-request/v1` and the SHA-256 of the document without signature.
+ *
+ * @generated from message vouch.enrolment.v1.EnrolmentRequest
+ */
+export type EnrolmentRequest = Message<"vouch.enrolment.v1.EnrolmentRequest"> & {
+  /**
+   * Ed25519 public key, 32 bytes.
+   *
+   * @generated from field: bytes public_key = 1;
+   */
+  publicKey: Uint8Array;
+
+  /**
+   * A name for people: the host's name.
+   *
+   * @generated from field: string label = 2;
+   */
+  label: string;
+
+  /**
+   * The host resource that this agent will meter.
+   *
+   * @generated from field: string resource = 3;
+   */
+  resource: string;
+
+  /**
+   * Version of the agent's program.
+   *
+   * @generated from field: string agent_version = 4;
+   */
+  agentVersion: string;
+
+  /**
+   * 64 bytes.
+   *
+   * @generated from field: bytes signature = 5;
+   */
+  signature: Uint8Array;
+};
+
+/**
+ * Describes the message vouch.enrolment.v1.EnrolmentRequest.
+ * Use `create(EnrolmentRequestSchema)` to create a new message.
+ */
+export const EnrolmentRequestSchema: GenMessage<EnrolmentRequest> = /*@__PURE__*/
+  messageDesc(file_vouch_enrolment_v1_enrolment, 2);
+
+/**
+ * What the operator carries back. The signature is Ed25519 by the collector's key in it, over the tag
+ * `vouch/enrolment-answer/v1` and the SHA-256 of the document without signature.
+ *
+ * @generated from message vouch.enrolment.v1.EnrolmentAnswer
+ */
+export type EnrolmentAnswer = Message<"vouch.enrolment.v1.EnrolmentAnswer"> & {
+  /**
+   * 16 bytes.
+   *
+   * @generated from field: bytes agent_id = 1;
+   */
+  agentId: Uint8Array;
+
+  /**
+   * The key that was enrolled, 32 bytes.
+   *
+   * @generated from field: bytes public_key = 2;
+   */
+  publicKey: Uint8Array;
+
+  /**
+   * Public key that signs receipts, welcomes and policies, 32 bytes; the agent pins it.
+   *
+   * @generated from field: bytes collector_public_key = 3;
+   */
+  collectorPublicKey: Uint8Array;
+
+  /**
+   * 64 bytes.
+   *
+   * @generated from field: bytes signature = 4;
+   */
+  signature: Uint8Array;
+};
+
+/**
+ * Describes the message vouch.enrolment.v1.EnrolmentAnswer.
+ * Use `create(EnrolmentAnswerSchema)` to create a new message.
+ */
+export const EnrolmentAnswerSchema: GenMessage<EnrolmentAnswer> = /*@__PURE__*/
+  messageDesc(file_vouch_enrolment_v1_enrolment, 3);
+
+/**
  * Both signatures are over the tag `vouch/rotate/v1` and the SHA-256 of agent id and new key.
  *
  * @generated from message vouch.enrolment.v1.RotateKeyRequest
@@ -147,7 +240,7 @@ export type RotateKeyRequest = Message<"vouch.enrolment.v1.RotateKeyRequest"> & 
  * Use `create(RotateKeyRequestSchema)` to create a new message.
  */
 export const RotateKeyRequestSchema: GenMessage<RotateKeyRequest> = /*@__PURE__*/
-  messageDesc(file_vouch_enrolment_v1_enrolment, 2);
+  messageDesc(file_vouch_enrolment_v1_enrolment, 4);
 
 /**
  * The new key is in force; batches signed by the old one before this moment stay valid.
@@ -168,7 +261,7 @@ export type RotateKeyResponse = Message<"vouch.enrolment.v1.RotateKeyResponse"> 
  * Use `create(RotateKeyResponseSchema)` to create a new message.
  */
 export const RotateKeyResponseSchema: GenMessage<RotateKeyResponse> = /*@__PURE__*/
-  messageDesc(file_vouch_enrolment_v1_enrolment, 3);
+  messageDesc(file_vouch_enrolment_v1_enrolment, 5);
 
 /**
  * Signed by the key in force: Ed25519 over the tag `vouch/decommission/v1` and the SHA-256 of agent id and digest.
@@ -203,7 +296,7 @@ export type DecommissionRequest = Message<"vouch.enrolment.v1.DecommissionReques
  * Use `create(DecommissionRequestSchema)` to create a new message.
  */
 export const DecommissionRequestSchema: GenMessage<DecommissionRequest> = /*@__PURE__*/
-  messageDesc(file_vouch_enrolment_v1_enrolment, 4);
+  messageDesc(file_vouch_enrolment_v1_enrolment, 6);
 
 /**
  * The agent's life has ended. Asked again, the answer is the same.
@@ -224,7 +317,7 @@ export type DecommissionResponse = Message<"vouch.enrolment.v1.DecommissionRespo
  * Use `create(DecommissionResponseSchema)` to create a new message.
  */
 export const DecommissionResponseSchema: GenMessage<DecommissionResponse> = /*@__PURE__*/
-  messageDesc(file_vouch_enrolment_v1_enrolment, 5);
+  messageDesc(file_vouch_enrolment_v1_enrolment, 7);
 
 /**
  * Served by a collector.

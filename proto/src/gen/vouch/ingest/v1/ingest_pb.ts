@@ -7,6 +7,8 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { DecommissionRequest, DecommissionResponse, RotateKeyRequest, RotateKeyResponse } from "../../enrolment/v1/enrolment_pb.ts";
+import { file_vouch_enrolment_v1_enrolment } from "../../enrolment/v1/enrolment_pb.ts";
 import type { SignedBatch, StreamDefinition } from "./batch_pb.ts";
 import { file_vouch_ingest_v1_batch } from "./batch_pb.ts";
 import type { SignedPolicy } from "../../policy/v1/policy_pb.ts";
@@ -17,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file vouch/ingest/v1/ingest.proto.
  */
 export const file_vouch_ingest_v1_ingest: GenFile = /*@__PURE__*/
-  fileDesc("Chx2b3VjaC9pbmdlc3QvdjEvaW5nZXN0LnByb3RvEg92b3VjaC5pbmdlc3QudjEiOQoLUHVzaFJlcXVlc3QSKgoFZnJhbWUYASABKAsyGy52b3VjaC5pbmdlc3QudjEuQWdlbnRGcmFtZSI+CgxQdXNoUmVzcG9uc2USLgoFZnJhbWUYASABKAsyHy52b3VjaC5pbmdlc3QudjEuQ29sbGVjdG9yRnJhbWUiPQoLUHVsbFJlcXVlc3QSLgoFZnJhbWUYASABKAsyHy52b3VjaC5pbmdlc3QudjEuQ29sbGVjdG9yRnJhbWUiOgoMUHVsbFJlc3BvbnNlEioKBWZyYW1lGAEgASgLMhsudm91Y2guaW5nZXN0LnYxLkFnZW50RnJhbWUi0gEKCkFnZW50RnJhbWUSJwoFaGVsbG8YASABKAsyFi52b3VjaC5pbmdlc3QudjEuSGVsbG9IABI5CgtkZWZpbml0aW9ucxgCIAEoCzIiLnZvdWNoLmluZ2VzdC52MS5TdHJlYW1EZWZpbml0aW9uc0gAEi0KBWJhdGNoGAMgASgLMhwudm91Y2guaW5nZXN0LnYxLlNpZ25lZEJhdGNoSAASKQoGc3RhdHVzGAQgASgLMhcudm91Y2guaW5nZXN0LnYxLlN0YXR1c0gAQgYKBGtpbmQiiwIKDkNvbGxlY3RvckZyYW1lEi8KCWNoYWxsZW5nZRgBIAEoCzIaLnZvdWNoLmluZ2VzdC52MS5DaGFsbGVuZ2VIABIrCgd3ZWxjb21lGAIgASgLMhgudm91Y2guaW5nZXN0LnYxLldlbGNvbWVIABIxCgdyZWNlaXB0GAMgASgLMh4udm91Y2guaW5nZXN0LnYxLlNpZ25lZFJlY2VpcHRIABIvCglyZWplY3Rpb24YBCABKAsyGi52b3VjaC5pbmdlc3QudjEuUmVqZWN0aW9uSAASLwoGcG9saWN5GAUgASgLMh0udm91Y2gucG9saWN5LnYxLlNpZ25lZFBvbGljeUgAQgYKBGtpbmQiKwoJQ2hhbGxlbmdlEg0KBW5vbmNlGAEgASgMEg8KB3dhbGxfbXMYAiABKAMicgoFSGVsbG8SEAoIYWdlbnRfaWQYASABKAwSDgoGcnVuX2lkGAIgASgMEg4KBmtleV9pZBgDIAEoDBIRCglzaWduYXR1cmUYBCABKAwSFQoNYWdlbnRfdmVyc2lvbhgFIAEoCRINCgVub25jZRgGIAEoDCJ9CgdXZWxjb21lEhgKEGR1cmFibGVfc2VxdWVuY2UYASABKAQSFgoOd2luZG93X2JhdGNoZXMYAiABKA0SFwoPYmF0Y2hfYnl0ZXNfbWF4GAMgASgNEhQKDHRha2VzX3N0YXR1cxgEIAEoCBIRCglzaWduYXR1cmUYBSABKAwiYwoGU3RhdHVzEhcKD3Nwb29sZWRfYmF0Y2hlcxgBIAEoBBIVCg1zcG9vbGVkX2J5dGVzGAIgASgEEhgKEG9sZGVzdF9zZWFsZWRfbXMYAyABKAMSDwoHd2FsbF9tcxgEIAEoAyJHChFTdHJlYW1EZWZpbml0aW9ucxIyCgdzdHJlYW1zGAEgAygLMiEudm91Y2guaW5nZXN0LnYxLlN0cmVhbURlZmluaXRpb24iPgoLUXVhcmFudGluZWQSEAoIc2VxdWVuY2UYASABKAQSDAoEY29kZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJIpUBCgdSZWNlaXB0EhAKCGFnZW50X2lkGAEgASgMEg4KBnJ1bl9pZBgCIAEoDBIQCghzZXF1ZW5jZRgDIAEoBBIOCgZkaWdlc3QYBCABKAwSEwoLcmVjZWl2ZWRfbXMYBSABKAMSMQoLcXVhcmFudGluZWQYBiADKAsyHC52b3VjaC5pbmdlc3QudjEuUXVhcmFudGluZWQiQwoNU2lnbmVkUmVjZWlwdBIPCgdyZWNlaXB0GAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDBIOCgZrZXlfaWQYAyABKAwiVAoJUmVqZWN0aW9uEhAKCHNlcXVlbmNlGAEgASgEEgwKBGNvZGUYAiABKAkSDwoHbWVzc2FnZRgDIAEoCRIWCg5yZXRyeV9hZnRlcl9tcxgEIAEoDTJYCg1Jbmdlc3RTZXJ2aWNlEkcKBFB1c2gSHC52b3VjaC5pbmdlc3QudjEuUHVzaFJlcXVlc3QaHS52b3VjaC5pbmdlc3QudjEuUHVzaFJlc3BvbnNlKAEwATJXCgxBZ2VudFNlcnZpY2USRwoEUHVsbBIcLnZvdWNoLmluZ2VzdC52MS5QdWxsUmVxdWVzdBodLnZvdWNoLmluZ2VzdC52MS5QdWxsUmVzcG9uc2UoATABYgZwcm90bzM", [file_vouch_ingest_v1_batch, file_vouch_policy_v1_policy]);
+  fileDesc("Chx2b3VjaC9pbmdlc3QvdjEvaW5nZXN0LnByb3RvEg92b3VjaC5pbmdlc3QudjEiOQoLUHVzaFJlcXVlc3QSKgoFZnJhbWUYASABKAsyGy52b3VjaC5pbmdlc3QudjEuQWdlbnRGcmFtZSI+CgxQdXNoUmVzcG9uc2USLgoFZnJhbWUYASABKAsyHy52b3VjaC5pbmdlc3QudjEuQ29sbGVjdG9yRnJhbWUiPQoLUHVsbFJlcXVlc3QSLgoFZnJhbWUYASABKAsyHy52b3VjaC5pbmdlc3QudjEuQ29sbGVjdG9yRnJhbWUiOgoMUHVsbFJlc3BvbnNlEioKBWZyYW1lGAEgASgLMhsudm91Y2guaW5nZXN0LnYxLkFnZW50RnJhbWUizwIKCkFnZW50RnJhbWUSJwoFaGVsbG8YASABKAsyFi52b3VjaC5pbmdlc3QudjEuSGVsbG9IABI5CgtkZWZpbml0aW9ucxgCIAEoCzIiLnZvdWNoLmluZ2VzdC52MS5TdHJlYW1EZWZpbml0aW9uc0gAEi0KBWJhdGNoGAMgASgLMhwudm91Y2guaW5nZXN0LnYxLlNpZ25lZEJhdGNoSAASKQoGc3RhdHVzGAQgASgLMhcudm91Y2guaW5nZXN0LnYxLlN0YXR1c0gAEjoKCnJvdGF0ZV9rZXkYBSABKAsyJC52b3VjaC5lbnJvbG1lbnQudjEuUm90YXRlS2V5UmVxdWVzdEgAEj8KDGRlY29tbWlzc2lvbhgGIAEoCzInLnZvdWNoLmVucm9sbWVudC52MS5EZWNvbW1pc3Npb25SZXF1ZXN0SABCBgoEa2luZCKNAwoOQ29sbGVjdG9yRnJhbWUSLwoJY2hhbGxlbmdlGAEgASgLMhoudm91Y2guaW5nZXN0LnYxLkNoYWxsZW5nZUgAEisKB3dlbGNvbWUYAiABKAsyGC52b3VjaC5pbmdlc3QudjEuV2VsY29tZUgAEjEKB3JlY2VpcHQYAyABKAsyHi52b3VjaC5pbmdlc3QudjEuU2lnbmVkUmVjZWlwdEgAEi8KCXJlamVjdGlvbhgEIAEoCzIaLnZvdWNoLmluZ2VzdC52MS5SZWplY3Rpb25IABIvCgZwb2xpY3kYBSABKAsyHS52b3VjaC5wb2xpY3kudjEuU2lnbmVkUG9saWN5SAASPAoLa2V5X3JvdGF0ZWQYBiABKAsyJS52b3VjaC5lbnJvbG1lbnQudjEuUm90YXRlS2V5UmVzcG9uc2VIABJCCg5kZWNvbW1pc3Npb25lZBgHIAEoCzIoLnZvdWNoLmVucm9sbWVudC52MS5EZWNvbW1pc3Npb25SZXNwb25zZUgAQgYKBGtpbmQiKwoJQ2hhbGxlbmdlEg0KBW5vbmNlGAEgASgMEg8KB3dhbGxfbXMYAiABKAMicgoFSGVsbG8SEAoIYWdlbnRfaWQYASABKAwSDgoGcnVuX2lkGAIgASgMEg4KBmtleV9pZBgDIAEoDBIRCglzaWduYXR1cmUYBCABKAwSFQoNYWdlbnRfdmVyc2lvbhgFIAEoCRINCgVub25jZRgGIAEoDCJ9CgdXZWxjb21lEhgKEGR1cmFibGVfc2VxdWVuY2UYASABKAQSFgoOd2luZG93X2JhdGNoZXMYAiABKA0SFwoPYmF0Y2hfYnl0ZXNfbWF4GAMgASgNEhQKDHRha2VzX3N0YXR1cxgEIAEoCBIRCglzaWduYXR1cmUYBSABKAwiYwoGU3RhdHVzEhcKD3Nwb29sZWRfYmF0Y2hlcxgBIAEoBBIVCg1zcG9vbGVkX2J5dGVzGAIgASgEEhgKEG9sZGVzdF9zZWFsZWRfbXMYAyABKAMSDwoHd2FsbF9tcxgEIAEoAyJHChFTdHJlYW1EZWZpbml0aW9ucxIyCgdzdHJlYW1zGAEgAygLMiEudm91Y2guaW5nZXN0LnYxLlN0cmVhbURlZmluaXRpb24iPgoLUXVhcmFudGluZWQSEAoIc2VxdWVuY2UYASABKAQSDAoEY29kZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJIpUBCgdSZWNlaXB0EhAKCGFnZW50X2lkGAEgASgMEg4KBnJ1bl9pZBgCIAEoDBIQCghzZXF1ZW5jZRgDIAEoBBIOCgZkaWdlc3QYBCABKAwSEwoLcmVjZWl2ZWRfbXMYBSABKAMSMQoLcXVhcmFudGluZWQYBiADKAsyHC52b3VjaC5pbmdlc3QudjEuUXVhcmFudGluZWQiQwoNU2lnbmVkUmVjZWlwdBIPCgdyZWNlaXB0GAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDBIOCgZrZXlfaWQYAyABKAwiVAoJUmVqZWN0aW9uEhAKCHNlcXVlbmNlGAEgASgEEgwKBGNvZGUYAiABKAkSDwoHbWVzc2FnZRgDIAEoCRIWCg5yZXRyeV9hZnRlcl9tcxgEIAEoDTJYCg1Jbmdlc3RTZXJ2aWNlEkcKBFB1c2gSHC52b3VjaC5pbmdlc3QudjEuUHVzaFJlcXVlc3QaHS52b3VjaC5pbmdlc3QudjEuUHVzaFJlc3BvbnNlKAEwATJXCgxBZ2VudFNlcnZpY2USRwoEUHVsbBIcLnZvdWNoLmluZ2VzdC52MS5QdWxsUmVxdWVzdBodLnZvdWNoLmluZ2VzdC52MS5QdWxsUmVzcG9uc2UoATABYgZwcm90bzM", [file_vouch_enrolment_v1_enrolment, file_vouch_ingest_v1_batch, file_vouch_policy_v1_policy]);
 
 /**
  * Agent to collector.
@@ -144,6 +146,22 @@ export type AgentFrame = Message<"vouch.ingest.v1.AgentFrame"> & {
      */
     value: Status;
     case: "status";
+  } | {
+    /**
+     * What an agent that dials asks of EnrolmentService: a new key.
+     *
+     * @generated from field: vouch.enrolment.v1.RotateKeyRequest rotate_key = 5;
+     */
+    value: RotateKeyRequest;
+    case: "rotateKey";
+  } | {
+    /**
+     * And the end of its life.
+     *
+     * @generated from field: vouch.enrolment.v1.DecommissionRequest decommission = 6;
+     */
+    value: DecommissionRequest;
+    case: "decommission";
   } | { case: undefined; value?: undefined };
 };
 
@@ -203,6 +221,22 @@ export type CollectorFrame = Message<"vouch.ingest.v1.CollectorFrame"> & {
      */
     value: SignedPolicy;
     case: "policy";
+  } | {
+    /**
+     * The key that was asked for is in force.
+     *
+     * @generated from field: vouch.enrolment.v1.RotateKeyResponse key_rotated = 6;
+     */
+    value: RotateKeyResponse;
+    case: "keyRotated";
+  } | {
+    /**
+     * The agent's life has ended, as it asked.
+     *
+     * @generated from field: vouch.enrolment.v1.DecommissionResponse decommissioned = 7;
+     */
+    value: DecommissionResponse;
+    case: "decommissioned";
   } | { case: undefined; value?: undefined };
 };
 

@@ -8,6 +8,7 @@ import { decommissionHost } from './decommission.ts'
 import { startDockerProxy } from './docker/docker-proxy.ts'
 import { doctor } from './doctor.ts'
 import { requestEnrolment, takeAnswer } from './enrol-files.ts'
+import { beFrugal } from './frugality.ts'
 import { lookOnce } from './once.ts'
 import { spoolExport, spoolStatus, spoolVerify } from './spool-commands.ts'
 import { AGENT_VERSION } from './version.ts'
@@ -47,6 +48,7 @@ try {
       const proxy = unwrap(await startDockerProxy(config, pino({ level: config.logLevel })))
       endOnSignal(() => proxy.stop())
     } else {
+      beFrugal(config.sources)
       const agent = createAgent({ config, logger: pino({ level: config.logLevel }) })
       endOnSignal(() => agent.stop())
       await agent.start()

@@ -7,6 +7,7 @@ import { ingestBench } from './ingest/bench.ts'
 import { loadBench } from './load/load.ts'
 import { percentileBench } from './percentile/bench.ts'
 import { ratingBench } from './rating/bench.ts'
+import { snmpBench } from './snmp/bench.ts'
 
 /** Every bench, in the order of --help. */
 export const BENCHES: readonly Bench[] = [
@@ -18,4 +19,5 @@ export const BENCHES: readonly Bench[] = [
   percentileBench,
   eventsBench,
   agentBench,
+  snmpBench,
 ]

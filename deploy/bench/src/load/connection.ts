@@ -97,8 +97,6 @@ export class LoadConnection {
       case 'keyRotated':
       case 'decommissioned':
       case 'policy':
-      case 'keyRotated':
-      case 'decommissioned':
       case undefined:
       default:
         // What is sampled, and by which keys, is set by whoever runs the load.

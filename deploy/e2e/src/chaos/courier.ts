@@ -62,8 +62,6 @@ export async function deliver(
       case 'keyRotated':
       case 'decommissioned':
       case 'policy':
-      case 'keyRotated':
-      case 'decommissioned':
       case undefined:
       default:
         return undefined

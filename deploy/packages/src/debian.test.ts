@@ -39,7 +39,7 @@ describe.skipIf(ABSENT !== '')(`the Debian package${ABSENT && ` (absent: ${ABSEN
     const built = await buildExecutable(folder)
     ;({ executable } = built)
     debian = buildDebian(folder, built)
-  }, 120_000)
+  }, 300_000)
   afterAll(() => rmSync(folder, { recursive: true }))
 
   it('depends on the package of every library that the executable loads', async () => {
@@ -100,18 +100,18 @@ describe.skipIf(ABSENT !== '')(`the Debian package${ABSENT && ` (absent: ${ABSEN
       await system.run('ln', '-s', '/mnt/docker.sock', '/run/docker.sock')
       await system.run('chmod', '711', '/mnt')
       await system.run('chgrp', 'docker', '/mnt/docker.sock')
-    }, 60_000)
+    }, 180_000)
     afterAll(async () => {
       await system.stop()
       await delivery.stop()
       await engine.stop()
-    }, 60_000)
+    }, 180_000)
     const states = (): Promise<string[]> =>
       Promise.all(UNITS.map((unit) => system.property(unit, 'ActiveState')))
     const isThere = (path: string): boolean => existsSync(join(tree.root, path))
     const put = async (file: string): Promise<void> => {
       await run('cp', [file, join(tree.root, 'tmp/agent.deb')])
-      await system.run('dpkg', '--force-confold', '-i', '/tmp/agent.deb')
+      await system.run('dpkg', '--force-confold', '--force-unsafe-io', '-i', '/tmp/agent.deb')
     }
     const settings = (more: Readonly<Record<string, string>>): void =>
       writeFileSync(

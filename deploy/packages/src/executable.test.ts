@@ -24,7 +24,7 @@ let bundle: Bundle
 beforeAll(async () => {
   bundle = await bundleAgent()
   await writeExecutable(bundle, executable)
-}, 120_000)
+}, 300_000)
 afterAll(() => rmSync(folder, { recursive: true }))
 
 const digest = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex')
@@ -50,7 +50,7 @@ describe.skipIf(TREE_ABSENT !== '')(
       tree.folder('var/lib/vouch-agent', USER, 0o700)
       await tree.addExecutable(executable, AGENT)
       delivery = await Delivery.start()
-    }, 60_000)
+    }, 180_000)
     afterAll(async () => {
       await delivery.stop()
       tree.remove()

@@ -44,12 +44,12 @@ describe.skipIf(ENGINE_ABSENT !== '')(
         Delivery.start().then((started) => (delivery = started)),
       ])
       await engine.docker('load', '-i', image)
-    }, 120_000)
+    }, 300_000)
     afterAll(async () => {
       await engine.stop()
       await delivery.stop()
       rmSync(folder, { recursive: true })
-    }, 60_000)
+    }, 180_000)
     const settings = (): string[] =>
       Object.entries(delivery.settings()).flatMap((pair) => ['-e', pair.join('=')])
     const inspect = (of: string, format: string): Promise<string> =>

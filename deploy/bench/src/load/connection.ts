@@ -94,10 +94,12 @@ export class LoadConnection {
         return this.#receipt(kind.value)
       case 'rejection':
         return this.#rejected(kind.value)
+      case 'keyRotated':
+      case 'decommissioned':
       case 'policy':
       case undefined:
       default:
-        // A policy changes what is sampled; the load is set by whoever runs it.
+        // What is sampled, and by which keys, is set by whoever runs the load.
         return undefined
     }
   }

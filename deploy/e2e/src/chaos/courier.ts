@@ -59,6 +59,8 @@ export async function deliver(
       }
       case 'rejection':
         return resolve(frame.kind.value.code)
+      case 'keyRotated':
+      case 'decommissioned':
       case 'policy':
       case undefined:
       default:

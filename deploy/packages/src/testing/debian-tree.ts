@@ -64,6 +64,7 @@ export class DebianTree extends Tree {
     const { stdout } = await run('dpkg', [
       `--root=${this.root}`,
       '--force-confdef',
+      '--force-unsafe-io',
       '--force-confold',
       ...args,
     ])

@@ -76,12 +76,9 @@ describe('PostgreSQL migrations', () => {
   it('run by twenty at once, and again, give one schema', async () => {
     const results = await Promise.all(Array.from({ length: 20 }, () => migratePostgres(pool)))
     expect(results.every(({ ok }) => ok)).toBe(true)
-    expect((await pool.query('SELECT version FROM fleet.migrations')).rows).toEqual([
-      { version: 1 },
-      { version: 2 },
-      { version: 3 },
-      { version: 4 },
-    ])
+    expect((await pool.query('SELECT version FROM fleet.migrations')).rows).toEqual(
+      [1, 2, 3, 4, 5, 6].map((version) => ({ version })),
+    )
   })
 
   it.each([

@@ -42,8 +42,8 @@ const STOPPED = 'stopped'
 export class Puller {
   readonly #deps: PullerDeps
   readonly #pulled = new Map<Hex, Pulled>()
-  /** How it goes with each, as it was told last; a code, or none while it is connected. */
-  readonly #told = new Map<Hex, Fault['code'] | ''>()
+  /** How it goes with each, as it was told last: code and message, or nothing while it is connected. */
+  readonly #told = new Map<Hex, string>()
   /** What the registry does not know yet. */
   readonly #news = new Map<Hex, PullState>()
   readonly #stopping = new AbortController()
@@ -160,9 +160,9 @@ export class Puller {
     const { agentId, address } = target
     if (fault !== undefined) telemetry.failed(fault.code)
     const isMine = this.#pulled.get(agentId)?.target === target
-    const code = fault?.code ?? ''
-    if (!isMine || this.#told.get(agentId) === code) return
-    this.#told.set(agentId, code)
+    const told = fault === undefined ? '' : `${fault.code}: ${fault.message}`
+    if (!isMine || this.#told.get(agentId) === told) return
+    this.#told.set(agentId, told)
     this.#news.set(agentId, { agentId, fault })
     if (fault === undefined) logger.info({ agent: agentId, address }, 'agent pulled')
     else logger.warn({ agent: agentId, address, fault }, 'agent not pulled')
@@ -170,7 +170,7 @@ export class Puller {
   }
 
   #count(): void {
-    const connected = [...this.#told.values()].filter((code) => code === '').length
+    const connected = [...this.#told.values()].filter((told) => told === '').length
     this.#deps.telemetry.pulled(this.#pulled.size, connected)
   }
 

@@ -47,13 +47,12 @@ describe('is refused', () => {
     await yard.delivering(agentId)
     await yard.stop(agent)
     const { places } = await yard.stored(agentId)
+    const why = async (): Promise<string | undefined> => (await yard.summary(agentId)).pull?.message
+    await vi.waitFor(async () => expect(await why()).toMatch(/ECONNREFUSED/), PATIENCE)
     const { certFile, keyFile } = await strangers.agent('posed')
     await yard.start({ ...config, tlsCertFile: certFile, tlsKeyFile: keyFile })
     await yard.comesTo(agentId, 'UNAVAILABLE')
-    await vi.waitFor(
-      async () => expect((await yard.summary(agentId)).pull?.message).toMatch(/certificate/),
-      PATIENCE,
-    )
+    await vi.waitFor(async () => expect(await why()).toMatch(/certificate/), PATIENCE)
     expect((await yard.stored(agentId)).places).toBe(places)
   }, 60_000)
 

@@ -13,8 +13,8 @@ import { measureSnmp } from './ours.ts'
 import type { SnmpPlan } from './ours.ts'
 import type { SimulatorMessage } from './simulator.ts'
 
-/** Polls of the exporter at most: they come one after another. */
-const EXPORTER_POLLS_MAX = 1000
+/** Polls of the exporter: enough to see them in hundredths of a second, and they come one after another. */
+const EXPORTER_POLLS = { min: 100, max: 1000 }
 const RESIDENT_MAX_BYTES = 150 * 2 ** 20
 const SIMULATOR = fileURLToPath(new URL('simulator.ts', import.meta.url))
 
@@ -68,7 +68,7 @@ export async function benchSnmp(plan: SnmpPlan, progress: Progress): Promise<Out
     let reference: Record<string, number> = {}
     let ratio = RESIDENT_MAX_BYTES / ours.cost.peakBytes
     if (await hasSnmpExporter()) {
-      const polls = Math.min(measured, EXPORTER_POLLS_MAX)
+      const polls = Math.min(Math.max(measured, EXPORTER_POLLS.min), EXPORTER_POLLS.max)
       progress(`${polls} polls by the exporter`)
       const cost = await measureExporter(directory, `${addressOf(0)}:${port}`, interfaces, polls)
       reference = { polls, cpuMsPerPoll: perPoll(cost.cpuMs, polls), peakBytes: cost.peakBytes }

@@ -7,7 +7,7 @@ const read = (args: readonly string[]): ReturnType<typeof readArguments> => read
 describe('arguments', () => {
   test.each([
     [[], 'FIELD_MISSING', /name a bench: ingest, /],
-    [['snmp'], 'FIELD_UNKNOWN', /snmp is not a bench; there is: ingest, /],
+    [['smnp'], 'FIELD_UNKNOWN', /smnp is not a bench; there is: ingest, /],
     [['ingest', 'ingest'], 'FIELD_UNKNOWN', /ingest ingest is not a bench/],
     [['ingest', '--jsn'], 'FIELD_UNKNOWN', /--jsn/],
     [['ingest', '--seed', '1'], 'FIELD_UNKNOWN', /ingest takes no --seed/],

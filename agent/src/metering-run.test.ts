@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { decodeBody } from '@vouch/proto/wire/body.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { generateKeys, signerOf } from '@vouch/proto/seal/seal.ts'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { MeteringRun, factsOf } from './metering-run.ts'
 import type { Look, Sample, Source } from './ports.ts'
 import { openSpool } from './spool/spool.ts'
@@ -49,7 +49,7 @@ describe('a loss', () => {
 describe('a run', () => {
   const begun = (...looks: (() => Promise<readonly Look[]>)[]) => {
     const world = new World()
-    const spool = unwrap(openSpool(':memory:', { bytesMax: 1e6, ageMaxMs: 1e9 }, world.wallMs()))
+    const spool = unwrap(openSpool(':memory:', { bytesMax: 1e8, ageMaxMs: 1e9 }, world.wallMs()))
     const sources = looks.map((look, index): Source => ({ name: `source ${index}`, look }))
     const options = { agentId: new Uint8Array(16), agentVersion: '1', spool, clock: world, sources }
     const lines: string[] = []
@@ -108,6 +108,47 @@ describe('a run', () => {
     expect(factsOf(spool)('mark')).toBeUndefined()
     expect(spool.states()).toHaveLength(1)
     expect(spool.definitions(0, 10)).toHaveLength(1)
+  })
+
+  const many = (name: string, count: number): Sample[] =>
+    Array.from({ length: count }, (_, index) => ({
+      resource: `host:${name}-${index}`,
+      meter: 'host.cpu.used',
+      value: 1n,
+    }))
+
+  it('keeps facts with all looks of their source also where a round is sealed in parts', async () => {
+    const at = (ms: number) => ({ wallMs: 1e12 + ms, monotonicMs: ms, boottimeMs: ms })
+    const { world, spool, run } = begun(
+      () =>
+        Promise.resolve([
+          { samples: many('a', 3000), track: 'a', at: at(10) },
+          { samples: many('b', 3000), track: 'b', at: at(20) },
+          { samples: [], track: 'facts', facts: { mark: '1' }, at: at(50) },
+        ]),
+      () => Promise.resolve([{ samples: many('c', 5000), track: 'c', facts: { other: '1' }, at: at(15) }]),
+    )
+    world.pass(100, 0n)
+    await run.look()
+    const batches = [...spool.batches(run.runId, 0n, 10)]
+    expect(batches).toHaveLength(2)
+    expect([factsOf(spool)('mark'), factsOf(spool)('other')]).toEqual(['1', '1'])
+    expect(run.pending).toBe(0)
+  })
+
+  it('tries a full spool once a round, however much there is', async () => {
+    const looks = Array.from({ length: 20 }, (_, index) => ({
+      samples: many(`${index}`, 1000),
+      track: `${index}`,
+      facts: {},
+    }))
+    const { world, spool, run, lines } = begun(() => Promise.resolve(looks))
+    spool.limit({ bytesMax: 1, ageMaxMs: 1e9 })
+    const append = vi.spyOn(spool, 'append')
+    world.pass(100, 0n)
+    await run.look()
+    expect(append).toHaveBeenCalledTimes(1)
+    expect(run.pending).toBe(20_000)
   })
 
   it('says once that a source fails, and once that it works again', async () => {

@@ -113,9 +113,11 @@ export class MeteringRun {
     // Two rounds at one instant measure the same thing.
     if (now.monotonicMs === this.#roundMs) return
     this.#roundMs = now.monotonicMs
-    for (const look of await this.#rounds.ask(this.isOn, now, this.cadenceMs)) {
-      this.#observe(look)
-      if (this.#readings.length >= READINGS_MAX) this.seal()
+    let isTaken = true
+    for (const looks of await this.#rounds.ask(this.isOn, now, this.cadenceMs)) {
+      for (const look of looks) this.#observe(look)
+      // A spool that is full is so for the rest of the round.
+      if (isTaken && this.#readings.length >= READINGS_MAX) isTaken = this.seal().ok
     }
   }
 

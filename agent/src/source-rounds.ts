@@ -6,13 +6,16 @@ import type { Instant } from './reading/moment.ts'
 /** A look with everything that a source may leave to the default. */
 export type PlacedLook = Look & Required<Pick<Look, 'at' | 'track' | 'cadenceMs'>>
 
+/** Looks of one source that become durable together: up to one that brings facts, which are of all of them. */
+export type Together = readonly PlacedLook[]
+
 /** Asks all sources in rounds, so that none of them can keep the others waiting for longer than a cadence. */
 export class SourceRounds {
   readonly #sources: readonly Source[]
   readonly #logger: Logger
   readonly #busy = new Set<Source>()
   readonly #faults = new Map<Source, ReadonlyMap<string, Fault>>()
-  #late: PlacedLook[] = []
+  #late: Together[] = []
 
   constructor(sources: readonly Source[], logger: Logger) {
     this.#sources = sources
@@ -20,15 +23,15 @@ export class SourceRounds {
   }
 
   /**
-   * All looks of the sources under the given names, in order of time. A source that takes longer than a cadence
+   * All looks of the sources under the given names, each track's in order of time. A source that takes longer than a cadence
    * costs nobody else; what it brings counts in a later round, and until then it is not asked again.
    */
-  async ask(isOn: (name: string) => boolean, now: Instant, cadenceMs: number): Promise<PlacedLook[]> {
+  async ask(isOn: (name: string) => boolean, now: Instant, cadenceMs: number): Promise<Together[]> {
     const asked = this.#sources.filter(({ name }) => isOn(name))
     const looks = (await Promise.all(asked.map((source) => this.#ask(source, now, cadenceMs)))).flat()
     const late = this.#late
     this.#late = []
-    return [...late, ...looks].toSorted((a, b) => a.at.monotonicMs - b.at.monotonicMs)
+    return [...late, ...looks].toSorted((a, b) => endOf(a) - endOf(b))
   }
 
   /** What is wrong with the sources now. */
@@ -42,7 +45,7 @@ export class SourceRounds {
     await Promise.all(this.#sources.map(async (source) => source.stop?.()))
   }
 
-  async #ask(source: Source, now: Instant, cadenceMs: number): Promise<readonly PlacedLook[]> {
+  async #ask(source: Source, now: Instant, cadenceMs: number): Promise<readonly Together[]> {
     if (this.#busy.has(source)) return []
     this.#busy.add(source)
     const timer = new AbortController()
@@ -59,11 +62,11 @@ export class SourceRounds {
     return []
   }
 
-  async #look(source: Source, now: Instant, cadenceMs: number): Promise<PlacedLook[]> {
+  async #look(source: Source, now: Instant, cadenceMs: number): Promise<Together[]> {
     try {
       const looks = await source.look()
       this.#tell(source, source.faults?.() ?? [])
-      return looks.map((look) => ({ at: now, track: source.name, cadenceMs, ...look }))
+      return together(looks.map((look) => ({ at: now, track: source.name, cadenceMs, ...look })))
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error)
       this.#tell(source, [{ code: 'UNAVAILABLE', message: `the source ${source.name} failed: ${why}` }])
@@ -83,4 +86,18 @@ export class SourceRounds {
     for (const [key, { code, message, pointer }] of before ?? [])
       if (!after.has(key)) this.#logger.info({ source: source.name, code, pointer }, `over: ${message}`)
   }
+}
+
+function together(looks: readonly PlacedLook[]): Together[] {
+  const groups: PlacedLook[][] = []
+  for (const [index, look] of looks.entries()) {
+    const isNext = index === 0 || looks[index - 1]?.facts !== undefined
+    if (isNext) groups.push([look])
+    else groups.at(-1)!.push(look)
+  }
+  return groups
+}
+
+function endOf(looks: Together): number {
+  return looks.at(-1)!.at.monotonicMs
 }

@@ -13,7 +13,7 @@ export function createSystemClock(): Clock {
   return {
     wallMs: () => Date.now(),
     monotonicMs,
-    boottimeMs: boottimeOf(monotonicMs),
+    boottimeMs: boottimeOf({ monotonicMs, wallMs: () => Date.now(), uptimeMs }),
     bootId: readBootId() ?? randomBytes(16),
   }
 }
@@ -22,17 +22,28 @@ export function createSystemClock(): Clock {
 const FRESH_MS = 1000
 const SUSPEND_MIN_MS = 20
 
-/** Reading the boot-time clock takes a file; whoever asks often gets it from the monotonic clock, which only a suspend stops. */
-function boottimeOf(monotonicMs: () => number): () => number {
+/**
+ * Reading the boot-time clock takes a file; whoever asks often gets it from the monotonic clock, which only a suspend
+ * stops. It never goes back, though the file is of hundredths of a second only.
+ */
+export function boottimeOf({ monotonicMs, wallMs, uptimeMs }: BoottimeParts): () => number {
   let read = { monotonicMs: Number.NEGATIVE_INFINITY, wallMs: 0, boottimeMs: 0 }
+  let lastMs = 0
   return () => {
-    const [now, wallMs] = [monotonicMs(), Date.now()]
+    const [now, wall] = [monotonicMs(), wallMs()]
     const passedMs = now - read.monotonicMs
-    const strayedMs = Math.abs(wallMs - read.wallMs - passedMs)
+    const strayedMs = Math.abs(wall - read.wallMs - passedMs)
     if (passedMs > FRESH_MS || strayedMs > SUSPEND_MIN_MS)
-      read = { monotonicMs: now, wallMs, boottimeMs: uptimeMs() ?? now }
-    return read.boottimeMs + now - read.monotonicMs
+      read = { monotonicMs: now, wallMs: wall, boottimeMs: uptimeMs() ?? now }
+    lastMs = Math.max(lastMs, read.boottimeMs + now - read.monotonicMs)
+    return lastMs
   }
+}
+
+/** The clocks from which the boot-time clock is told. */
+export interface BoottimeParts extends Pick<Clock, 'monotonicMs' | 'wallMs'> {
+  /** What the system says; undefined where it has none. */
+  readonly uptimeMs: () => number | undefined
 }
 
 function uptimeMs(): number | undefined {

@@ -7,11 +7,7 @@ import type { Server } from 'node:net'
  * in use, no socket, or not writable.
  */
 export async function listenAtSocket(server: Server, path: string): Promise<boolean> {
-  const found = lstatSync(path, { throwIfNoEntry: false })
-  if (found !== undefined) {
-    if (!found.isSocket() || (await isAnswered(path))) return false
-    unlinkSync(path)
-  }
+  if (!(await isFree(path))) return false
   // Made with these rights, so that there is no moment in which it has others.
   const before = process.umask(0o117)
   try {
@@ -30,6 +26,18 @@ export function listening(server: Server, begin: () => void): Promise<boolean> {
   server.once('listening', () => resolve(true))
   begin()
   return promise
+}
+
+async function isFree(path: string): Promise<boolean> {
+  try {
+    const found = lstatSync(path, { throwIfNoEntry: false })
+    if (found === undefined) return true
+    if (!found.isSocket() || (await isAnswered(path))) return false
+    unlinkSync(path)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function isAnswered(path: string): Promise<boolean> {

@@ -142,7 +142,7 @@ describe('a run', () => {
       track: `${index}`,
       facts: {},
     }))
-    const { world, spool, run, lines } = begun(() => Promise.resolve(looks))
+    const { world, spool, run } = begun(() => Promise.resolve(looks))
     spool.limit({ bytesMax: 1, ageMaxMs: 1e9 })
     const append = vi.spyOn(spool, 'append')
     world.pass(100, 0n)

@@ -16,7 +16,7 @@ it('the boot-time clock never goes back, and is right to the hundredth of a seco
       const told = boottimeOf({
         monotonicMs: () => monotonicMs,
         wallMs: () => wallMs,
-        uptimeMs: () => Math.floor(boottimeMs / 10) * 10,
+        readMs: () => Math.floor(boottimeMs / 10) * 10,
       })
       let beforeMs = told()
       for (const { passedMs, sleptMs, setMs } of steps) {
@@ -35,5 +35,5 @@ it('the boot-time clock never goes back, and is right to the hundredth of a seco
 })
 
 it('without one the monotonic clock stands in', () => {
-  expect(boottimeOf({ monotonicMs: () => 7, wallMs: () => 1, uptimeMs: () => undefined })()).toBe(7)
+  expect(boottimeOf({ monotonicMs: () => 7, wallMs: () => 1, readMs: () => undefined })()).toBe(7)
 })

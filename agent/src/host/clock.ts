@@ -13,7 +13,7 @@ export function createSystemClock(): Clock {
   return {
     wallMs: () => Date.now(),
     monotonicMs,
-    boottimeMs: boottimeOf({ monotonicMs, wallMs: () => Date.now(), uptimeMs }),
+    boottimeMs: boottimeOf({ monotonicMs, wallMs: () => Date.now(), readMs: uptimeMs }),
     bootId: readBootId() ?? randomBytes(16),
   }
 }
@@ -26,7 +26,7 @@ const SUSPEND_MIN_MS = 20
  * Reading the boot-time clock takes a file; whoever asks often gets it from the monotonic clock, which only a suspend
  * stops. It never goes back, though the file is of hundredths of a second only.
  */
-export function boottimeOf({ monotonicMs, wallMs, uptimeMs }: BoottimeParts): () => number {
+export function boottimeOf({ monotonicMs, wallMs, readMs }: BoottimeParts): () => number {
   let read = { monotonicMs: Number.NEGATIVE_INFINITY, wallMs: 0, boottimeMs: 0 }
   let lastMs = 0
   return () => {
@@ -34,7 +34,7 @@ export function boottimeOf({ monotonicMs, wallMs, uptimeMs }: BoottimeParts): ()
     const passedMs = now - read.monotonicMs
     const strayedMs = Math.abs(wall - read.wallMs - passedMs)
     if (passedMs > FRESH_MS || strayedMs > SUSPEND_MIN_MS)
-      read = { monotonicMs: now, wallMs: wall, boottimeMs: uptimeMs() ?? now }
+      read = { monotonicMs: now, wallMs: wall, boottimeMs: readMs() ?? now }
     lastMs = Math.max(lastMs, read.boottimeMs + now - read.monotonicMs)
     return lastMs
   }
@@ -43,7 +43,7 @@ export function boottimeOf({ monotonicMs, wallMs, uptimeMs }: BoottimeParts): ()
 /** The clocks from which the boot-time clock is told. */
 export interface BoottimeParts extends Pick<Clock, 'monotonicMs' | 'wallMs'> {
   /** What the system says; undefined where it has none. */
-  readonly uptimeMs: () => number | undefined
+  readonly readMs: () => number | undefined
 }
 
 function uptimeMs(): number | undefined {

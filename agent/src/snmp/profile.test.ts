@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
@@ -61,6 +61,11 @@ it.each(wrong)('%s is %s at %s', (_, code, pointer, content) => {
   const faults: Fault[] = []
   expect(readProfile(content, '', faults)).toBeUndefined()
   expect(faults).toContainEqual(expect.objectContaining({ code, pointer }))
+})
+
+it('every file of profiles comes with the agent', () => {
+  const files = readdirSync(new URL('../../profiles', import.meta.url))
+  expect(files.toSorted()).toEqual(BUILT_IN.map((name) => `${name}.yaml`))
 })
 
 it.each(BUILT_IN)('%s, which comes with the agent, can be read', (name) => {

@@ -74,14 +74,8 @@ const TICKS_PER_SECOND = 100n
 /** Reads a profile, each fault with its pointer. Faults: CONFIG_MISSING, CONFIG_INVALID, CONFIG_UNKNOWN_KEY. */
 export function readProfile(content: JsonValue, pointer: string, faults: Fault[]): Profile | undefined {
   const before = faults.length
-  const fields = new Fields(
-    isJsonObject(content) ? content : {},
-    pointer,
-    ['profile', 'about', 'tables'],
-    faults,
-  )
+  const fields = new Fields(isJsonObject(content) ? content : {}, pointer, ['profile', 'tables'], faults)
   const name = fields.required('profile', NAME)
-  fields.optional('about', text())
   const listed = fields.list('tables')
   if (listed.length === 0)
     faults.push(fail('CONFIG_MISSING', 'list the tables to read', { pointer: `${pointer}/tables` }).fault)

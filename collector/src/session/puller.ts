@@ -117,11 +117,13 @@ export class Puller {
   }
 
   async #give(surplus: number): Promise<Result<void>> {
-    const { registry, holder } = this.#deps
+    const { registry, holder, clock, leaseMs } = this.#deps
     const given = [...this.#pulled].slice(0, Math.min(surplus, GIVEN_MAX))
     if (given.length === 0) return { ok: true, value: undefined }
     for (const [agentId, pulled] of given) this.#drop(agentId, pulled)
-    await Promise.all(given.map(([, { done }]) => done))
+    // A connection whose receipts the stores keep waiting must not cost the lease of all others.
+    const patience = clock.sleep(Math.ceil(leaseMs / WORDS), this.#stopping.signal)
+    await Promise.race([Promise.all(given.map(([, { done }]) => done)), patience])
     const names = given.map(([agentId]) => agentId)
     return registry.release(holder, names)
   }

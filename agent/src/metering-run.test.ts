@@ -6,6 +6,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { MeteringRun, factsOf } from './metering-run.ts'
 import type { Look, Sample, Source } from './ports.ts'
 import { openSpool } from './spool/spool.ts'
+import { statesOf } from './testing/registers.ts'
 import { World } from './testing/world.ts'
 
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
@@ -100,13 +101,14 @@ describe('a run', () => {
     unwrap(run.seal())
     expect(factsOf(spool)('mark')).toBe('2')
     unwrap(spool.release(run.runId, 1n))
-    expect(spool.states()).toHaveLength(1)
+    expect(statesOf(spool.registerPages())).toEqual([])
+    expect(spool.definitions(0, 10)).toHaveLength(1)
     unwrap(spool.release(run.runId, 2n))
-    expect([spool.states(), spool.definitions(0, 10)]).toEqual([[], []])
+    expect(spool.definitions(0, 10)).toEqual([])
     await round()
     unwrap(run.seal())
     expect(factsOf(spool)('mark')).toBeUndefined()
-    expect(spool.states()).toHaveLength(1)
+    expect(statesOf(spool.registerPages())).toHaveLength(1)
     expect(spool.definitions(0, 10)).toHaveLength(1)
   })
 

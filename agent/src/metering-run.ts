@@ -12,6 +12,7 @@ import { buildColumns, thin } from './reading/batch-builder.ts'
 import type { StreamReading } from './reading/batch-builder.ts'
 import { MeterBook } from './reading/meter-book.ts'
 import type { StreamDeclaration } from './reading/meter-book.ts'
+import { RegisterFile } from './reading/register-file.ts'
 import { Timeline } from './reading/moment.ts'
 import type { Instant } from './reading/moment.ts'
 import { SourceRounds } from './source-rounds.ts'
@@ -62,6 +63,7 @@ export class MeteringRun {
   /** Names of the attributes that streams carry, undefined = all; a policy may change it. */
   dimensions: readonly string[] | undefined
   readonly #options: MeteringOptions
+  readonly #registers: RegisterFile
   readonly #book: MeterBook
   readonly #rounds: SourceRounds
   readonly #timeline = new Timeline()
@@ -81,7 +83,8 @@ export class MeteringRun {
     this.#options = options
     this.runId = options.runId ?? randomBytes(16)
     this.cadenceMs = cadenceMs
-    this.#book = new MeterBook({ agentId, runId: this.runId, bootId: clock.bootId }, spool.states())
+    this.#registers = new RegisterFile(spool.registerPages())
+    this.#book = new MeterBook({ agentId, runId: this.runId, bootId: clock.bootId }, this.#registers)
     this.#rounds = new SourceRounds(options.sources, options.logger)
     this.#losses = spool.losses
     this.#previousDigest = spool.lastDigest()
@@ -140,16 +143,22 @@ export class MeteringRun {
       const { readings, declared, faults, seen } = this.#book.observe(
         samples.map((each) => this.#described(each)),
         moment,
+        track,
       )
       this.looks += 1
       this.readings += readings.length
       this.#readings.push(...readings)
       this.#declared.push(...declared)
       for (const fault of faults) this.#logOnce(fault)
-      if (ends === true) this.#ended.push(...seen)
+      if (ends === true) this.#end(track, seen)
     }
     if (ends === true) this.#timeline.end(track)
     for (const [key, value] of Object.entries(facts ?? {})) this.#facts.set(key, value)
+  }
+
+  #end(track: string, streams: readonly number[]): void {
+    for (const stream of streams) this.#ended.push(this.#registers.id(stream))
+    this.#book.end(track, streams)
   }
 
   /**
@@ -177,20 +186,20 @@ export class MeteringRun {
       previousDigest: this.#previousDigest,
       clock: create(ClockSchema, times),
     }
-    const body = encodeBody(buildColumns(this.#readings, this.#losses))
+    const idOf = (stream: number): Uint8Array => this.#registers.id(stream)
+    const body = encodeBody(buildColumns(this.#readings, this.#losses, idOf))
     const { signed, digest } = sealBatch(
       { ...header, agentVersion, policyVersion, final },
       body,
       this.#options.signer(),
     )
-    const states = this.#book.states(this.#readings.map(({ streamId }) => streamId))
     const kept = spool.append({
       runId,
       sequence,
       digest,
       signed,
       sealedMs,
-      states,
+      registers: this.#registers.changed(),
       declared: this.#declared,
       ended: this.#ended,
       facts: new Map([...this.#facts].map(([key, value]) => [factKey(key), value])),
@@ -207,8 +216,8 @@ export class MeteringRun {
     this.#declared = []
     this.#losses = []
     this.#facts = new Map()
-    this.#book.forget(this.#ended)
     this.#ended = []
+    this.#registers.settle()
     return ok({ sequence, digest, readings })
   }
 

@@ -63,7 +63,7 @@ it.each([
   ['DELETE FROM batches WHERE id = 2', 'the batches between are missing'],
   ['DELETE FROM batches WHERE id = 4', 'does not name the digest'],
   ['DELETE FROM batches WHERE id = 6', 'not the one that the spool kept last'],
-  ["UPDATE states SET register = '1'", 'registers'],
+  ['UPDATE registers SET content = zeroblob(length(content))', 'pages of registers'],
   ['UPDATE streams SET definition = zeroblob(2)', 'definitions'],
 ])('verify finds out after %s', (sql, finding) => {
   tampered(sql)

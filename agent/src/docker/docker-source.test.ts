@@ -1,12 +1,14 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { RegisterKind } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { generateKeys, signerOf } from '@vouch/proto/seal/seal.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { MeteringRun, factsOf } from '../metering-run.ts'
 import type { Source } from '../ports.ts'
 import { openSpool } from '../spool/spool.ts'
+import { statesOf } from '../testing/registers.ts'
 import { Scene, flat, group, parentOf, quiet, values } from './testing/scene.ts'
 
 const A = 'a'.repeat(64)
@@ -220,9 +222,14 @@ it('H10: readings of a restarted container are of two epochs, and of a restarted
       10_000,
     )
   const epochs = (): number[] => {
-    const counters = spool.states().filter(({ state }) => state.life.includes('started'))
+    const own = spool.definitions(0, 100).flatMap(({ definition: { kind, meter, streamId } }) => {
+      const isCounter = kind === RegisterKind.COUNTER && meter.startsWith('container.')
+      return isCounter ? [streamId.toHex()] : []
+    })
+    const states = new Map(statesOf(spool.registerPages()).map(({ id, state }) => [id.toHex(), state]))
+    const counters = own.flatMap((id) => states.get(id) ?? [])
     expect(counters).toHaveLength(6)
-    return [...new Set(counters.map(({ state }) => state.epoch))]
+    return [...new Set(counters.map(({ epoch }) => epoch))]
   }
   scene.add(B)
   const first = run()

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Look } from '../ports.ts'
 import { MeterBook } from '../reading/meter-book.ts'
 import { Timeline } from '../reading/moment.ts'
+import { RegisterFile } from '../reading/register-file.ts'
 import { HostTree, valuesOf } from '../testing/host-tree.ts'
 import { createHostFiles } from './host-files.ts'
 import { hostResource } from './machine-id.ts'
@@ -19,9 +20,10 @@ const stat = (...ticks: number[]): Record<string, string> => ({ 'proc/stat': `cp
 
 /** What the looks of a source become, at cadences of a second unless told otherwise. */
 class Metered {
+  readonly #registers = new RegisterFile()
   readonly #book = new MeterBook(
     { agentId: new Uint8Array(16), runId: new Uint8Array(16).fill(1), bootId: new Uint8Array(16).fill(2) },
-    [],
+    this.#registers,
   )
   readonly #timeline = new Timeline()
   readonly #source = tree.source()
@@ -39,7 +41,10 @@ class Metered {
     const moment = this.#timeline.next('host', this.#now, 1000)!
     const { readings, declared } = this.#book.observe(look.samples, moment)
     for (const { id, resource, meter } of declared) this.#names.set(id.toHex(), `${resource} ${meter}`)
-    return readings.map((reading) => ({ ...reading, stream: this.#names.get(reading.streamId.toHex()) }))
+    return readings.map((reading) => ({
+      ...reading,
+      stream: this.#names.get(this.#registers.id(reading.stream).toHex()),
+    }))
   }
 
   /** The reading of one stream at the next look. */

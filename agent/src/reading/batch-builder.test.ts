@@ -5,7 +5,8 @@ import { decodeBody, encodeBody } from '@vouch/proto/wire/body.ts'
 import { buildColumns, thin } from './batch-builder.ts'
 import type { StreamReading } from './batch-builder.ts'
 
-const ids = [1, 2, 3].map((byte) => new Uint8Array(16).fill(byte))
+/** Ids that tell their stream. */
+const idOf = (stream: number): Uint8Array => new Uint8Array(16).fill(stream + 1)
 
 /** Readings of three streams as looks bring them: times ascend, registers never fall within an epoch. */
 const readings: fc.Arbitrary<StreamReading[]> = fc
@@ -23,31 +24,29 @@ const readings: fc.Arbitrary<StreamReading[]> = fc
     return steps.map(({ stream, reopens, grows, spanMs }, index) => {
       const before = last.get(stream)
       const timeMs = 1_700_000_000_000 + index * 1000
-      const streamId = ids[stream] ?? new Uint8Array(16)
       const opens = before === undefined || reopens
       const epoch = opens ? timeMs : before.epoch
       const register = opens ? grows : before.register + grows
-      const reading = { streamId, epoch, timeMs, register, spanMs: opens ? 0 : spanMs }
+      const reading = { stream, epoch, timeMs, register, spanMs: opens ? 0 : spanMs }
       last.set(stream, reading)
       return reading
     })
   })
 
-const named = ({ streamId, epoch }: StreamReading): string => `${streamId.toHex()} ${epoch}`
+const named = ({ stream, epoch }: StreamReading): string => `${stream} ${epoch}`
 
 describe('columns', () => {
   it('carry every reading through the wire', () => {
     fc.assert(
       fc.property(readings, (given) => {
-        const columns = unwrap(decodeBody(encodeBody(buildColumns(given, []))))
+        const columns = unwrap(decodeBody(encodeBody(buildColumns(given, [], idOf))))
         const arrived: StreamReading[] = []
         let row = 0
         for (const [segment, rows] of columns.segmentRows.entries()) {
-          const stream = columns.segmentStream[segment] ?? -1
-          const streamId = columns.streamIds.slice(16 * stream, 16 * stream + 16)
+          const stream = columns.streamIds[16 * columns.segmentStream[segment]!]! - 1
           for (let index = 0; index < rows; index += 1, row += 1) {
             arrived.push({
-              streamId,
+              stream,
               epoch: Number(columns.segmentEpoch[segment]),
               timeMs: Number(columns.timeMs[row]),
               register: columns.register[row] ?? 0n,

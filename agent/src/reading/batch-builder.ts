@@ -5,42 +5,57 @@ import type { Reading } from './register.ts'
 
 /** A reading and the stream it belongs to. */
 export interface StreamReading extends Reading {
-  /** 16 bytes. */
-  readonly streamId: Uint8Array
+  /** Number of the stream. */
+  readonly stream: number
 }
 
 interface Segment {
-  readonly stream: number
+  /** Place of the stream's id in the batch. */
+  readonly place: number
   readonly epoch: number
   readonly rows: Reading[]
 }
 
-/** Arranges readings, given in the order of the looks, as the columns of a batch: one segment per stream and epoch. */
-export function buildColumns(readings: readonly StreamReading[], losses: readonly Loss[]): Columns {
-  const streams = new Map<string, { readonly index: number; readonly id: Uint8Array }>()
-  const segments = new Map<string, Segment>()
-  for (const reading of readings) {
-    const hex = reading.streamId.toHex()
-    const stream = streams.get(hex) ?? { index: streams.size, id: reading.streamId }
-    streams.set(hex, stream)
-    const key = `${hex} ${reading.epoch}`
-    const segment = segments.get(key) ?? { stream: stream.index, epoch: reading.epoch, rows: [] }
-    segments.set(key, segment)
-    segment.rows.push(reading)
-  }
-  const ordered = [...segments.values()].toSorted((a, b) => a.stream - b.stream)
-  const rows = ordered.flatMap((segment) => segment.rows)
+/**
+ * Arranges readings, given in the order of the looks, as the columns of a batch: one segment per stream and epoch.
+ * `idOf` gives the id of a stream.
+ */
+export function buildColumns(
+  readings: readonly StreamReading[],
+  losses: readonly Loss[],
+  idOf: (stream: number) => Uint8Array,
+): Columns {
+  const streams = Map.groupBy(readings, ({ stream }) => stream)
+  const segments = [...streams.values()].flatMap((own, place) => segmentsOf(own, place))
+  const timeMs = new BigUint64Array(readings.length)
+  const register = new BigUint64Array(readings.length)
+  const spanMs = new Uint32Array(readings.length)
+  let row = 0
+  for (const { rows } of segments)
+    for (const reading of rows) {
+      timeMs[row] = BigInt(reading.timeMs)
+      register[row] = reading.register
+      spanMs[row++] = reading.spanMs
+    }
   return {
-    streamIds: concat([...streams.values()].map(({ id }) => id)),
-    timeBaseMs: rows.reduce((earliest, { timeMs }) => Math.min(earliest, timeMs), rows[0]?.timeMs ?? 0),
-    segmentStream: Uint32Array.from(ordered, (segment) => segment.stream),
-    segmentEpoch: BigUint64Array.from(ordered, (segment) => BigInt(segment.epoch)),
-    segmentRows: Uint32Array.from(ordered, (segment) => segment.rows.length),
-    timeMs: BigUint64Array.from(rows, ({ timeMs }) => BigInt(timeMs)),
-    register: BigUint64Array.from(rows, ({ register }) => register),
-    spanMs: Uint32Array.from(rows, ({ spanMs }) => spanMs),
+    streamIds: concat([...streams.keys()].map(idOf)),
+    timeBaseMs: readings.reduce(
+      (earliest, reading) => Math.min(earliest, reading.timeMs),
+      readings[0]?.timeMs ?? 0,
+    ),
+    segmentStream: Uint32Array.from(segments, ({ place }) => place),
+    segmentEpoch: BigUint64Array.from(segments, ({ epoch }) => BigInt(epoch)),
+    segmentRows: Uint32Array.from(segments, ({ rows }) => rows.length),
+    timeMs,
+    register,
+    spanMs,
     losses,
   }
+}
+
+/** The readings of a stream, epoch by epoch; mostly there is one. */
+function segmentsOf(readings: readonly StreamReading[], place: number): Segment[] {
+  return [...Map.groupBy(readings, ({ epoch }) => epoch)].map(([epoch, rows]) => ({ place, epoch, rows }))
 }
 
 /** What is left of readings that could not be kept, and what was dropped. */
@@ -71,6 +86,6 @@ export function thin(readings: readonly StreamReading[], readingsMax = Number.PO
   return { kept: kept.map((reading) => (lasts.has(reading) ? { ...reading, spanMs: 0 } : reading)), dropped }
 }
 
-function nameOf({ streamId, epoch }: StreamReading): string {
-  return `${streamId.toHex()} ${epoch}`
+function nameOf({ stream, epoch }: StreamReading): string {
+  return `${stream} ${epoch}`
 }

@@ -2,13 +2,16 @@ import { RegisterKind } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import { parseResourceId } from '@vouch/proto/kernel/id.ts'
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
-import { parseMeter } from '@vouch/proto/kernel/meter.ts'
+import { isBuiltInMeter, parseMeter } from '@vouch/proto/kernel/meter.ts'
+import type { MeterKind } from '@vouch/proto/kernel/meter.ts'
+import { sha256 } from '@vouch/proto/seal/seal.ts'
 import { streamId } from '@vouch/proto/seal/stream.ts'
 import type { Sample } from '../ports.ts'
 import type { StreamReading } from './batch-builder.ts'
 import type { Moment } from './moment.ts'
 import { REGISTER_MAX, readCounter, readIntegral } from './register.ts'
-import type { RegisterState, Step } from './register.ts'
+import type { Step } from './register.ts'
+import type { RegisterFile } from './register-file.ts'
 
 /** A stream as the agent declares it. */
 export interface StreamDeclaration {
@@ -19,12 +22,6 @@ export interface StreamDeclaration {
   readonly unit: string
   readonly kind: RegisterKind
   readonly attributes: Readonly<Record<string, string>>
-}
-
-/** A stream's register, to be kept with the batch that carries it. */
-export interface StreamState {
-  readonly id: Uint8Array
-  readonly state: RegisterState
 }
 
 /** Who measures: names the streams and the lives of their registers. */
@@ -44,9 +41,14 @@ export interface Observation {
   readonly declared: readonly StreamDeclaration[]
   /** Samples that break the rules, one fault each. */
   readonly faults: readonly Fault[]
-  /** Ids of the streams read. */
-  readonly seen: readonly Uint8Array[]
+  /** Numbers of the streams read. */
+  readonly seen: readonly number[]
 }
+
+/** What streams of one meter have in common. */
+type Metered = Pick<StreamDeclaration, 'meter' | 'unit' | 'kind'>
+/** What streams of one resource have in common. */
+type Described = Pick<StreamDeclaration, 'resource' | 'attributes'>
 
 const OCTETS_PER_MIB = 1024n * 1024n
 const MS_PER_S = 1000n
@@ -58,90 +60,154 @@ export function divisorOf(unit: string): bigint {
   return unit === 'ms' ? THOUSANDTHS : THOUSANDTHS * MS_PER_S
 }
 
-/** All registers of an agent: turns samples into readings. */
+/**
+ * Turns samples into readings: knows the streams of an agent, whose registers are in a file. A look brings what the look before in its
+ * track brought, mostly, and in the same order, so a stream is known by its place; only elsewhere is its id computed.
+ */
 export class MeterBook {
   readonly #origin: Origin
-  readonly #registers = new Map<string, RegisterState>()
-  readonly #declarations = new Map<string, StreamDeclaration>()
+  readonly #file: RegisterFile
+  readonly #run: bigint
+  readonly #boot: string
+  /** By number of the stream. */
+  readonly #metered: (Metered | undefined)[] = []
+  readonly #described: (Described | undefined)[] = []
+  /** The streams of the last look of each track, in its order. */
+  readonly #orders = new Map<string, readonly number[]>()
+  readonly #meters = new Map<string, Metered>()
+  #lastDescribed: Described = { resource: '', attributes: {} }
+  #lastLife = { text: '', life: lifeOf('') }
 
-  constructor(origin: Origin, kept: readonly StreamState[]) {
+  constructor(origin: Origin, file: RegisterFile) {
     this.#origin = origin
-    for (const { id, state } of kept) this.#registers.set(id.toHex(), state)
+    this.#file = file
+    this.#run = lifeOf(origin.runId.toHex())
+    this.#boot = origin.bootId.toHex()
   }
 
-  /** Reads every sample at one moment. A stream sampled twice counts once: the first. */
-  observe(samples: readonly Sample[], moment: Moment): Observation {
+  /** Reads every sample of a look of the track at one moment. A stream sampled twice counts once: the first. */
+  observe(samples: readonly Sample[], moment: Moment, track = ''): Observation {
     const readings: StreamReading[] = []
     const declared: StreamDeclaration[] = []
     const faults: Fault[] = []
-    const seen = new Map<string, Uint8Array>()
+    const seen = new Set<number>()
+    const order = this.#orders.get(track) ?? []
     for (const sample of samples) {
-      const declaration = this.#declare(sample)
-      if (!declaration.ok) {
-        faults.push(declaration.fault)
+      const expected = order[seen.size]
+      const isKnown = expected !== undefined && this.#isOf(expected, sample)
+      const found = isKnown ? ok(expected) : this.#declare(sample, declared)
+      if (!found.ok) {
+        faults.push(found.fault)
         continue
       }
-      const { id } = declaration.value.stream
-      const key = id.toHex()
-      if (seen.has(key)) continue
-      seen.set(key, id)
-      if (declaration.value.isNew) declared.push(declaration.value.stream)
-      const step = this.#read(declaration.value.stream, this.#registers.get(key), sample, moment)
-      this.#registers.set(key, step.state)
-      readings.push(...step.readings.map((reading) => ({ ...reading, streamId: id })))
+      const stream = found.value
+      if (seen.has(stream)) continue
+      seen.add(stream)
+      const step = this.#read(stream, sample, moment)
+      this.#file.put(stream, step.state)
+      for (const reading of step.readings) readings.push({ ...reading, stream })
     }
-    return { readings, declared, faults, seen: [...seen.values()] }
+    this.#orders.set(track, [...seen])
+    return { readings, declared, faults, seen: [...seen] }
   }
 
-  /** The registers of the given streams as last read. */
-  states(ids: Iterable<Uint8Array>): StreamState[] {
-    const distinct = new Map([...ids].map((id) => [id.toHex(), id]))
-    return [...distinct].flatMap(([key, id]) => {
-      const state = this.#registers.get(key)
-      return state === undefined ? [] : [{ id, state }]
-    })
-  }
-
-  /** Drops streams that are over; under the same name they would begin anew. */
-  forget(ids: readonly Uint8Array[]): void {
-    if (ids.length === 0) return
-    const keys = new Set(ids.map((id) => id.toHex()))
-    for (const key of keys) this.#registers.delete(key)
-    for (const [name, { id }] of this.#declarations) if (keys.has(id.toHex())) this.#declarations.delete(name)
-  }
-
-  #declare(sample: Sample): Result<{ readonly stream: StreamDeclaration; readonly isNew: boolean }> {
-    const name = `${sample.meter} ${sample.resource}`
-    if (sample.value < 0n || sample.value > REGISTER_MAX)
-      return fail('OUT_OF_RANGE', `${name} reads ${sample.value}, which is no unsigned 64-bit number`)
-    const attributes = sample.attributes ?? {}
-    const known = this.#declarations.get(name)
-    if (known !== undefined && sameAttributes(known.attributes, attributes)) {
-      return ok({ stream: known, isNew: false })
+  /** Drops a track that is over with its streams; under the same names they would begin anew. */
+  end(track: string, streams: readonly number[]): void {
+    this.#orders.delete(track)
+    for (const stream of streams) {
+      this.#file.end(stream)
+      this.#metered[stream] = undefined
+      this.#described[stream] = undefined
     }
+  }
+
+  /** Whether the sample is one more of the stream, as it was declared. */
+  #isOf(stream: number, { attributes, kind, meter, resource, unit, value }: Sample): boolean {
+    const [metered, described] = [this.#metered[stream], this.#described[stream]]
+    return (
+      metered?.meter === meter &&
+      described?.resource === resource &&
+      sameAttributes(described.attributes, attributes ?? NO_ATTRIBUTES) &&
+      (isBuiltInMeter(meter)
+        ? unit === undefined || unit === metered.unit
+        : unit === metered.unit && kindOf(kind ?? 'counter') === metered.kind) &&
+      isInRange(value)
+    )
+  }
+
+  #declare(sample: Sample, declared: StreamDeclaration[]): Result<number> {
+    if (!isInRange(sample.value))
+      return fail(
+        'OUT_OF_RANGE',
+        `${sample.meter} ${sample.resource} reads ${sample.value}, which is no unsigned 64-bit number`,
+      )
     const resource = parseResourceId(sample.resource)
     if (!resource.ok) return resource
-    const meter = parseMeter(sample.meter, sample.unit, sample.kind)
-    if (!meter.ok) return meter
-    const kind = meter.value.kind === 'counter' ? RegisterKind.COUNTER : RegisterKind.INTEGRAL
-    const identity = { resource: sample.resource, meter: sample.meter, unit: meter.value.unit, kind }
-    const stream = { id: streamId(this.#origin.agentId, identity), ...identity, attributes }
-    this.#declarations.set(name, stream)
-    return ok({ stream, isNew: true })
+    const parsed = parseMeter(sample.meter, sample.unit, sample.kind)
+    if (!parsed.ok) return parsed
+    const metered = this.#shared({
+      meter: sample.meter,
+      unit: parsed.value.unit,
+      kind: kindOf(parsed.value.kind),
+    })
+    const id = streamId(this.#origin.agentId, { resource: sample.resource, ...metered })
+    const stream = this.#file.find(id) ?? this.#file.add(id)
+    const attributes = sample.attributes ?? NO_ATTRIBUTES
+    const known = this.#described[stream]
+    if (known !== undefined && sameAttributes(known.attributes, attributes)) return ok(stream)
+    this.#metered[stream] = metered
+    this.#described[stream] = this.#describe(sample.resource, attributes)
+    declared.push({ id, resource: sample.resource, ...metered, attributes })
+    return ok(stream)
   }
 
-  #read(stream: StreamDeclaration, last: RegisterState | undefined, sample: Sample, moment: Moment): Step {
-    if (stream.kind === RegisterKind.INTEGRAL) {
-      const life = this.#origin.runId.toHex()
-      return readIntegral(last, sample.value, divisorOf(stream.unit), life, moment)
-    }
-    const boot = sample.outlivesBoots === true ? 'disk' : this.#origin.bootId.toHex()
-    const life = `${boot} ${sample.life ?? ''}`
-    return readCounter(last, sample.value, life, moment)
+  #shared(metered: Metered): Metered {
+    const key = `${metered.meter} ${metered.unit} ${metered.kind}`
+    const known = this.#meters.get(key)
+    if (known === undefined) this.#meters.set(key, metered)
+    return known ?? metered
+  }
+
+  /** Samples of one resource stand together: their streams share what describes it. */
+  #describe(resource: string, attributes: Described['attributes']): Described {
+    const last = this.#lastDescribed
+    if (last.resource !== resource || !sameAttributes(last.attributes, attributes))
+      this.#lastDescribed = { resource, attributes }
+    return this.#lastDescribed
+  }
+
+  #read(stream: number, sample: Sample, moment: Moment): Step {
+    const { kind, unit } = this.#metered[stream]!
+    const last = this.#file.state(stream)
+    if (kind === RegisterKind.INTEGRAL)
+      return readIntegral(last, sample.value, divisorOf(unit), this.#run, moment)
+    const boot = sample.outlivesBoots === true ? 'disk' : this.#boot
+    return readCounter(last, sample.value, this.#life(`${boot} ${sample.life ?? ''}`), moment)
+  }
+
+  #life(text: string): bigint {
+    if (this.#lastLife.text !== text) this.#lastLife = { text, life: lifeOf(text) }
+    return this.#lastLife.life
   }
 }
 
+/** The identity of a register's life, of the text that names it. */
+export function lifeOf(text: string): bigint {
+  return new DataView(sha256(Buffer.from(text)).buffer).getBigUint64(0)
+}
+
+const NO_ATTRIBUTES: Described['attributes'] = {}
+
+function kindOf(kind: MeterKind): RegisterKind {
+  return kind === 'counter' ? RegisterKind.COUNTER : RegisterKind.INTEGRAL
+}
+
+function isInRange(value: bigint): boolean {
+  return value >= 0n && value <= REGISTER_MAX
+}
+
 function sameAttributes(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+  if (a === b) return true
   const keys = Object.keys(a)
   return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key])
 }

@@ -7,6 +7,7 @@ import type { Reading, RegisterState } from './register.ts'
 
 const CADENCE_MS = 1000
 const START_MS = 1_700_000_000_000
+const BOOT = 7n
 
 /** Something that happens between two looks. */
 type Happening =
@@ -116,7 +117,7 @@ describe('a counter', () => {
           if (event.kind === 'restart') state = restarted(state)
           const moment = host.moment()
           if (moment === undefined || !host.present) continue
-          const step = readCounter(state, host.counter, 'boot', moment)
+          const step = readCounter(state, host.counter, BOOT, moment)
           state = step.state
           readings.push(...step.readings)
           // A reset after which the counter has passed its last reading cannot be told from none.
@@ -135,16 +136,16 @@ describe('a counter', () => {
   }
 
   it('begins with a baseline', () => {
-    expect(readCounter(undefined, 700n, 'boot', moment(1)).readings).toEqual([
+    expect(readCounter(undefined, 700n, BOOT, moment(1)).readings).toEqual([
       { epoch: START_MS + 1000, timeMs: START_MS + 1000, register: 700n, spanMs: 0 },
     ])
   })
 
   it.each([
-    ['falls', 699n, 'boot'],
-    ['is of another boot', 700n, 'next boot'],
+    ['falls', 699n, BOOT],
+    ['is of another boot', 700n, BOOT + 1n],
   ])('opens an epoch when it %s', (_, value, life) => {
-    const { state } = readCounter(undefined, 700n, 'boot', moment(1))
+    const { state } = readCounter(undefined, 700n, BOOT, moment(1))
     const { readings } = readCounter(state, value, life, moment(2))
     expect(readings).toEqual([
       { epoch: START_MS + 2000, timeMs: START_MS + 2000, register: value, spanMs: 0 },
@@ -152,16 +153,16 @@ describe('a counter', () => {
   })
 
   it('goes on after a restart of the agent, after a gap', () => {
-    const { state } = readCounter(undefined, 700n, 'boot', moment(9))
+    const { state } = readCounter(undefined, 700n, BOOT, moment(9))
     const later = { ...moment(1, START_MS + 60_000), continuous: false }
-    expect(readCounter(restarted(state), 900n, 'boot', later).readings).toEqual([
+    expect(readCounter(restarted(state), 900n, BOOT, later).readings).toEqual([
       { epoch: START_MS + 9000, timeMs: START_MS + 60_000, register: 900n, spanMs: 0 },
     ])
   })
 
   it('reopens at the true distance where the wall clock went back', () => {
-    const { state } = readCounter(undefined, 700n, 'boot', moment(1))
-    const { readings } = readCounter(state, 750n, 'boot', moment(2, START_MS - 3_600_000))
+    const { state } = readCounter(undefined, 700n, BOOT, moment(1))
+    const { readings } = readCounter(state, 750n, BOOT, moment(2, START_MS - 3_600_000))
     expect(readings).toEqual([
       { epoch: START_MS + 1001, timeMs: START_MS - 3_601_000, register: 700n, spanMs: 0 },
       { epoch: START_MS + 1001, timeMs: START_MS - 3_600_000, register: 750n, spanMs: 1000 },
@@ -190,7 +191,7 @@ describe('an integral', () => {
             last = undefined
             continue
           }
-          const step = readIntegral(state, value, divisor, `run ${host.run}`, moment)
+          const step = readIntegral(state, value, divisor, BigInt(host.run), moment)
           state = step.state
           readings.push(...step.readings)
           if (last?.run === host.run) sum += last.level * BigInt(host.monotonicMs - last.monotonicMs)
@@ -212,16 +213,16 @@ describe('an integral', () => {
       previous: 0,
       continuous: false,
     }
-    const { readings, state } = readIntegral(undefined, 4n, 3n, 'first', moment)
+    const { readings, state } = readIntegral(undefined, 4n, 3n, 1n, moment)
     expect(readings).toEqual([{ epoch: 10_000, timeMs: 10_000, register: 0n, spanMs: 0 }])
-    const second = readIntegral(state, 4n, 3n, 'second', { ...moment, timeMs: 20_000, look: 1 })
+    const second = readIntegral(state, 4n, 3n, 2n, { ...moment, timeMs: 20_000, look: 1 })
     expect(second.readings).toEqual([{ epoch: 20_000, timeMs: 20_000, register: 0n, spanMs: 0 }])
   })
 
   it('never leaves 64 bits in silence', () => {
     const moment = { timeMs: 1000, monotonicMs: 0, boottimeMs: 0, look: 1, previous: 0, continuous: false }
-    const { state } = readIntegral(undefined, 2n ** 64n - 1n, 1n, 'run', moment)
+    const { state } = readIntegral(undefined, 2n ** 64n - 1n, 1n, 1n, moment)
     const next = { ...moment, timeMs: 3000, monotonicMs: 2000, look: 2, previous: 1 }
-    expect(() => readIntegral(state, 0n, 1n, 'run', next)).toThrow('64-bit')
+    expect(() => readIntegral(state, 0n, 1n, 1n, next)).toThrow('64-bit')
   })
 })

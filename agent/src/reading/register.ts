@@ -2,8 +2,8 @@ import type { Moment } from './moment.ts'
 
 /** A register as last read: enough to go on from, in memory or after a restart. */
 export interface RegisterState {
-  /** Identity of the register's life; another life is another epoch. */
-  readonly life: string
+  /** Identity of the register's life, 64 bits of a hash; another life is another epoch. */
+  readonly life: bigint
   /** Name of the epoch: wall milliseconds of its opening, above every epoch before. */
   readonly epoch: number
   /** Label of the last reading, epoch milliseconds. */
@@ -43,7 +43,7 @@ export const REGISTER_MAX = 2n ** 64n - 1n
 
 /** A look's result for a register, before it is placed in an epoch. */
 interface Look {
-  readonly life: string
+  readonly life: bigint
   readonly register: bigint
   readonly remainder: bigint
   readonly level: bigint
@@ -57,7 +57,7 @@ interface Look {
 export function readCounter(
   last: RegisterState | undefined,
   value: bigint,
-  life: string,
+  life: bigint,
   moment: Moment,
 ): Step {
   const look = { life, register: checked(value), remainder: 0n, level: 0n }
@@ -75,7 +75,7 @@ export function readIntegral(
   last: RegisterState | undefined,
   level: bigint,
   divisor: bigint,
-  life: string,
+  life: bigint,
   moment: Moment,
 ): Step {
   const seenBefore = last !== undefined && last.life === life && last.look === moment.previous

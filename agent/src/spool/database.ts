@@ -4,9 +4,19 @@ import type { Result } from '@vouch/proto/kernel/fault.ts'
 import { openFault, setAside, tablesOf, wrapDatabase } from './sqlite.ts'
 import type { Database } from './sqlite.ts'
 import { addLoss, takeOutDamaged } from './rows.ts'
-import { SPOOL_ENDED, SPOOL_SCHEMA, SPOOL_SUMS, SPOOL_VERSION } from './schema.ts'
+import {
+  SPOOL_ENDED,
+  SPOOL_PAGES,
+  SPOOL_SCHEMA,
+  SPOOL_STATES_GONE,
+  SPOOL_SUMS,
+  SPOOL_VERSION,
+} from './schema.ts'
+import { moveStates } from './states.ts'
 
 const PAGE_BYTES = 4096
+/** What leads from one version to the next. */
+const STEPS = [SPOOL_SCHEMA, SPOOL_SUMS, SPOOL_ENDED, SPOOL_PAGES]
 
 /**
  * Opens the file, makes its tables, or sets it aside where it is damaged and starts a new one with a
@@ -39,12 +49,13 @@ function tryOpen(path: string, pagesMax: number, nowMs: number): Result<Database
     if (db.prepare('PRAGMA integrity_check(1)').get()?.['integrity_check'] !== 'ok') db.exec('REINDEX')
     if (db.prepare('PRAGMA integrity_check(1)').get()?.['integrity_check'] !== 'ok')
       throw new Error('damaged pages')
+    const wrapped = wrapDatabase(db, 'the spool')
     if (version < SPOOL_VERSION) {
-      const steps = [SPOOL_SCHEMA, SPOOL_SUMS, SPOOL_ENDED].slice(version).join(' ')
-      db.exec(`BEGIN; ${steps} PRAGMA user_version = ${SPOOL_VERSION}; COMMIT`)
+      db.exec(`BEGIN; ${STEPS.slice(version).join(' ')}`)
+      moveStates(wrapped)
+      db.exec(`${SPOOL_STATES_GONE} PRAGMA user_version = ${SPOOL_VERSION}; COMMIT`)
     }
     if (tablesOf(db) !== expectedTables()) throw new Error('damaged definitions of its tables')
-    const wrapped = wrapDatabase(db, 'the spool')
     const checked = wrapped.transaction(() => takeOutDamaged(wrapped, path, nowMs))
     if (checked.ok) return ok(wrapped)
     db.close()
@@ -57,7 +68,7 @@ function tryOpen(path: string, pagesMax: number, nowMs: number): Result<Database
 
 function expectedTables(): string {
   const db = new DatabaseSync(':memory:')
-  db.exec(`${SPOOL_SCHEMA} ${SPOOL_SUMS} ${SPOOL_ENDED}`)
+  db.exec(`${STEPS.join(' ')} ${SPOOL_STATES_GONE}`)
   const tables = tablesOf(db)
   db.close()
   return tables

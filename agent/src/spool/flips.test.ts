@@ -1,12 +1,13 @@
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { RegisterKind, SignedBatchSchema } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import type { RegisterState } from '../reading/register.ts'
+import { pagesOf, statesOf } from '../testing/registers.ts'
 import { openSpool } from './spool.ts'
 import type { Sealed, Spool } from './spool.ts'
 
@@ -49,26 +50,25 @@ function sealed(sequence: number): Sealed {
     sealedMs: NOW_MS - 1_000_000 + sequence * 1000,
     digest: new Uint8Array(32).fill(sequence),
     signed: create(SignedBatchSchema, { body: new Uint8Array(900).fill(sequence), keyId: id }),
-    states: [
-      {
-        id,
-        state: {
-          life: 'boot',
-          epoch: NOW_MS,
-          timeMs: NOW_MS + sequence,
-          boottimeMs: 1,
-          register: 12_345_678n * BigInt(sequence),
-          remainder: 9n,
-          level: 0n,
-          monotonicMs: 0,
-          look: 0,
-        },
-      },
-    ],
+    registers: pagesOf({ id, state: stateOf(sequence) }).map((page) => ({ ...page, number: sequence % 3 })),
     declared: [{ id, resource: 'host:a', meter, unit: 's', kind: RegisterKind.COUNTER, attributes: {} }],
     ended: [],
     facts: new Map(),
     final: false,
+  }
+}
+
+function stateOf(sequence: number): RegisterState {
+  return {
+    life: 1n,
+    epoch: NOW_MS,
+    timeMs: NOW_MS + sequence,
+    boottimeMs: 1,
+    register: 12_345_678n * BigInt(sequence),
+    remainder: 9n,
+    level: 0n,
+    monotonicMs: 0,
+    look: 0,
   }
 }
 
@@ -81,7 +81,7 @@ function contentsOf(spool: Spool): Contents {
       .map(({ sequence, digest, signed }) =>
         text([sequence, digest, [...toBinary(SignedBatchSchema, signed)]]),
       ),
-    states: spool.states().map((state) => text(state)),
+    states: statesOf(spool.registerPages()).map((state) => text(state)),
     definitions: spool.definitions(0, 100).map(({ definition }) => text(definition)),
     lastDigest: spool.lastDigest().toHex(),
   }
@@ -166,17 +166,5 @@ it('where a damaged batch cannot be kept beside the spool, the whole ones stay i
   rmSync(inTheWay, { recursive: true })
   const spool = opened()
   expect(spool.batches(RUN, 0n, 100)).toHaveLength(BATCHES - 1)
-  spool.close()
-})
-
-it('a spool of version 1 is taken over as it is', () => {
-  const old = new DatabaseSync(file)
-  for (const table of ['meta', 'streams', 'states', 'batches', 'losses'])
-    old.exec(`ALTER TABLE ${table} DROP COLUMN sum`)
-  old.exec('DROP TABLE ended; PRAGMA user_version = 1')
-  old.close()
-  const spool = opened()
-  expect(contentsOf(spool)).toEqual(whole)
-  expect(spool.losses).toEqual([])
   spool.close()
 })

@@ -136,17 +136,15 @@ function damagedRows(rows: Rows): string[] {
   const meta = rows("SELECT key, value, coalesce(sum, x'') AS sum FROM meta")
   const losses = rows("SELECT loss, coalesce(sum, x'') AS sum FROM losses")
   const streams = rows("SELECT stream, definition, coalesce(sum, x'') AS sum FROM streams")
-  const states = rows(`SELECT stream, life, CAST(epoch AS TEXT) AS epoch, CAST(time_ms AS TEXT) AS time,
-    CAST(boottime_ms AS TEXT) AS boottime, register, remainder, coalesce(sum, x'') AS sum FROM states`)
-  const columns = ['life', 'epoch', 'time', 'boottime', 'register', 'remainder']
+  const pages = rows('SELECT page, content, sum FROM registers')
   const damaged = {
     facts: meta.filter((row) => isDamaged(row, rowSum(row.text('key'), row.bytes('value')))),
     losses: losses.filter((row) => isDamaged(row, rowSum(row.bytes('loss')))),
     definitions: streams.filter((row) =>
       isDamaged(row, rowSum(row.bytes('stream'), row.bytes('definition'))),
     ),
-    registers: states.filter((row) =>
-      isDamaged(row, rowSum(row.bytes('stream'), ...columns.map((column) => row.text(column)))),
+    'pages of registers': pages.filter((row) =>
+      isDamaged(row, rowSum(row.integer('page'), row.bytes('content'))),
     ),
   }
   return Object.entries(damaged).flatMap(([name, found]) =>

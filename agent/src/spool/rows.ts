@@ -26,8 +26,8 @@ export function batchSum(row: Row): Uint8Array {
 }
 
 /**
- * Takes out what is not what was written: a batch is kept beside the spool and declared lost; registers open a new
- * epoch; definitions are made again. Rows of a version without checksums are taken as they are.
+ * Takes out what is not what was written: a batch is kept beside the spool and declared lost; the registers of a page open
+ * new epochs; definitions are made again. Rows of a version without checksums are taken as they are.
  */
 export function takeOutDamaged(db: Database, path: string, nowMs: number): void {
   takeOutBatches(db, path, nowMs)
@@ -37,12 +37,9 @@ export function takeOutDamaged(db: Database, path: string, nowMs: number): void 
     db.run('DELETE FROM losses WHERE rowid = ?', row.integer('id'))
     addLoss(db, 0, nowMs)
   }
-  for (const row of db.all(`SELECT rowid AS id, stream, life, CAST(epoch AS TEXT) AS epoch, CAST(time_ms AS TEXT) AS time,
-    CAST(boottime_ms AS TEXT) AS boottime, register, remainder, coalesce(sum, x'') AS sum FROM states`)) {
-    const texts = ['life', 'epoch', 'time', 'boottime', 'register', 'remainder'].map((name) => row.text(name))
-    if (!isWhole(row.bytes('sum'), rowSum(row.bytes('stream'), ...texts)))
-      db.run('DELETE FROM states WHERE rowid = ?', row.integer('id'))
-  }
+  for (const row of db.all('SELECT page, content, sum FROM registers'))
+    if (!equalBytes(row.bytes('sum'), rowSum(row.integer('page'), row.bytes('content'))))
+      db.run('DELETE FROM registers WHERE page = ?', row.integer('page'))
   for (const row of db.all("SELECT id, stream, definition, coalesce(sum, x'') AS sum FROM streams")) {
     if (!isWhole(row.bytes('sum'), rowSum(row.bytes('stream'), row.bytes('definition'))))
       db.run('DELETE FROM streams WHERE id = ?', row.integer('id'))

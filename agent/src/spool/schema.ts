@@ -1,7 +1,7 @@
 /** Version of the schema below, kept in `user_version`. */
-export const SPOOL_VERSION = 3
+export const SPOOL_VERSION = 4
 
-/** The spool's tables. Registers are text because SQLite's integers are signed. */
+/** The spool's tables in version 1. */
 export const SPOOL_SCHEMA = `
 CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
 CREATE TABLE streams (id INTEGER PRIMARY KEY AUTOINCREMENT, stream BLOB NOT NULL UNIQUE, definition BLOB NOT NULL) STRICT;
@@ -19,3 +19,10 @@ export const SPOOL_SUMS = ['meta', 'streams', 'states', 'batches', 'losses']
 
 /** What version 3 added: the batch after which a stream that is over may be forgotten. */
 export const SPOOL_ENDED = 'CREATE TABLE ended (stream BLOB PRIMARY KEY, batch INTEGER NOT NULL) STRICT;'
+
+/** What version 4 put beside `states`: registers by the page. */
+export const SPOOL_PAGES =
+  'CREATE TABLE registers (page INTEGER PRIMARY KEY, content BLOB NOT NULL, sum BLOB NOT NULL) STRICT;'
+
+/** And what it dropped when they were there. */
+export const SPOOL_STATES_GONE = 'DROP TABLE states;'

@@ -6,6 +6,7 @@ import { create } from '@bufbuild/protobuf'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { LossReason, RegisterKind, SignedBatchSchema } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
+import { pagesOf, statesOf } from '../testing/registers.ts'
 import { openDatabase } from './database.ts'
 import { openSpool } from './spool.ts'
 import type { Sealed, Spool } from './spool.ts'
@@ -23,6 +24,18 @@ afterEach(() => {
   for (const spool of open.splice(0)) spool.close()
   rmSync(directory, { recursive: true })
 })
+
+const STATE = {
+  life: 2n ** 63n + 1n,
+  epoch: NOW_MS - 5000,
+  timeMs: NOW_MS,
+  boottimeMs: 123,
+  register: 2n ** 64n - 1n,
+  remainder: 2n ** 40n,
+  level: 5n,
+  monotonicMs: 99,
+  look: 4,
+}
 
 const file = (): string => join(directory, 'spool.sqlite')
 
@@ -45,22 +58,7 @@ function sealed(sequence: number, over: Partial<Sealed> & { readonly bytes?: num
     sealedMs: NOW_MS,
     digest: new Uint8Array(32).fill(sequence),
     signed: create(SignedBatchSchema, { body: new Uint8Array(over.bytes ?? 1000).fill(sequence) }),
-    states: [
-      {
-        id,
-        state: {
-          life: 'boot',
-          epoch: NOW_MS - 5000,
-          timeMs: NOW_MS,
-          boottimeMs: 123,
-          register: 2n ** 64n - 1n,
-          remainder: 10n ** 30n,
-          level: 5n,
-          monotonicMs: 99,
-          look: 4,
-        },
-      },
-    ],
+    registers: pagesOf({ id, state: STATE }),
     declared: [
       { id, resource: 'host:a', meter: 'host.uptime', unit: 's', kind: RegisterKind.COUNTER, attributes: {} },
     ],
@@ -82,8 +80,9 @@ describe('a spool', () => {
       [2n, 2],
       [3n, 3],
     ])
-    const state = sealed(3).states[0]?.state
-    expect(spool.states()[0]?.state).toEqual({ ...state, level: 0n, monotonicMs: 0, look: 0 })
+    expect(statesOf(spool.registerPages()).map(({ state }) => state)).toEqual([
+      { ...STATE, level: 0n, monotonicMs: 0, look: 0 },
+    ])
     expect(new Uint8Array(spool.lastDigest())).toEqual(new Uint8Array(32).fill(3))
     expect(spool.definitions(0, 10)).toMatchObject([{ definition: { resource: 'host:a' } }])
     expect(spool.definitions(spool.definitions(0, 10)[0]?.order ?? 0, 10)).toEqual([])
@@ -199,7 +198,7 @@ describe('a damaged spool', () => {
   ])('of %s is set aside and declared lost', (_, damage) => {
     damage()
     const spool = opened()
-    expect(spool.states()).toEqual([])
+    expect(spool.registerPages()).toEqual([])
     expect(spool.losses).toMatchObject([
       { toMs: BigInt(NOW_MS), readings: 0n, reason: LossReason.SPOOL_CORRUPT },
     ])

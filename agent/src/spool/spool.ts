@@ -7,8 +7,10 @@ import {
 import type { Loss, SignedBatch, StreamDefinition } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
-import type { StreamDeclaration, StreamState } from '../reading/meter-book.ts'
+import type { StreamDeclaration } from '../reading/meter-book.ts'
+import type { RegisterPage } from '../reading/register-file.ts'
 import { openDatabase } from './database.ts'
+import { forgetOld, putPage, readPages } from './register-pages.ts'
 import { rowSum } from './rows.ts'
 import type { Database } from './sqlite.ts'
 
@@ -22,12 +24,13 @@ export interface SpooledBatch {
   readonly signed: SignedBatch
 }
 
-/** What becomes durable together: a batch, the registers it ends with, and the streams it names first. */
+/** What becomes durable together: a batch, the registers that it leaves off at, and the streams it names first. */
 export interface Sealed extends SpooledBatch {
   readonly sealedMs: number
-  readonly states: readonly StreamState[]
+  /** Pages of registers that changed. */
+  readonly registers: readonly RegisterPage[]
   readonly declared: readonly StreamDeclaration[]
-  /** Streams that this batch ends: forgotten with its receipt. */
+  /** Streams that this batch ends: their definitions are forgotten with its receipt. */
   readonly ended: readonly Uint8Array[]
   /** Small facts to keep with it; undefined forgets one. */
   readonly facts: ReadonlyMap<string, string | undefined>
@@ -53,7 +56,8 @@ export interface SpoolLimits {
 export interface Spool {
   /** What was lost with a spool that could not be read; to be sent with the next batch. */
   readonly losses: readonly Loss[]
-  states(): StreamState[]
+  /** Every page of registers as last kept. */
+  registerPages(): RegisterPage[]
   /** Digest of the last batch ever kept; empty before the first. */
   lastDigest(): Uint8Array
   /** Keeps a batch, durably. Faults: SPOOL_FULL, DISK_FULL; nothing is kept then. */
@@ -91,12 +95,10 @@ export function openSpool(path: string, limits: SpoolLimits, nowMs: number): Res
   const database = openDatabase(path, limits.bytesMax, nowMs)
   if (!database.ok) return database
   const db = database.value
-  db.run(
-    'DELETE FROM streams WHERE stream IN (SELECT stream FROM states WHERE time_ms < ?)',
-    nowMs - STREAM_AGE_MAX_MS,
-  )
-  db.run('DELETE FROM states WHERE time_ms < ?', nowMs - STREAM_AGE_MAX_MS)
-  return ok(new SqliteSpool(db, limits))
+  const forgotten = db.transaction(() => forgetOld(db, nowMs - STREAM_AGE_MAX_MS))
+  if (forgotten.ok) return ok(new SqliteSpool(db, limits))
+  db.close()
+  return forgotten
 }
 
 class SqliteSpool implements Spool {
@@ -113,21 +115,8 @@ class SqliteSpool implements Spool {
     this.#usage = { batches: sum?.integer('batches') ?? 0, bytes: sum?.integer('bytes') ?? 0 }
   }
 
-  states(): StreamState[] {
-    return this.#db.all('SELECT * FROM states').map((row) => ({
-      id: row.bytes('stream'),
-      state: {
-        life: row.text('life'),
-        epoch: row.integer('epoch'),
-        timeMs: row.integer('time_ms'),
-        boottimeMs: row.integer('boottime_ms'),
-        register: BigInt(row.text('register')),
-        remainder: BigInt(row.text('remainder')),
-        level: 0n,
-        monotonicMs: 0,
-        look: 0,
-      },
-    }))
+  registerPages(): RegisterPage[] {
+    return readPages(this.#db)
   }
 
   lastDigest(): Uint8Array {
@@ -148,7 +137,7 @@ class SqliteSpool implements Spool {
         signed,
         rowSum(sealed.runId, sealed.sequence, sealed.sealedMs, sealed.digest, signed),
       )
-      for (const { id, state } of sealed.states) this.#putState(id, state)
+      for (const page of sealed.registers) putPage(this.#db, page)
       for (const declaration of sealed.declared) this.#putDefinition(declaration)
       this.#putMeta('last_digest', sealed.digest)
       for (const [key, value] of sealed.facts) this.#putFact(key, value)
@@ -213,11 +202,10 @@ class SqliteSpool implements Spool {
     return this.#db.transaction(() => this.#putMeta(key, value))
   }
 
-  /** Streams whose last batch has left the spool: nobody asks for their registers and definitions again. */
+  /** Streams whose last batch has left the spool: nobody asks for their definitions again. */
   #forgetEnded(): void {
     const over = 'SELECT stream FROM ended WHERE batch NOT IN (SELECT id FROM batches)'
     if (this.#db.all(`${over} LIMIT 1`).length === 0) return
-    this.#db.run(`DELETE FROM states WHERE stream IN (${over})`)
     this.#db.run(`DELETE FROM streams WHERE stream IN (${over})`)
     this.#db.run('DELETE FROM ended WHERE batch NOT IN (SELECT id FROM batches)')
   }
@@ -250,17 +238,6 @@ class SqliteSpool implements Spool {
 
   close(): void {
     this.#db.close()
-  }
-
-  #putState(id: Uint8Array, state: StreamState['state']): void {
-    const { life, epoch, timeMs, boottimeMs } = state
-    const [register, remainder] = [state.register.toString(), state.remainder.toString()]
-    const values = [id, life, epoch, timeMs, boottimeMs, register, remainder] as const
-    this.#db.run(
-      'INSERT OR REPLACE INTO states (stream, life, epoch, time_ms, boottime_ms, register, remainder, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-      ...values,
-      rowSum(...values),
-    )
   }
 
   #putDefinition({ id, ...declaration }: StreamDeclaration): void {

@@ -1,5 +1,6 @@
 import type { Look } from '../../ports.ts'
 import { MeterBook } from '../../reading/meter-book.ts'
+import { RegisterFile } from '../../reading/register-file.ts'
 import { Timeline } from '../../reading/moment.ts'
 import type { Instant } from '../../reading/moment.ts'
 import { Session } from '../client.ts'
@@ -102,7 +103,7 @@ export class Rig {
 /** The sum over all epochs of last minus first register. */
 export function usageOf(looks: readonly Look[], resourceEnd: string, meter: string): bigint {
   const [agentId, runId, bootId] = [new Uint8Array(16), new Uint8Array(16), new Uint8Array(16)]
-  const [book, timeline] = [new MeterBook({ agentId, runId, bootId }, []), new Timeline()]
+  const [book, timeline] = [new MeterBook({ agentId, runId, bootId }, new RegisterFile()), new Timeline()]
   const epochs = new Map<string, { readonly first: bigint; readonly last: bigint }>()
   for (const { at, cadenceMs = 60_000, samples, track = '' } of looks) {
     const moment = timeline.next(track, at!, cadenceMs)

@@ -1,12 +1,11 @@
 import { create, toBinary } from '@bufbuild/protobuf'
+import type { RegisterPage } from '@vouch/agent/reading/register-file.ts'
 import type { Sealed, Spool, SpooledBatch, SpooledDefinition, SpoolLimits } from '@vouch/agent/spool/spool.ts'
 import { SignedBatchSchema, StreamDefinitionSchema } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import type { Loss } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import { fail, ok, unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import { peekHeader } from '@vouch/proto/seal/batch.ts'
-
-type State = ReturnType<Spool['states']>[number]
 
 interface Kept extends SpooledBatch {
   readonly bytes: number
@@ -26,7 +25,7 @@ export class ModelSpool implements Spool {
   watcher: SpoolWatcher | undefined
   #bytesMax: number
   #batches: Kept[] = []
-  #states = new Map<string, State>()
+  #pages = new Map<number, Uint8Array>()
   #definitions: (SpooledDefinition & { readonly bytes: string })[] = []
   #meta = new Map<string, Uint8Array>()
   #order = 0
@@ -40,19 +39,15 @@ export class ModelSpool implements Spool {
   copy(): ModelSpool {
     const other = new ModelSpool(this.#bytesMax, this.#meta.has('last_digest') ? [] : this.losses)
     other.#batches = [...this.#batches]
-    other.#states = new Map(this.#states)
+    other.#pages = new Map(this.#pages)
     other.#definitions = [...this.#definitions]
     other.#meta = new Map(this.#meta)
     other.#order = this.#order
     return other
   }
 
-  states(): State[] {
-    // After a restart a level, a monotonic time and a look mean nothing any more.
-    return [...this.#states.values()].map(({ id, state }) => ({
-      id,
-      state: { ...state, level: 0n, monotonicMs: 0, look: 0 },
-    }))
+  registerPages(): RegisterPage[] {
+    return [...this.#pages].map(([number, bytes]) => ({ number, bytes }))
   }
 
   limit({ bytesMax }: SpoolLimits): void {
@@ -70,7 +65,7 @@ export class ModelSpool implements Spool {
       return fail('SPOOL_FULL', `the spool holds ${used} octets`)
     if (!this.hasRoom()) return fail('DISK_FULL', 'the disk is full')
     this.#batches.push({ ...sealed, bytes })
-    for (const each of sealed.states) this.#states.set(each.id.toHex(), each)
+    for (const { bytes: page, number } of sealed.registers) this.#pages.set(number, page.slice())
     for (const { id, ...declaration } of sealed.declared) {
       this.#define(create(StreamDefinitionSchema, { streamId: id, ...declaration }))
     }

@@ -70,25 +70,34 @@ export class BerReader {
 
   /** A signed number that fits a double exactly. */
   integer(): number {
-    const content = this.octets(TAG.INTEGER)
-    if (content.length === 0 || content.length > 5) throw new BerError('an integer is too long')
-    let value = content[0]! >= 0x80 ? -1 : 0
-    for (const octet of content) value = value * 256 + octet
+    const [from, end] = this.#span(TAG.INTEGER)
+    if (end === from || end - from > 5) throw new BerError('an integer is too long')
+    let value = this.#bytes[from]! >= 0x80 ? -1 : 0
+    for (let at = from; at < end; at += 1) value = value * 256 + this.#bytes[at]!
     return value
   }
 
   /** An unsigned number of at most `bits`; a missing leading zero octet is forgiven, as agents leave it out. */
   unsigned(tag: number, bits: 32 | 64): bigint {
-    return unsignedOf(this.octets(tag), bits)
+    const [from, end] = this.#span(tag)
+    const octets = bits / 8
+    const isLong = end - from === octets + 1 && this.#bytes[from] === 0
+    if (end === from || (end - from > octets && !isLong)) throw new BerError('an unsigned number is too long')
+    const middle = Math.max(from, end - 4)
+    let [high, low] = [0, 0]
+    for (let at = from; at < middle; at += 1) high = high * 256 + this.#bytes[at]!
+    for (let at = middle; at < end; at += 1) low = low * 256 + this.#bytes[at]!
+    return high === 0 ? BigInt(low) : BigInt(high) * 2n ** 32n + BigInt(low)
   }
 
   /** An object identifier. */
   oid(): Oid {
-    const content = this.octets(TAG.OID)
+    const [from, end] = this.#span(TAG.OID)
     const arcs: number[] = []
     let arc = 0
     let isOpen = false
-    for (const octet of content) {
+    for (let at = from; at < end; at += 1) {
+      const octet = this.#bytes[at]!
       arc = arc * 128 + (octet & 0x7f)
       if (arc > ARC_MAX) throw new BerError('an arc exceeds 32 bits')
       isOpen = octet >= 0x80
@@ -123,57 +132,6 @@ export class BerReader {
 function firstArcs(arc: number): [number, number] {
   if (arc < 40) return [0, arc]
   return arc < 80 ? [1, arc - 40] : [2, arc - 80]
-}
-
-function unsignedOf(content: Uint8Array, bits: 32 | 64): bigint {
-  const octets = bits / 8
-  const isLong = content.length === octets + 1 && content[0] === 0
-  if (content.length === 0 || (content.length > octets && !isLong))
-    throw new BerError('an unsigned number is too long')
-  let [high, low] = [0, 0]
-  for (const octet of content) {
-    high = (high % 2 ** 24) * 256 + Math.floor(low / 2 ** 24)
-    low = (low % 2 ** 24) * 256 + octet
-  }
-  return high === 0 ? BigInt(low) : BigInt(high) * 2n ** 32n + BigInt(low)
-}
-
-/** An element of its tag and content. */
-export function encode(tag: number, ...contents: readonly Uint8Array[]): Buffer {
-  const length = contents.reduce((sum, content) => sum + content.length, 0)
-  return Buffer.concat([Buffer.from([tag, ...lengthOctets(length)]), ...contents])
-}
-
-function lengthOctets(length: number): number[] {
-  if (length < 0x80) return [length]
-  const octets: number[] = []
-  for (let rest = length; rest > 0; rest = Math.floor(rest / 256)) octets.unshift(rest % 256)
-  return [0x80 + octets.length, ...octets]
-}
-
-/** A signed integer, or an unsigned one under its tag, in the fewest octets. */
-export function encodeInteger(value: bigint | number, tag: number = TAG.INTEGER): Buffer {
-  let rest = BigInt(value)
-  const octets: number[] = []
-  do {
-    octets.unshift(Number(rest & 0xffn))
-    rest >>= 8n
-  } while (rest !== 0n && rest !== -1n)
-  if (rest === 0n && octets[0]! >= 0x80) octets.unshift(0)
-  if (rest === -1n && octets[0]! < 0x80) octets.unshift(0xff)
-  return encode(tag, Uint8Array.from(octets))
-}
-
-/** An object identifier of two arcs or more. */
-export function encodeOid(oid: Oid): Buffer {
-  const [first = 0, second = 0, ...others] = oid
-  const octets = [first * 40 + second, ...others].flatMap((arc) => {
-    const sevens = [arc % 128]
-    for (let rest = Math.floor(arc / 128); rest > 0; rest = Math.floor(rest / 128))
-      sevens.unshift(0x80 + (rest % 128))
-    return sevens
-  })
-  return encode(TAG.OID, Uint8Array.from(octets))
 }
 
 /** Negative, zero or positive as a stands before, at or after b. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
-import { BerReader, TAG, compareOids, encodeInteger, encodeOid, parseOid } from './ber.ts'
+import { BerReader, TAG, compareOids, parseOid } from './ber.ts'
+import { BerWriter } from './ber-writer.ts'
 import {
   PDU,
   decodeCommunityMessage,
@@ -65,10 +66,28 @@ describe('the codec', () => {
   })
 
   it('knows the octets of known numbers and identifiers', () => {
-    expect(encodeInteger(2n ** 64n - 1n, TAG.COUNTER64).toString('hex')).toBe('460900ffffffffffffffff')
-    expect(encodeInteger(-129).toString('hex')).toBe('0202ff7f')
-    expect(encodeOid([1, 3, 6, 1, 4, 1, 2680, 1]).toString('hex')).toBe(
-      '06082b060104019478 01'.replace(' ', ''),
+    const hex = (write: (to: BerWriter) => void): string => BerWriter.written(write).toString('hex')
+    expect(hex((to) => to.integer(2n ** 64n - 1n, TAG.COUNTER64))).toBe('460900ffffffffffffffff')
+    for (const [value, octets] of [
+      [-129, 'ff7f'],
+      [-128, '80'],
+      [-1, 'ff'],
+      [0, '00'],
+      [127, '7f'],
+      [128, '0080'],
+      [2 ** 31 - 1, '7fffffff'],
+      [-(2 ** 31), '80000000'],
+      [256, '0100'],
+    ] as const) {
+      expect(hex((to) => to.integer(value)).slice(4)).toBe(octets)
+      expect(hex((to) => to.integer(BigInt(value))).slice(4)).toBe(octets)
+    }
+    expect(hex((to) => to.oid([1, 3, 6, 1, 4, 1, 2680, 1]))).toBe('06082b06010401947801')
+    // A length of 128 octets and more is written in octets of its own, and a large message finds its room.
+    expect(hex((to) => to.octets(new Uint8Array(127))).slice(0, 4)).toBe('047f')
+    expect(hex((to) => to.octets(new Uint8Array(128))).slice(0, 6)).toBe('048180')
+    expect(hex((to) => to.within(TAG.SEQUENCE, () => to.octets(new Uint8Array(20_000).fill(1))))).toMatch(
+      /^30824e2404824e20(01){20000}$/,
     )
     // Agents are known to leave out the zero before a number whose first bit is set.
     expect(new BerReader(Buffer.from('4104ffffffff', 'hex')).unsigned(TAG.COUNTER32, 32)).toBe(2n ** 32n - 1n)

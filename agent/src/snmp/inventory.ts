@@ -29,6 +29,7 @@ const MBIT = 1_000_000n
 /** ifSpeed of an interface that is too fast for it. */
 const SPEED_MAX = 2n ** 32n - 1n
 const ACTIVE = 1n
+const DECODER = new TextDecoder()
 const UP = 1n
 
 /** Reads which interfaces a device has and chooses those to meter. Faults: those of asking. */
@@ -70,7 +71,7 @@ function portOf(index: string, row: readonly (VarBind | undefined)[]): Port[] {
 /** Text of a display string: what is not printable is left out. */
 export function textOf(varbind: VarBind | undefined): string {
   if (!(varbind?.value instanceof Uint8Array)) return ''
-  return new TextDecoder().decode(varbind.value).replaceAll(/\p{C}/gv, '').trim()
+  return DECODER.decode(varbind.value).replaceAll(/\p{C}/gv, '').trim()
 }
 
 function speedOf(high: VarBind | undefined, low: VarBind | undefined): bigint {

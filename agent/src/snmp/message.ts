@@ -1,5 +1,6 @@
-import { BerError, BerReader, TAG, encode, encodeInteger, encodeOid } from './ber.ts'
+import { BerError, BerReader, TAG } from './ber.ts'
 import type { Oid } from './ber.ts'
+import { BerWriter } from './ber-writer.ts'
 
 /** Types of PDUs. */
 export const PDU = { GET: 0xa0, RESPONSE: 0xa2, GET_BULK: 0xa5, REPORT: 0xa8 } as const
@@ -71,7 +72,13 @@ export function peekId(bytes: Uint8Array): number | undefined {
 
 /** The bytes of a v2c message. */
 export function encodeCommunityMessage({ community, pdu }: CommunityMessage): Buffer {
-  return encode(TAG.SEQUENCE, encodeInteger(V2C), encode(TAG.OCTET_STRING, community), encodePdu(pdu))
+  return BerWriter.written((to) =>
+    to.within(TAG.SEQUENCE, () => {
+      writePdu(to, pdu)
+      to.octets(community)
+      to.integer(V2C)
+    }),
+  )
 }
 
 /** A v2c message; undefined where the bytes are none. */
@@ -86,29 +93,26 @@ export function decodeCommunityMessage(bytes: Uint8Array): CommunityMessage | un
 /** The bytes of a v3 message. The digest's zeros stand where `digestOffset` of the decoded message says. */
 export function encodeUserMessage(message: UserMessage): Buffer {
   const { id, flags, engineId, boots, time, user, digest, salt, data } = message
-  const header = encode(
-    TAG.SEQUENCE,
-    encodeInteger(id),
-    encodeInteger(MESSAGE_OCTETS_MAX),
-    encode(TAG.OCTET_STRING, Uint8Array.of(flags)),
-    encodeInteger(USM),
-  )
-  const security = encode(
-    TAG.SEQUENCE,
-    encode(TAG.OCTET_STRING, engineId),
-    encodeInteger(boots),
-    encodeInteger(time),
-    encode(TAG.OCTET_STRING, user),
-    encode(TAG.OCTET_STRING, digest),
-    encode(TAG.OCTET_STRING, salt),
-  )
-  const isEncrypted = (flags & FLAG.PRIVACY) !== 0
-  return encode(
-    TAG.SEQUENCE,
-    encodeInteger(V3),
-    header,
-    encode(TAG.OCTET_STRING, security),
-    isEncrypted ? encode(TAG.OCTET_STRING, data) : data,
+  return BerWriter.written((to) =>
+    to.within(TAG.SEQUENCE, () => {
+      if ((flags & FLAG.PRIVACY) !== 0) to.octets(data)
+      else to.raw(data)
+      to.within(TAG.OCTET_STRING, () =>
+        to.within(TAG.SEQUENCE, () => {
+          for (const octets of [salt, digest, user]) to.octets(octets)
+          to.integer(time)
+          to.integer(boots)
+          to.octets(engineId)
+        }),
+      )
+      to.within(TAG.SEQUENCE, () => {
+        to.integer(USM)
+        to.octets(Uint8Array.of(flags))
+        to.integer(MESSAGE_OCTETS_MAX)
+        to.integer(id)
+      })
+      to.integer(V3)
+    }),
   )
 }
 
@@ -143,8 +147,13 @@ function skip(message: BerReader): number {
 
 /** A scoped PDU of the default context. */
 export function encodeScopedPdu(engineId: Uint8Array, pdu: Pdu): Buffer {
-  const context = encode(TAG.OCTET_STRING, NOTHING)
-  return encode(TAG.SEQUENCE, encode(TAG.OCTET_STRING, engineId), context, encodePdu(pdu))
+  return BerWriter.written((to) =>
+    to.within(TAG.SEQUENCE, () => {
+      writePdu(to, pdu)
+      to.octets(NOTHING)
+      to.octets(engineId)
+    }),
+  )
 }
 
 /** The PDU of a scoped one, with the engine that it is of; undefined where the bytes are none. */
@@ -159,24 +168,26 @@ export function decodeScopedPdu(
   })
 }
 
-function encodePdu({ type, requestId, errorStatus, errorIndex, varbinds }: Pdu): Buffer {
-  return encode(
-    type,
-    encodeInteger(requestId),
-    encodeInteger(errorStatus),
-    encodeInteger(errorIndex),
-    encode(TAG.SEQUENCE, ...varbinds.map(encodeVarBind)),
-  )
+/** From its end to its beginning. */
+function writePdu(to: BerWriter, { type, requestId, errorStatus, errorIndex, varbinds }: Pdu): void {
+  to.within(type, () => {
+    to.within(TAG.SEQUENCE, () => {
+      for (const varbind of varbinds.toReversed()) writeVarBind(to, varbind)
+    })
+    to.integer(errorIndex)
+    to.integer(errorStatus)
+    to.integer(requestId)
+  })
 }
 
-function encodeVarBind({ oid, tag, value }: VarBind): Buffer {
-  return encode(TAG.SEQUENCE, encodeOid(oid), encodeValue(tag, value))
-}
-
-function encodeValue(tag: number, value: VarBind['value']): Buffer {
-  if (value === null) return encode(tag)
-  if (typeof value === 'bigint') return encodeInteger(value, tag)
-  return value instanceof Uint8Array ? encode(tag, value) : encodeOid(value)
+function writeVarBind(to: BerWriter, { oid, tag, value }: VarBind): void {
+  to.within(TAG.SEQUENCE, () => {
+    if (value === null) to.octets(NOTHING, tag)
+    else if (typeof value === 'bigint') to.integer(value, tag)
+    else if (value instanceof Uint8Array) to.octets(value, tag)
+    else to.oid(value)
+    to.oid(oid)
+  })
 }
 
 function readPdu(reader: BerReader): Pdu {

@@ -1,5 +1,5 @@
 import { createSocket } from 'node:dgram'
-import type { Socket } from 'node:dgram'
+import type { Socket, SocketOptions } from 'node:dgram'
 import { SocketAddress, isIPv6 } from 'node:net'
 import type { Address } from '@vouch/proto/kernel/address.ts'
 import { peekId } from './message.ts'
@@ -83,7 +83,9 @@ export class UdpSockets {
 
   #open(name: string, family: 'udp4' | 'udp6'): Promise<Socket> {
     const { promise, resolve, reject } = Promise.withResolvers<Socket>()
-    const socket = createSocket({ type: family, recvBufferSize: RECEIVE_BUFFER_OCTETS })
+    // Addresses are numeric: nothing is looked up.
+    const lookup: SocketOptions['lookup'] = (host, _, done) => done(null, host, isIPv6(host) ? 6 : 4)
+    const socket = createSocket({ type: family, recvBufferSize: RECEIVE_BUFFER_OCTETS, lookup })
     socket.on('message', (bytes, { address, port }) => this.#receive(bytes, address, port))
     socket.on('error', (error) => {
       reject(error)

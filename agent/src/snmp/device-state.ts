@@ -1,56 +1,140 @@
 import type { CounterState, PortState, ReadAt } from './interface-account.ts'
+import { readJson } from './device-state-json.ts'
+import { PackedReader, PackedWriter } from './packed.ts'
 import type { Identity } from './ports.ts'
 
-/** An interface as it is kept from run to run. */
+/** An interface as it is kept from poll to poll, and from run to run. */
 export interface KeptPort {
   readonly identity: Identity
   readonly state: PortState
 }
 
-/** The interfaces of a device under their names. */
-export type KeptPorts = ReadonlyMap<string, KeptPort>
-
-/** What profiles count of a device, under resource and meter. */
-export type KeptCounters = ReadonlyMap<string, PortState>
-
-/** What is kept of a device from run to run. */
+/** What is kept of a device from poll to poll, and from run to run. */
 export interface KeptDevice {
-  readonly ports: KeptPorts
-  readonly counters: KeptCounters
+  /** Interfaces under their names. */
+  readonly ports: Map<string, KeptPort>
+  /** What profiles count, under resource and meter. */
+  readonly counters: Map<string, PortState>
 }
 
-type Row = readonly [at: number, life: number, discontinuity: number, counters: readonly (string | null)[]]
+/** Of a device that was not read yet. */
+export function nothingKept(): KeptDevice {
+  return { ports: new Map(), counters: new Map() }
+}
 
-interface Content {
-  readonly boot: string
-  readonly ats: readonly ReadAt[]
-  readonly ports: readonly (readonly [name: string, alias: string, physical: string, ...Row])[]
-  readonly counters: readonly (readonly [key: string, ...Row])[]
+/** When the device was read last. */
+export function lastAtOf({ counters, ports }: KeptDevice): ReadAt | undefined {
+  const [port] = ports.values()
+  const [counter] = counters.values()
+  return port?.state.at ?? counter?.at
+}
+
+const NO_BOOTS = 2 ** 32 - 1
+const NOT_READ = 0
+const writer = new PackedWriter()
+
+/**
+ * What is kept, in a twentieth of the room that objects take: a device lies so between two polls. Octets in the room of
+ * `rest` where they fit. Throws RangeError where a counter exceeds 64 bits.
+ */
+export function pack(
+  { counters, ports }: KeptDevice,
+  rest?: Uint8Array<ArrayBuffer>,
+): Uint8Array<ArrayBuffer> {
+  const ats = new Map<ReadAt, number>()
+  for (const { at, counters: own } of statesOf({ counters, ports }))
+    for (const each of [at, ...own.map((counter) => counter?.at)])
+      if (each !== undefined && !ats.has(each)) ats.set(each, ats.size)
+  const to = writer.begin()
+  to.uint32(ats.size)
+  for (const at of ats.keys()) packAt(to, at)
+  to.uint32(ports.size)
+  for (const [name, { identity, state }] of ports) {
+    for (const text of [name, identity.alias, identity.physical]) to.text(text)
+    packState(to, state, ats)
+  }
+  to.uint32(counters.size)
+  for (const [key, state] of counters) {
+    to.text(key)
+    packState(to, state, ats)
+  }
+  const { bytes } = to
+  const room =
+    rest !== undefined && rest.buffer.byteLength >= bytes.length ? rest.buffer : new ArrayBuffer(bytes.length)
+  const packed = new Uint8Array(room, 0, bytes.length)
+  packed.set(bytes)
+  return packed
+}
+
+/** Reads what `pack` wrote. Throws RangeError at anything else. */
+export function unpack(bytes: Uint8Array): KeptDevice {
+  const from = new PackedReader(bytes)
+  const ats = from.list(() => unpackAt(from))
+  const ports = from.list(() => {
+    const [name, alias, physical] = [from.text(), from.text(), from.text()]
+    return [name, { identity: { alias, physical }, state: unpackState(from, ats) }] as const
+  })
+  const counters = from.list(() => [from.text(), unpackState(from, ats)] as const)
+  return { ports: new Map(ports), counters: new Map(counters) }
+}
+
+function* statesOf({ counters, ports }: KeptDevice): Iterable<PortState> {
+  for (const { state } of ports.values()) yield state
+  yield* counters.values()
+}
+
+function packAt(to: PackedWriter, { boots, engine, receivedMs, sentMs, uptime }: ReadAt): void {
+  to.integer(sentMs)
+  to.integer(receivedMs)
+  to.uint32(uptime)
+  to.uint32(boots ?? NO_BOOTS)
+  to.text(engine ?? '')
+}
+
+function unpackAt(from: PackedReader): ReadAt {
+  const [sentMs, receivedMs, uptime, boots] = [from.integer(), from.integer(), from.uint32(), from.uint32()]
+  const engine = from.text()
+  return {
+    sentMs,
+    receivedMs,
+    uptime,
+    engine: engine === '' ? undefined : engine,
+    boots: boots === NO_BOOTS ? undefined : boots,
+  }
+}
+
+function packState(to: PackedWriter, state: PortState, ats: ReadonlyMap<ReadAt, number>): void {
+  to.uint32(ats.get(state.at)!)
+  to.integer(state.life)
+  to.uint32(state.discontinuity)
+  to.uint32(state.counters.length)
+  for (const counter of state.counters) {
+    to.uint8(counter?.bits ?? NOT_READ)
+    if (counter === undefined) continue
+    to.uint64(counter.value)
+    to.uint64(counter.register)
+    to.uint32(ats.get(counter.at)!)
+  }
+}
+
+function unpackState(from: PackedReader, ats: readonly ReadAt[]): PortState {
+  const [at, life, discontinuity] = [ats[from.uint32()]!, from.integer(), from.uint32()]
+  const counters = from.list((): CounterState | undefined => {
+    const bits = from.uint8()
+    if (bits === NOT_READ) return undefined
+    return {
+      bits: bits === 32 ? 32 : 64,
+      value: from.uint64(),
+      register: from.uint64(),
+      at: ats[from.uint32()]!,
+    }
+  })
+  return { life, at, discontinuity, counters }
 }
 
 /** The text of what is kept of a device. `boot` names the boot of this host, whose clock the times are of. */
-export function writeState(boot: string, { counters, ports }: KeptDevice): string {
-  const ats = new Map<ReadAt, number>()
-  const indexOf = (at: ReadAt): number => {
-    const index = ats.get(at) ?? ats.size
-    ats.set(at, index)
-    return index
-  }
-  const rowOf = (state: PortState): Row => {
-    const texts = state.counters.map((counter) =>
-      counter === undefined
-        ? null
-        : `${counter.bits} ${counter.value} ${counter.register} ${indexOf(counter.at)}`,
-    )
-    return [indexOf(state.at), state.life, state.discontinuity, texts]
-  }
-  const rows = {
-    ports: [...ports].map(
-      ([name, { identity, state }]) => [name, identity.alias, identity.physical, ...rowOf(state)] as const,
-    ),
-    counters: [...counters].map(([key, state]) => [key, ...rowOf(state)] as const),
-  }
-  return JSON.stringify({ boot, ats: [...ats.keys()], ...rows } satisfies Content)
+export function writeState(boot: string, packed: Uint8Array): string {
+  return `${boot} ${packed.toBase64()}`
 }
 
 /**
@@ -58,41 +142,13 @@ export function writeState(boot: string, { counters, ports }: KeptDevice): strin
  * from there; nor from what cannot be read.
  */
 export function readState(text: string | undefined, boot: string): KeptDevice {
-  const content = contentOf(text)
-  if (content === undefined || content.boot !== boot) return { ports: new Map(), counters: new Map() }
-  const stateOf = ([at, life, discontinuity, counters]: Row): PortState => ({
-    life,
-    at: content.ats[at]!,
-    discontinuity,
-    counters: counters.map((counter) => readCounter(counter, content.ats)),
-  })
-  return {
-    ports: new Map(
-      content.ports.map(([name, alias, physical, ...row]) => [
-        name,
-        { identity: { alias, physical }, state: stateOf(row) },
-      ]),
-    ),
-    counters: new Map(content.counters.map(([key, ...row]) => [key, stateOf(row)])),
-  }
-}
-
-function contentOf(text: string | undefined): Content | undefined {
+  if (text?.startsWith('{') === true) return readJson(text, boot) ?? nothingKept()
+  const [of, packed] = text?.split(' ') ?? []
+  if (of !== boot || packed === undefined) return nothingKept()
   try {
-    const content = JSON.parse(text ?? 'null') as Content | null
-    return Array.isArray(content?.ports) && Array.isArray(content.counters) ? content : undefined
-  } catch {
-    return undefined
-  }
-}
-
-function readCounter(text: string | null, ats: readonly ReadAt[]): CounterState | undefined {
-  if (text === null) return undefined
-  const [bits = '', value = '', register = '', at = ''] = text.split(' ')
-  return {
-    bits: bits === '32' ? 32 : 64,
-    value: BigInt(value),
-    register: BigInt(register),
-    at: ats[Number.parseInt(at, 10)]!,
+    return unpack(Uint8Array.fromBase64(packed))
+  } catch (error) {
+    if (error instanceof RangeError || error instanceof SyntaxError) return nothingKept()
+    throw error
   }
 }

@@ -2,6 +2,7 @@ import { ok } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import type { Look } from '../ports.ts'
 import type { Answer, Session } from './client.ts'
+import { lastAtOf, nothingKept, pack, unpack } from './device-state.ts'
 import type { KeptDevice } from './device-state.ts'
 import { isRestarted } from './interface-account.ts'
 import { InterfacePart } from './interface-part.ts'
@@ -27,27 +28,27 @@ export interface DeviceOptions {
   readonly session: Pick<Session, 'ask'>
 }
 
-const NOTHING: KeptDevice = { ports: new Map(), counters: new Map() }
 const TICK_MS = 10
 
 /** One device, poll by poll. */
 export class Device {
   readonly #options: DeviceOptions
-  readonly #interfaces: InterfacePart | undefined
-  readonly #profiles: ProfilePart | undefined
   readonly #parts: readonly Part[]
+  #packed: Uint8Array<ArrayBuffer>
   #frame: AnswerFrame | undefined
   #isRebooted = false
   #faults: readonly Fault[] = []
   #noted: readonly Noted[] = []
   #isReachable = true
 
-  constructor(options: DeviceOptions, kept: KeptDevice = NOTHING) {
+  constructor(options: DeviceOptions, kept: KeptDevice = nothingKept()) {
     const { choice, profiles } = options
     this.#options = options
-    if (choice !== undefined) this.#interfaces = new InterfacePart({ ...options, choice }, kept.ports)
-    if (profiles.length > 0) this.#profiles = new ProfilePart(options, kept.counters)
-    this.#parts = [this.#interfaces, this.#profiles].filter((part) => part !== undefined)
+    this.#packed = pack(kept)
+    this.#parts = [
+      ...(choice === undefined ? [] : [new InterfacePart({ ...options, choice })]),
+      ...(profiles.length === 0 ? [] : [new ProfilePart(options)]),
+    ]
   }
 
   /** Whether the last poll brought anything. */
@@ -65,12 +66,9 @@ export class Device {
     return this.#noted
   }
 
-  /** Everything as last read. */
-  get kept(): KeptDevice {
-    return {
-      ports: this.#interfaces?.kept ?? NOTHING.ports,
-      counters: this.#profiles?.kept ?? NOTHING.counters,
-    }
+  /** Everything as last read, until the next poll. */
+  get kept(): Uint8Array {
+    return this.#packed
   }
 
   /** Polls once. undefined = nothing was read, and nothing is said about the time in between. */
@@ -85,29 +83,32 @@ export class Device {
 
   async #poll(): Promise<Result<Look | undefined>> {
     const { name, session } = this.#options
+    const kept = unpack(this.#packed)
     if (!this.#isReachable) for (const part of this.#parts) part.beginAnew()
     const first = await readFrame(session, name)
     if (!first.ok) return first
     this.#isRebooted = false
-    await this.#noteFrame(first.value.frame)
+    await this.#noteFrame(first.value.frame, kept)
     const reads: PartRead[] = []
     const faults: Fault[] = []
     for (const part of this.#parts) {
-      const read = await this.#read(part)
+      const read = await this.#read(part, kept)
       if (read.ok) reads.push(read.value)
       else if (read.fault.code === 'DEVICE_UNREACHABLE' || this.#parts.length === 1) return read
       else faults.push(read.fault)
     }
     this.#faults = faults
     const last = reads.findLast((read) => read.last !== undefined)?.last
-    return ok(this.#count(reads, last))
+    const look = this.#count(reads, last, kept)
+    this.#packed = pack(kept, this.#packed)
+    return ok(look)
   }
 
   /** What changed while it was read is read once more, under the names of now. */
-  async #read(part: Part): Promise<Result<PartRead>> {
+  async #read(part: Part, kept: KeptDevice): Promise<Result<PartRead>> {
     const once = async (): Promise<Result<PartRead>> => {
-      const read = await part.read(this.#frame?.at.receivedMs ?? 0)
-      if (read.ok) for (const frame of read.value.frames) await this.#noteFrame(frame)
+      const read = await part.read(this.#frame?.at.receivedMs ?? 0, kept)
+      if (read.ok) for (const frame of read.value.frames) await this.#noteFrame(frame, kept)
       return read
     }
     const read = await once()
@@ -115,8 +116,8 @@ export class Device {
   }
 
   /** Looks whether the device restarted or changed since the last frame. */
-  async #noteFrame(frame: AnswerFrame): Promise<void> {
-    const before = this.#frame?.at ?? this.#parts.find(({ lastAt }) => lastAt !== undefined)?.lastAt
+  async #noteFrame(frame: AnswerFrame, kept: KeptDevice): Promise<void> {
+    const before = this.#frame?.at ?? lastAtOf(kept)
     const wasChanged = this.#frame !== undefined && this.#frame.lastChange !== frame.lastChange
     this.#frame = frame
     const isRestart = before !== undefined && isRestarted(before, frame.at)
@@ -127,10 +128,10 @@ export class Device {
     if (ticks !== undefined && ticks * TICK_MS < frame.at.sentMs - before.receivedMs) this.#isRebooted = true
   }
 
-  #count(reads: readonly PartRead[], last: Answer | undefined): Look | undefined {
+  #count(reads: readonly PartRead[], last: Answer | undefined, kept: KeptDevice): Look | undefined {
     const { cadenceMs, name } = this.#options
     const facts = { isRebooted: this.#isRebooted, wallMs: last?.received.wallMs ?? 0 }
-    const counted = reads.map((read) => read.count(facts))
+    const counted = reads.map((read) => read.count(facts, kept))
     this.#noted = counted.flatMap(({ noted }) => noted)
     this.#faults = [
       ...this.#faults,

@@ -3,9 +3,9 @@ import type { Result } from '@vouch/proto/kernel/fault.ts'
 import { escapeSegment } from '@vouch/proto/kernel/id.ts'
 import type { Sample } from '../ports.ts'
 import type { Session } from './client.ts'
-import type { KeptPort, KeptPorts } from './device-state.ts'
+import type { KeptDevice, KeptPort } from './device-state.ts'
 import { COUNTED, LINE_BITS, accountPort } from './interface-account.ts'
-import type { Flag, PortReading, ReadAt } from './interface-account.ts'
+import type { Flag, PortReading } from './interface-account.ts'
 import { pollInterfaces } from './interface-poll.ts'
 import type { InterfacePoll, WidthBook } from './interface-poll.ts'
 import { takeInventory } from './inventory.ts'
@@ -33,30 +33,18 @@ const TWINS_MS = 60_000
 /** The interfaces of a device. */
 export class InterfacePart implements Part {
   readonly #options: InterfaceOptions
-  readonly #ports: Map<string, KeptPort>
   readonly #widths: WidthBook = new Map()
   #walkDose = new Dose()
   #dose = new Dose(PORTS_AT_ONCE)
   #inventory: Inventory | undefined
   #inventoryMs = 0
 
-  constructor(options: InterfaceOptions, kept: KeptPorts) {
+  constructor(options: InterfaceOptions) {
     this.#options = options
-    this.#ports = new Map(kept)
   }
 
   get isSettled(): boolean {
     return this.#inventory !== undefined
-  }
-
-  get lastAt(): ReadAt | undefined {
-    const [kept] = this.#ports.values()
-    return kept?.state.at
-  }
-
-  /** Every interface as last read. */
-  get kept(): KeptPorts {
-    return this.#ports
   }
 
   forget(restarted: boolean): void {
@@ -69,22 +57,26 @@ export class InterfacePart implements Part {
     this.#dose = new Dose(PORTS_AT_ONCE)
   }
 
-  async read(nowMs: number): Promise<Result<PartRead>> {
-    const inventory = await this.#currentInventory(nowMs)
+  async read(nowMs: number, { ports }: KeptDevice): Promise<Result<PartRead>> {
+    const inventory = await this.#currentInventory(nowMs, ports)
     if (!inventory.ok) return inventory
     const { name, session } = this.#options
     const polled = await pollInterfaces(session, name, inventory.value.ports, this.#dose, this.#widths)
     if (!polled.ok) return polled
     const { frames, last, moved } = polled.value
     if (moved.length > 0) this.#inventory = undefined
-    return ok({ frames, last, count: (facts) => this.#count(inventory.value, polled.value, facts) })
+    return ok({
+      frames,
+      last,
+      count: (facts, kept) => this.#count(inventory.value, polled.value, facts, kept),
+    })
   }
 
-  async #currentInventory(nowMs: number): Promise<Result<Inventory>> {
+  async #currentInventory(nowMs: number, kept: KeptDevice['ports']): Promise<Result<Inventory>> {
     const lastsMs = this.#inventory?.hasTwins === true ? TWINS_MS : INVENTORY_MS
     if (this.#inventory !== undefined && nowMs - this.#inventoryMs < lastsMs) return ok(this.#inventory)
     const { choice, name, session } = this.#options
-    const known = new Map([...this.#ports].map(([port, { identity }]) => [port, identity]))
+    const known = new Map([...kept].map(([port, { identity }]) => [port, identity]))
     const inventory = await takeInventory(session, this.#walkDose, name, choice, known)
     if (!inventory.ok) return inventory
     this.#inventory = inventory.value
@@ -92,7 +84,12 @@ export class InterfacePart implements Part {
     return inventory
   }
 
-  #count({ faults }: Inventory, { moved, readings }: InterfacePoll, facts: DeviceFacts): Counted {
+  #count(
+    { faults }: Inventory,
+    { moved, readings }: InterfacePoll,
+    facts: DeviceFacts,
+    { ports }: KeptDevice,
+  ): Counted {
     const { name } = this.#options
     const noted: Noted[] = []
     const samples: Sample[] = []
@@ -104,21 +101,26 @@ export class InterfacePart implements Part {
         told.push(fail('DEVICE_MALFORMED', `${name}: the interface ${port.name} has no counters`).fault)
         continue
       }
-      noted.push({ port: port.name, flags: this.#advance(port, reading, facts) })
-      samples.push(...samplesOf(name, port, this.#ports.get(port.name)!))
+      const { flags, kept } = this.#advance(port, reading, facts, ports.get(port.name))
+      ports.set(port.name, kept)
+      noted.push({ port: port.name, flags })
+      samples.push(...samplesOf(name, port, kept))
     }
     return { samples, noted, faults: told }
   }
 
-  #advance(port: Port, reading: PortReading, facts: DeviceFacts): readonly Flag[] {
+  #advance(
+    port: Port,
+    reading: PortReading,
+    facts: DeviceFacts,
+    before: KeptPort | undefined,
+  ): { readonly flags: readonly Flag[]; readonly kept: KeptPort } {
     const speed = this.#options.speeds.get(port.name) ?? port.speed
-    const before = this.#ports.get(port.name)
     const { alias, physical } = port
     const isExchanged = before !== undefined && isAnother(before.identity, { alias, physical })
     const known = { ...facts, speed, bits: LINE_BITS, isExchanged }
     const { flags, state } = accountPort(before?.state, reading, known)
-    this.#ports.set(port.name, { identity: { alias, physical }, state })
-    return flags
+    return { flags, kept: { identity: { alias, physical }, state } }
   }
 }
 

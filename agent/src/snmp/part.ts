@@ -1,7 +1,8 @@
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import type { Sample } from '../ports.ts'
 import type { Answer } from './client.ts'
-import type { Flag, ReadAt } from './interface-account.ts'
+import type { KeptDevice } from './device-state.ts'
+import type { Flag } from './interface-account.ts'
 import type { AnswerFrame } from './row-poll.ts'
 
 /** One thing that is counted, under a name for people, with what was noted about it. */
@@ -30,22 +31,20 @@ export interface PartRead {
   readonly frames: readonly AnswerFrame[]
   /** undefined = the device has nothing of this part. */
   readonly last: Answer | undefined
-  /** Continues the registers by what was read; once. */
-  count(facts: DeviceFacts): Counted
+  /** Continues what is kept by what was read; once. */
+  count(facts: DeviceFacts, kept: KeptDevice): Counted
 }
 
 /** What is metered of a device from one set of tables. */
 export interface Part {
   /** Whether it knows which rows the device has. */
   readonly isSettled: boolean
-  /** When it was read last, by this run or an earlier one. */
-  readonly lastAt: ReadAt | undefined
   /** The device restarted, or its tables changed: rows are looked up again. `restarted` = so are their types. */
   forget(restarted: boolean): void
   /** The device was out of reach: it is asked for less at once again as at first. */
   beginAnew(): void
-  /** Reads everything once. Faults: those of asking, DEVICE_MALFORMED. */
-  read(nowMs: number): Promise<Result<PartRead>>
+  /** Reads everything once, of a device of which so much is kept. Faults: those of asking, DEVICE_MALFORMED. */
+  read(nowMs: number, kept: KeptDevice): Promise<Result<PartRead>>
 }
 
 /** How often names, speeds and stacks are read again at least, milliseconds. */

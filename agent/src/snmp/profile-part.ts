@@ -4,9 +4,8 @@ import { escapeSegment } from '@vouch/proto/kernel/id.ts'
 import type { Sample } from '../ports.ts'
 import { TAG } from './ber.ts'
 import type { Session } from './client.ts'
-import type { KeptCounters } from './device-state.ts'
+import type { KeptDevice } from './device-state.ts'
 import { accountPort } from './interface-account.ts'
-import type { PortState, ReadAt } from './interface-account.ts'
 import type { VarBind } from './message.ts'
 import { INVENTORY_MS } from './part.ts'
 import type { Counted, DeviceFacts, Noted, Part, PartRead } from './part.ts'
@@ -46,30 +45,18 @@ interface Rows {
 /** Whatever profiles name on a device. */
 export class ProfilePart implements Part {
   readonly #options: ProfileOptions
-  readonly #counters: Map<string, PortState>
   #walkDose = new Dose()
   #dose: Dose
   #rows: Rows | undefined
   #rowsMs = 0
 
-  constructor(options: ProfileOptions, kept: KeptCounters) {
+  constructor(options: ProfileOptions) {
     this.#options = options
-    this.#counters = new Map(kept)
     this.#dose = new Dose(this.#rowsAtOnce)
   }
 
   get isSettled(): boolean {
     return this.#rows !== undefined
-  }
-
-  get lastAt(): ReadAt | undefined {
-    const [kept] = this.#counters.values()
-    return kept?.at
-  }
-
-  /** Every counter as last read. */
-  get kept(): KeptCounters {
-    return this.#counters
   }
 
   forget(): void {
@@ -94,7 +81,7 @@ export class ProfilePart implements Part {
     if (!polled.ok) return polled
     const { frames, last, rows } = polled.value
     if (!rows.every(isWhatItWas)) this.#rows = undefined
-    return ok({ frames, last, count: (facts) => this.#count(known, polled.value, facts) })
+    return ok({ frames, last, count: (facts, kept) => this.#count(known, polled.value, facts, kept) })
   }
 
   get #rowsAtOnce(): number {
@@ -103,8 +90,8 @@ export class ProfilePart implements Part {
     return Math.max(1, Math.floor(OBJECTS_AT_ONCE / widest))
   }
 
-  #count({ faults }: Rows, { rows }: RowPoll<ProfileRow>, facts: DeviceFacts): Counted {
-    const counted = rows.filter(isWhatItWas).flatMap((read) => this.#countRow(read, facts))
+  #count({ faults }: Rows, { rows }: RowPoll<ProfileRow>, facts: DeviceFacts, kept: KeptDevice): Counted {
+    const counted = rows.filter(isWhatItWas).flatMap((read) => this.#countRow(read, facts, kept))
     const told = counted.flatMap(({ fault }) => fault ?? [])
     return {
       samples: counted.flatMap(({ sample }) => sample ?? []),
@@ -113,7 +100,11 @@ export class ProfilePart implements Part {
     }
   }
 
-  #countRow({ at, row, varbinds }: ReadRow<ProfileRow>, facts: DeviceFacts): MeterCount[] {
+  #countRow(
+    { at, row, varbinds }: ReadRow<ProfileRow>,
+    facts: DeviceFacts,
+    { counters }: KeptDevice,
+  ): MeterCount[] {
     const { name } = this.#options
     const resource =
       row.table.resource === undefined ? '' : `${row.table.resource}:${escapeSegment(row.name)}`
@@ -140,7 +131,7 @@ export class ProfilePart implements Part {
         return [{ sample: { ...sample, meter: meter.meter, value: levelOf(meter, value * times) } }]
       const key = `${resource} ${meter.meter}`
       const { flags, state } = accountPort(
-        this.#counters.get(key),
+        counters.get(key),
         { at, discontinuity: 0, counters: [{ value, bits: isNarrow(meter.type) ? 32 : 64 }] },
         {
           wallMs: facts.wallMs,
@@ -150,7 +141,7 @@ export class ProfilePart implements Part {
           isExchanged: false,
         },
       )
-      this.#counters.set(key, state)
+      counters.set(key, state)
       const register = scaled(meter, state.counters[0]!.register)
       const life = state.life.toString(36)
       return [

@@ -3,7 +3,7 @@ import { afterEach, expect, it } from 'vitest'
 import { createSystemClock } from '../host/clock.ts'
 import type { Look, Source } from '../ports.ts'
 import type { DeviceConfig } from './config.ts'
-import { readState, writeState } from './device-state.ts'
+import { readState, unpack, writeState } from './device-state.ts'
 import { communitySecurity } from './security.ts'
 import { createSnmpSource } from './snmp-source.ts'
 import { Responder } from './testing/responder.ts'
@@ -83,8 +83,20 @@ it('what was kept is read back, but not in another boot of this host', async () 
   rig.responder.rows.set(1, { name: 'a', alias: 'x', narrow: true, counters: [1n, 2n, 3n, 4n] })
   rig.responder.rows.set(2, { name: 'b', counters: [5n, 6n] })
   await rig.poll()
-  const { kept } = rig.device
-  expect(readState(writeState('boot', kept), 'boot')).toEqual(kept)
-  for (const text of [undefined, '', '{', writeState('other', kept)])
-    expect(readState(text, 'boot')).toEqual({ ports: new Map(), counters: new Map() })
+  const kept = unpack(rig.device.kept)
+  expect(
+    [...kept.ports].map(([name, { identity, state }]) => [
+      name,
+      identity.alias,
+      state.counters.map((each) => each?.value),
+    ]),
+  ).toEqual([
+    ['a', 'x', [1n, 2n, 3n, 4n]],
+    ['b', '', [5n, 6n, undefined, undefined]],
+  ])
+  const text = writeState('boot', rig.device.kept)
+  expect(readState(text, 'boot')).toEqual(kept)
+  const cut = writeState('boot', rig.device.kept.subarray(0, 90))
+  for (const other of [undefined, '', '{', 'boot', 'boot !', cut, writeState('other', rig.device.kept)])
+    expect(readState(other, 'boot')).toEqual({ ports: new Map(), counters: new Map() })
 })

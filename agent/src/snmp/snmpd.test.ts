@@ -9,6 +9,7 @@ import type { Instant } from '../reading/moment.ts'
 import { Session } from './client.ts'
 import { parseDevices } from './config.ts'
 import { Device } from './device.ts'
+import { unpack } from './device-state.ts'
 import { PASSPHRASES, Snmpd, absentOf, ip } from './testing/snmpd.ts'
 import { usageOf } from './testing/rig.ts'
 import { UdpSockets } from './udp.ts'
@@ -216,7 +217,7 @@ describe.skipIf(absentForTraffic !== '')(`a device with traffic${named(absentFor
     plug()
     const anew: Look[] = []
     await settle(metered, anew)
-    const life = metered.kept.ports.get('port')?.state.life
+    const life = unpack(metered.kept).ports.get('port')?.state.life
     const baseline = anew.find(({ samples }) => samples.some((each) => each.life === life?.toString(36)))
     push(50_000)
     await settle(metered, anew)

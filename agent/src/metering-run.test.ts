@@ -49,9 +49,11 @@ describe('a loss', () => {
 
 describe('a run', () => {
   const begun = (...looks: (() => Promise<readonly Look[]>)[]) => {
+    return begunWith(...looks.map((look, index): Source => ({ name: `source ${index}`, look })))
+  }
+  const begunWith = (...sources: readonly Source[]) => {
     const world = new World()
     const spool = unwrap(openSpool(':memory:', { bytesMax: 1e8, ageMaxMs: 1e9 }, world.wallMs()))
-    const sources = looks.map((look, index): Source => ({ name: `source ${index}`, look }))
     const options = { agentId: new Uint8Array(16), agentVersion: '1', spool, clock: world, sources }
     const lines: string[] = []
     const logger = { ...silent, warn: (_: object, line: string) => void lines.push(line) }
@@ -151,6 +153,26 @@ describe('a run', () => {
     await run.look()
     expect(append).toHaveBeenCalledTimes(1)
     expect(run.pending).toBe(20_000)
+  })
+
+  it('takes what a source hands over at once, where it is on, and seals what is much', () => {
+    let taker: (look: Look) => boolean = () => false
+    const handOver = (take: typeof taker): void => void (taker = take)
+    const { world, spool, run } = begunWith({ name: 'own', look: () => Promise.resolve([]), handOver })
+    let isOn = true
+    run.isOn = (name) => name === 'own' && isOn
+    const looked = (count: number): boolean => {
+      world.pass(100, 0n)
+      return taker({ samples: many('a', count), track: 'a', at: run.now(), facts: { mark: `${count}` } })
+    }
+    expect([looked(3000), run.pending]).toEqual([true, 3000])
+    expect([looked(3000), run.pending]).toEqual([true, 0])
+    expect([factsOf(spool)('mark'), spool.usage().batches]).toEqual(['3000', 1])
+    isOn = false
+    expect([looked(1), run.pending]).toEqual([false, 0])
+    isOn = true
+    void run.stopSources()
+    expect([looked(1), run.pending]).toEqual([false, 0])
   })
 
   it('says once that a source fails, and once that it works again', async () => {

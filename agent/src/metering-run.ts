@@ -7,7 +7,7 @@ import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import { sealBatch } from '@vouch/proto/seal/batch.ts'
 import type { Signer } from '@vouch/proto/seal/seal.ts'
 import { encodeBody } from '@vouch/proto/wire/body.ts'
-import type { Clock, Facts, Logger, Sample, Source, SourceFault } from './ports.ts'
+import type { Clock, Facts, Logger, Look, Sample, Source, SourceFault } from './ports.ts'
 import { buildColumns, thin } from './reading/batch-builder.ts'
 import type { StreamReading } from './reading/batch-builder.ts'
 import { MeterBook } from './reading/meter-book.ts'
@@ -70,6 +70,8 @@ export class MeteringRun {
   readonly #logged = new Set<string>()
   #looking = Promise.resolve()
   #roundMs = Number.NEGATIVE_INFINITY
+  #isFull = false
+  #isStopped = false
   #readings: StreamReading[] = []
   #declared: StreamDeclaration[] = []
   #facts = new Map<string, string | undefined>()
@@ -88,6 +90,7 @@ export class MeteringRun {
     this.#rounds = new SourceRounds(options.sources, options.logger)
     this.#losses = spool.losses
     this.#previousDigest = spool.lastDigest()
+    for (const source of options.sources) source.handOver?.((look) => this.#take(source.name, look))
   }
 
   /** Readings not sealed yet. */
@@ -108,7 +111,21 @@ export class MeteringRun {
 
   /** Ends the sources; readings stay to be sealed. */
   stopSources(): Promise<void> {
+    this.#isStopped = true
     return this.#rounds.stop()
+  }
+
+  /** Takes a look between two rounds; false where the source is not asked now. */
+  #take(name: string, look: Look): boolean {
+    if (this.#isStopped || !this.isOn(name)) return false
+    this.#observe({ at: this.now(), track: name, cadenceMs: this.cadenceMs, ...look })
+    this.#sealWhatIsMuch()
+    return true
+  }
+
+  #sealWhatIsMuch(): void {
+    // A spool that is full is so for the rest of the round.
+    if (!this.#isFull && this.#readings.length >= READINGS_MAX) this.#isFull = !this.seal().ok
   }
 
   async #look(): Promise<void> {
@@ -116,11 +133,10 @@ export class MeteringRun {
     // Two rounds at one instant measure the same thing.
     if (now.monotonicMs === this.#roundMs) return
     this.#roundMs = now.monotonicMs
-    let isTaken = true
+    this.#isFull = false
     for (const looks of await this.#rounds.ask(this.isOn, now, this.cadenceMs)) {
       for (const look of looks) this.#observe(look)
-      // A spool that is full is so for the rest of the round.
-      if (isTaken && this.#readings.length >= READINGS_MAX) isTaken = this.seal().ok
+      this.#sealWhatIsMuch()
     }
   }
 

@@ -64,6 +64,11 @@ export interface Source {
   readonly name: string
   /** All looks since it was asked last, those of a track in order. A rejection costs this look only. */
   look(): Promise<readonly Look[]>
+  /**
+   * Names somebody who takes each look as it comes, of a source that looks on a schedule of its own: thousands of them would
+   * wait for a round. A look that is not taken waits for the next, or for a round.
+   */
+  handOver?(take: (look: Look) => boolean): void
   /** What it cannot give, known after the first look. */
   unavailable?(): readonly Unavailable[]
   /** What is wrong now, each under a message that stays the same: logged when it begins and when it is over. */

@@ -63,6 +63,26 @@ it('devices that do not answer, or answer slowly, delay no other', async () => {
   expect(source.faults?.().map(({ message }) => message)).toContain('silent-3 does not answer')
 })
 
+it('hands looks over as they come, those that were not taken first', async () => {
+  const source = sourceOf([await configOf('edge', responderOf(1n), 30)])
+  const taken: Look[] = []
+  let isTaking = false
+  let refused = 0
+  source.handOver!((look) => {
+    if (isTaking) taken.push(look)
+    else refused += 1
+    return isTaking
+  })
+  await source.look()
+  while (refused < 3) await setTimeout(10)
+  isTaking = true
+  while (taken.length < 5) await setTimeout(10)
+  expect(await source.look()).toEqual([])
+  const times = taken.map(({ at }) => at!.monotonicMs)
+  expect(times).toEqual(times.toSorted((a, b) => a - b))
+  expect(Math.max(...times.slice(1).map((each, index) => each - times[index]!))).toBeLessThan(2 * 30 + 15)
+})
+
 it('goes on after a restart of the agent from what was kept with the last look', async () => {
   const responder = responderOf(1000n)
   const config = await configOf('edge', responder)

@@ -31,7 +31,7 @@ interface Scheduled {
   failure: Fault | undefined
 }
 
-/** Polls every device on a schedule of its own, from the first look on; a look takes what has come since the last. */
+/** Polls every device on a schedule of its own, from the first look on; a look takes what nobody has taken since the last. */
 export function createSnmpSource(options: SnmpOptions): Source {
   return new SnmpSource(options)
 }
@@ -43,6 +43,7 @@ class SnmpSource implements Source {
   readonly #sockets = new UdpSockets()
   readonly #lanes = new Lanes(LANES)
   readonly #devices: readonly Scheduled[]
+  #take: (look: Look) => boolean = () => false
   #isStarted = false
   #isStopped = false
 
@@ -55,6 +56,10 @@ class SnmpSource implements Source {
   look(): Promise<readonly Look[]> {
     if (!this.#isStarted) this.#start()
     return Promise.resolve(this.#devices.flatMap(({ looks }) => looks.splice(0)))
+  }
+
+  handOver(take: (look: Look) => boolean): void {
+    this.#take = take
   }
 
   faults(): readonly Fault[] {
@@ -116,6 +121,7 @@ class SnmpSource implements Source {
       if (look !== undefined) {
         const facts = { [`snmp/${config.name}`]: writeState(this.#boot, device.kept) }
         looks.push({ ...look, facts })
+        while (looks.length > 0 && this.#take(looks[0]!)) looks.shift()
         if (looks.length > WAITING_MAX) looks.shift()
       }
     } catch (error) {

@@ -9,9 +9,9 @@ import type { Signer } from '@vouch/proto/seal/seal.ts'
 import { encodeBody } from '@vouch/proto/wire/body.ts'
 import type { Clock, Facts, Logger, Look, Sample, Source, SourceFault } from './ports.ts'
 import { buildColumns, thin } from './reading/batch-builder.ts'
-import type { StreamReading } from './reading/batch-builder.ts'
 import { MeterBook } from './reading/meter-book.ts'
 import type { StreamDeclaration } from './reading/meter-book.ts'
+import { ReadingBuffer } from './reading/reading-buffer.ts'
 import { RegisterFile } from './reading/register-file.ts'
 import { Timeline } from './reading/moment.ts'
 import type { Instant } from './reading/moment.ts'
@@ -72,7 +72,7 @@ export class MeteringRun {
   #roundMs = Number.NEGATIVE_INFINITY
   #isFull = false
   #isStopped = false
-  #readings: StreamReading[] = []
+  readonly #readings = new ReadingBuffer()
   #declared: StreamDeclaration[] = []
   #facts = new Map<string, string | undefined>()
   #ended: Uint8Array[] = []
@@ -156,14 +156,15 @@ export class MeteringRun {
   #observe({ at, track, cadenceMs, samples, ends, facts }: PlacedLook): void {
     const moment = this.#timeline.next(track, at, cadenceMs)
     if (moment !== undefined) {
-      const { readings, declared, faults, seen } = this.#book.observe(
+      const before = this.#readings.length
+      const { declared, faults, seen } = this.#book.observe(
         samples.map((each) => this.#described(each)),
         moment,
+        this.#readings,
         track,
       )
       this.looks += 1
-      this.readings += readings.length
-      this.#readings.push(...readings)
+      this.readings += this.#readings.length - before
       this.#declared.push(...declared)
       for (const fault of faults) this.#logOnce(fault)
       if (ends === true) this.#end(track, seen)
@@ -202,8 +203,9 @@ export class MeteringRun {
       previousDigest: this.#previousDigest,
       clock: create(ClockSchema, times),
     }
-    const idOf = (stream: number): Uint8Array => this.#registers.id(stream)
-    const body = encodeBody(buildColumns(this.#readings, this.#losses, idOf))
+    const body = encodeBody(
+      buildColumns(this.#readings, this.#losses, (stream, to, at) => this.#registers.putId(stream, to, at)),
+    )
     const { signed, digest } = sealBatch(
       { ...header, agentVersion, policyVersion, final },
       body,
@@ -228,7 +230,7 @@ export class MeteringRun {
     const readings = this.#readings.length
     this.#sequence = sequence
     this.#previousDigest = digest
-    this.#readings = []
+    this.#readings.clear()
     this.#declared = []
     this.#losses = []
     this.#facts = new Map()
@@ -239,8 +241,9 @@ export class MeteringRun {
 
   #giveUpResolution(fault: Fault): void {
     this.#logOnce(fault)
-    const { kept, dropped } = thin(this.#readings, READINGS_MAX)
-    this.#readings = [...kept]
+    const { kept, dropped } = thin([...this.#readings], READINGS_MAX)
+    this.#readings.clear()
+    for (const reading of kept) this.#readings.push(reading.stream, reading)
     if (dropped.length === 0) return
     const reason = fault.code === 'DISK_FULL' ? LossReason.DISK_FULL : LossReason.SPOOL_FULL
     const before = this.#losses.find((loss) => loss.reason === reason)

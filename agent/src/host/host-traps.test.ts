@@ -5,6 +5,7 @@ import type { Look } from '../ports.ts'
 import { MeterBook } from '../reading/meter-book.ts'
 import { Timeline } from '../reading/moment.ts'
 import { RegisterFile } from '../reading/register-file.ts'
+import { observed } from '../testing/registers.ts'
 import { HostTree, valuesOf } from '../testing/host-tree.ts'
 import { createHostFiles } from './host-files.ts'
 import { hostResource } from './machine-id.ts'
@@ -39,7 +40,7 @@ class Metered {
     }
     const [look] = (await this.#source.look()) as [Look]
     const moment = this.#timeline.next('host', this.#now, 1000)!
-    const { readings, declared } = this.#book.observe(look.samples, moment)
+    const { readings, declared } = observed(this.#book, look.samples, moment)
     for (const { id, resource, meter } of declared) this.#names.set(id.toHex(), `${resource} ${meter}`)
     return readings.map((reading) => ({
       ...reading,

@@ -3,10 +3,16 @@ import { describe, expect, it } from 'vitest'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { decodeBody, encodeBody } from '@vouch/proto/wire/body.ts'
 import { buildColumns, thin } from './batch-builder.ts'
-import type { StreamReading } from './batch-builder.ts'
+import { ReadingBuffer } from './reading-buffer.ts'
+import type { StreamReading } from './reading-buffer.ts'
 
 /** Ids that tell their stream. */
-const idOf = (stream: number): Uint8Array => new Uint8Array(16).fill(stream + 1)
+const putId = (stream: number, to: Uint8Array, at: number): void => void to.fill(stream + 1, at, at + 16)
+function bufferOf(given: readonly StreamReading[]): ReadingBuffer {
+  const buffer = new ReadingBuffer()
+  for (const reading of given) buffer.push(reading.stream, reading)
+  return buffer
+}
 
 /** Readings of three streams as looks bring them: times ascend, registers never fall within an epoch. */
 const readings: fc.Arbitrary<StreamReading[]> = fc
@@ -39,7 +45,7 @@ describe('columns', () => {
   it('carry every reading through the wire', () => {
     fc.assert(
       fc.property(readings, (given) => {
-        const columns = unwrap(decodeBody(encodeBody(buildColumns(given, [], idOf))))
+        const columns = unwrap(decodeBody(encodeBody(buildColumns(bufferOf(given), [], putId))))
         const arrived: StreamReading[] = []
         let row = 0
         for (const [segment, rows] of columns.segmentRows.entries()) {
@@ -59,6 +65,27 @@ describe('columns', () => {
         expect(ordered(arrived)).toEqual(ordered(given))
       }),
     )
+  })
+})
+
+describe('a buffer of readings', () => {
+  it('holds them in their order, many too, and after it was cleared others', () => {
+    const many = Array.from({ length: 40_000 }, (_, row) => ({
+      stream: row % 7,
+      epoch: 1e12 + (row % 5),
+      timeMs: 1e12 + row,
+      register: 2n ** 64n - 1n - BigInt(row),
+      spanMs: row,
+    }))
+    const buffer = bufferOf(many)
+    expect([...buffer]).toEqual(many)
+    expect([...buffer.byStream()].map((row) => many[row]!)).toEqual(
+      many.toSorted((a, b) => a.stream - b.stream),
+    )
+    buffer.clear()
+    expect([...buffer]).toEqual([])
+    for (const reading of many.slice(0, 3000)) buffer.push(reading.stream, reading)
+    expect([...buffer]).toEqual(many.slice(0, 3000))
   })
 })
 

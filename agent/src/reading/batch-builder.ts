@@ -1,61 +1,49 @@
 import type { Loss } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
-import { concat } from '@vouch/proto/kernel/bytes.ts'
 import type { Columns } from '@vouch/proto/wire/body.ts'
-import type { Reading } from './register.ts'
-
-/** A reading and the stream it belongs to. */
-export interface StreamReading extends Reading {
-  /** Number of the stream. */
-  readonly stream: number
-}
-
-interface Segment {
-  /** Place of the stream's id in the batch. */
-  readonly place: number
-  readonly epoch: number
-  readonly rows: Reading[]
-}
+import { STREAM_ID_BYTES } from '@vouch/proto/wire/columns.ts'
+import type { ReadingBuffer, StreamReading } from './reading-buffer.ts'
 
 /**
- * Arranges readings, given in the order of the looks, as the columns of a batch: one segment per stream and epoch.
- * `idOf` gives the id of a stream.
+ * Arranges readings as the columns of a batch: one segment per stream and epoch. `putId` writes the id of a stream to a
+ * place.
  */
 export function buildColumns(
-  readings: readonly StreamReading[],
+  readings: ReadingBuffer,
   losses: readonly Loss[],
-  idOf: (stream: number) => Uint8Array,
+  putId: (stream: number, to: Uint8Array, at: number) => void,
 ): Columns {
-  const streams = Map.groupBy(readings, ({ stream }) => stream)
-  const segments = [...streams.values()].flatMap((own, place) => segmentsOf(own, place))
-  const timeMs = new BigUint64Array(readings.length)
-  const register = new BigUint64Array(readings.length)
-  const spanMs = new Uint32Array(readings.length)
-  let row = 0
-  for (const { rows } of segments)
-    for (const reading of rows) {
-      timeMs[row] = BigInt(reading.timeMs)
-      register[row] = reading.register
-      spanMs[row++] = reading.spanMs
-    }
+  const rows = readings.byStream()
+  const streams: number[] = []
+  const segments: { readonly place: number; readonly epoch: number; rows: number }[] = []
+  const timeMs = new BigUint64Array(rows.length)
+  const register = new BigUint64Array(rows.length)
+  const spanMs = new Uint32Array(rows.length)
+  let timeBaseMs = rows.length === 0 ? 0 : Number.POSITIVE_INFINITY
+  for (const [index, row] of rows.entries()) {
+    const [stream, epoch] = [readings.stream(row), readings.epoch(row)]
+    const isSameStream = streams.at(-1) === stream
+    if (!isSameStream) streams.push(stream)
+    // An epoch that was left is not entered again.
+    if (isSameStream && segments.at(-1)!.epoch === epoch) segments.at(-1)!.rows += 1
+    else segments.push({ place: streams.length - 1, epoch, rows: 1 })
+    timeBaseMs = Math.min(timeBaseMs, readings.timeMs(row))
+    timeMs[index] = BigInt(readings.timeMs(row))
+    register[index] = readings.register(row)
+    spanMs[index] = readings.spanMs(row)
+  }
+  const streamIds = new Uint8Array(STREAM_ID_BYTES * streams.length)
+  for (const [place, stream] of streams.entries()) putId(stream, streamIds, STREAM_ID_BYTES * place)
   return {
-    streamIds: concat([...streams.keys()].map(idOf)),
-    timeBaseMs: readings.reduce(
-      (earliest, reading) => Math.min(earliest, reading.timeMs),
-      readings[0]?.timeMs ?? 0,
-    ),
+    streamIds,
+    timeBaseMs,
     segmentStream: Uint32Array.from(segments, ({ place }) => place),
     segmentEpoch: BigUint64Array.from(segments, ({ epoch }) => BigInt(epoch)),
-    segmentRows: Uint32Array.from(segments, ({ rows }) => rows.length),
+    segmentRows: Uint32Array.from(segments, (segment) => segment.rows),
     timeMs,
     register,
     spanMs,
     losses,
   }
-}
-
-/** The readings of a stream, epoch by epoch; mostly there is one. */
-function segmentsOf(readings: readonly StreamReading[], place: number): Segment[] {
-  return [...Map.groupBy(readings, ({ epoch }) => epoch)].map(([epoch, rows]) => ({ place, epoch, rows }))
 }
 
 /** What is left of readings that could not be kept, and what was dropped. */

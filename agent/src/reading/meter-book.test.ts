@@ -9,6 +9,7 @@ import type { Sample } from '../ports.ts'
 import { MeterBook } from './meter-book.ts'
 import type { Moment } from './moment.ts'
 import { RegisterFile } from './register-file.ts'
+import { observed } from '../testing/registers.ts'
 
 const origin = {
   agentId: new Uint8Array(16).fill(1),
@@ -38,14 +39,14 @@ describe('the meter book', () => {
     ['host.cpu.allocated', 1500n, 1500n],
   ])('integrates %s in its unit', (meter, value, register) => {
     const book = new MeterBook(origin, new RegisterFile())
-    book.observe([{ resource: 'host:a', meter, value }], moment(1))
-    const { readings } = book.observe([{ resource: 'host:a', meter, value }], moment(2))
+    observed(book, [{ resource: 'host:a', meter, value }], moment(1))
+    const { readings } = observed(book, [{ resource: 'host:a', meter, value }], moment(2))
     expect(readings.map((reading) => reading.register)).toEqual([register])
   })
 
   it('knows every meter of the catalogue', () => {
     const samples = Object.keys(METERS).map((meter) => ({ resource: 'host:a', meter, value: 1n }))
-    const { declared, faults } = new MeterBook(origin, new RegisterFile()).observe(samples, moment(1))
+    const { declared, faults } = observed(new MeterBook(origin, new RegisterFile()), samples, moment(1))
     expect(faults).toEqual([])
     expect(declared.map(({ meter, unit }) => [meter, unit])).toEqual(
       Object.entries(METERS).map(([meter, { unit }]) => [meter, unit]),
@@ -55,16 +56,17 @@ describe('the meter book', () => {
   it('declares a stream once, and again with other attributes under the same id', () => {
     const book = new MeterBook(origin, new RegisterFile())
     const sample = { resource: 'vm:1', meter: 'vm.requests', unit: '1', value: 5n } as const
-    const first = book.observe([sample], moment(1)).declared
+    const first = observed(book, [sample], moment(1)).declared
     expect(first).toMatchObject([{ kind: RegisterKind.COUNTER, unit: '1', attributes: {} }])
-    expect(book.observe([sample], moment(2)).declared).toEqual([])
-    const again = book.observe([{ ...sample, attributes: { zone: 'a' } }], moment(3)).declared
+    expect(observed(book, [sample], moment(2)).declared).toEqual([])
+    const again = observed(book, [{ ...sample, attributes: { zone: 'a' } }], moment(3)).declared
     expect(again.map(({ id }) => id)).toEqual(first.map(({ id }) => id))
   })
 
   it('counts a stream once, though two sources sample it', () => {
     const sample = { resource: 'host:a', meter: 'host.uptime', value: 5n }
-    const { readings } = new MeterBook(origin, new RegisterFile()).observe(
+    const { readings } = observed(
+      new MeterBook(origin, new RegisterFile()),
       [sample, { ...sample, value: 6n }],
       moment(1),
     )
@@ -92,7 +94,7 @@ describe('the meter book', () => {
           const named = samples.map((each) => (each.meter === 'vm.requests' ? { ...each, unit: '1' } : each))
           const isWrong = ({ value }: Sample): boolean => value < 0n || value >= 2n ** 64n
           const good = named.filter((each) => !isWrong(each))
-          const seen = book.observe(named, moment(index + 1), track)
+          const seen = observed(book, named, moment(index + 1), track)
           expect(seen.faults.length).toBe(named.length - good.length)
           for (const { attributes, id, kind, meter, resource } of seen.declared) {
             expect(declared.get(id.toHex())).not.toBe(JSON.stringify([resource, meter, kind, attributes]))
@@ -117,7 +119,7 @@ describe('the meter book', () => {
     ['OUT_OF_RANGE', { resource: 'host:a', meter: 'host.uptime', value: -1n }],
   ])('refuses %s and reads the rest', (code, bad) => {
     const good = { resource: 'host:b', meter: 'host.uptime', value: 1n }
-    const { readings, faults } = new MeterBook(origin, new RegisterFile()).observe([bad, good], moment(1))
+    const { readings, faults } = observed(new MeterBook(origin, new RegisterFile()), [bad, good], moment(1))
     expect(faults.map((fault) => fault.code)).toEqual([code])
     expect(readings).toHaveLength(1)
   })

@@ -7,8 +7,8 @@ import type { MeterKind } from '@vouch/proto/kernel/meter.ts'
 import { sha256 } from '@vouch/proto/seal/seal.ts'
 import { streamId } from '@vouch/proto/seal/stream.ts'
 import type { Sample } from '../ports.ts'
-import type { StreamReading } from './batch-builder.ts'
 import type { Moment } from './moment.ts'
+import type { ReadingBuffer } from './reading-buffer.ts'
 import { REGISTER_MAX, readCounter, readIntegral } from './register.ts'
 import type { Step } from './register.ts'
 import type { RegisterFile } from './register-file.ts'
@@ -36,7 +36,6 @@ export interface Origin {
 
 /** What one look brought. */
 export interface Observation {
-  readonly readings: readonly StreamReading[]
   /** Streams seen for the first time, or with other attributes. */
   readonly declared: readonly StreamDeclaration[]
   /** Samples that break the rules, one fault each. */
@@ -76,7 +75,7 @@ export class MeterBook {
   readonly #orders = new Map<string, readonly number[]>()
   readonly #meters = new Map<string, Metered>()
   #lastDescribed: Described = { resource: '', attributes: {} }
-  #lastLife = { text: '', life: lifeOf('') }
+  #lastLife = { boot: '', own: '', life: lifeOf(' ') }
 
   constructor(origin: Origin, file: RegisterFile) {
     this.#origin = origin
@@ -85,9 +84,11 @@ export class MeterBook {
     this.#boot = origin.bootId.toHex()
   }
 
-  /** Reads every sample of a look of the track at one moment. A stream sampled twice counts once: the first. */
-  observe(samples: readonly Sample[], moment: Moment, track = ''): Observation {
-    const readings: StreamReading[] = []
+  /**
+   * Reads every sample of a look of the track at one moment into `readings`. A stream sampled twice counts once: the
+   * first.
+   */
+  observe(samples: readonly Sample[], moment: Moment, readings: ReadingBuffer, track = ''): Observation {
     const declared: StreamDeclaration[] = []
     const faults: Fault[] = []
     const seen = new Set<number>()
@@ -105,10 +106,10 @@ export class MeterBook {
       seen.add(stream)
       const step = this.#read(stream, sample, moment)
       this.#file.put(stream, step.state)
-      for (const reading of step.readings) readings.push({ ...reading, stream })
+      for (const reading of step.readings) readings.push(stream, reading)
     }
     this.#orders.set(track, [...seen])
-    return { readings, declared, faults, seen: [...seen] }
+    return { declared, faults, seen: [...seen] }
   }
 
   /** Drops a track that is over with its streams; under the same names they would begin anew. */
@@ -182,11 +183,13 @@ export class MeterBook {
     if (kind === RegisterKind.INTEGRAL)
       return readIntegral(last, sample.value, divisorOf(unit), this.#run, moment)
     const boot = sample.outlivesBoots === true ? 'disk' : this.#boot
-    return readCounter(last, sample.value, this.#life(`${boot} ${sample.life ?? ''}`), moment)
+    return readCounter(last, sample.value, this.#life(boot, sample.life ?? ''), moment)
   }
 
-  #life(text: string): bigint {
-    if (this.#lastLife.text !== text) this.#lastLife = { text, life: lifeOf(text) }
+  /** Samples of one resource stand together, and mostly have one life. */
+  #life(boot: string, own: string): bigint {
+    const last = this.#lastLife
+    if (last.own !== own || last.boot !== boot) this.#lastLife = { boot, own, life: lifeOf(`${boot} ${own}`) }
     return this.#lastLife.life
   }
 }

@@ -78,6 +78,13 @@ export class RegisterFile {
     return stream
   }
 
+  /** Writes the 16 bytes of a stream's id to a place. */
+  putId(stream: number, to: Uint8Array, at: number): void {
+    const from = offsetOf(stream)
+    const { bytes } = this.#pageOf(stream)
+    for (let index = 0; index < ID_OCTETS; index += 1) to[at + index] = bytes[from + index]!
+  }
+
   /** The id of a stream, 16 bytes, a copy. */
   id(stream: number): Uint8Array {
     return this.#idAt(stream).slice()

@@ -42,9 +42,8 @@ export function pack(
   rest?: Uint8Array<ArrayBuffer>,
 ): Uint8Array<ArrayBuffer> {
   const ats = new Map<ReadAt, number>()
-  for (const { at, counters: own } of statesOf({ counters, ports }))
-    for (const each of [at, ...own.map((counter) => counter?.at)])
-      if (each !== undefined && !ats.has(each)) ats.set(each, ats.size)
+  for (const { state } of ports.values()) collect(ats, state)
+  for (const state of counters.values()) collect(ats, state)
   const to = writer.begin()
   to.uint32(ats.size)
   for (const at of ats.keys()) packAt(to, at)
@@ -78,9 +77,10 @@ export function unpack(bytes: Uint8Array): KeptDevice {
   return { ports: new Map(ports), counters: new Map(counters) }
 }
 
-function* statesOf({ counters, ports }: KeptDevice): Iterable<PortState> {
-  for (const { state } of ports.values()) yield state
-  yield* counters.values()
+function collect(ats: Map<ReadAt, number>, { at, counters }: PortState): void {
+  if (!ats.has(at)) ats.set(at, ats.size)
+  for (const counter of counters)
+    if (counter !== undefined && counter.at !== at && !ats.has(counter.at)) ats.set(counter.at, ats.size)
 }
 
 function packAt(to: PackedWriter, { boots, engine, receivedMs, sentMs, uptime }: ReadAt): void {

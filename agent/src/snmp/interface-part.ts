@@ -30,6 +30,8 @@ const PORTS_AT_ONCE = 8
 /** How long it is known which of several interfaces with one name is up. */
 const TWINS_MS = 60_000
 
+const METERS = COUNTED.map((counted) => `interface.${counted}`)
+
 /** The interfaces of a device. */
 export class InterfacePart implements Part {
   readonly #options: InterfaceOptions
@@ -104,7 +106,7 @@ export class InterfacePart implements Part {
       const { flags, kept } = this.#advance(port, reading, facts, ports.get(port.name))
       ports.set(port.name, kept)
       noted.push({ port: port.name, flags })
-      samples.push(...samplesOf(name, port, kept))
+      addSamples(samples, name, port, kept)
     }
     return { samples, noted, faults: told }
   }
@@ -130,14 +132,13 @@ function isAnother(before: Identity, now: Identity): boolean {
   return before.physical !== '' && now.physical !== '' && before.physical !== now.physical
 }
 
-function samplesOf(device: string, { alias, name }: Port, { state }: KeptPort): Sample[] {
+function addSamples(samples: Sample[], device: string, { alias, name }: Port, { state }: KeptPort): void {
   const resource = `device:${device}/interface:${escapeSegment(name)}`
   const attributes = alias === '' ? {} : { ifAlias: alias }
   const life = state.life.toString(36)
-  return COUNTED.flatMap((counted, index) => {
-    const counter = state.counters[index]
+  for (const [index, counter] of state.counters.entries()) {
     // A counter that this poll did not have says nothing now.
-    if (counter?.at !== state.at) return []
-    return [{ resource, meter: `interface.${counted}`, value: counter.register, life, attributes }]
-  })
+    if (counter?.at !== state.at) continue
+    samples.push({ resource, meter: METERS[index]!, value: counter.register, life, attributes })
+  }
 }

@@ -3,6 +3,7 @@ const ROOM_OCTETS = 4096
 /** Writes values one after another, little-endian, into room that is used again. */
 export class PackedWriter {
   #bytes = Buffer.alloc(ROOM_OCTETS)
+  #view = viewOf(this.#bytes)
   #at = 0
 
   /** What has been written, until the next is begun. */
@@ -16,59 +17,67 @@ export class PackedWriter {
   }
 
   uint8(value: number): void {
-    this.#at = this.#room(1).writeUInt8(value, this.#at)
+    this.#view.setUint8(this.#took(1), value)
   }
 
   uint32(value: number): void {
-    this.#at = this.#room(4).writeUInt32LE(value, this.#at)
+    this.#view.setUint32(this.#took(4), value, true)
   }
 
   /** Throws RangeError where it does not fit. */
   uint64(value: bigint): void {
-    this.#at = this.#room(8).writeBigUInt64LE(value, this.#at)
+    if (value < 0n || value > UINT64_MAX) throw new RangeError(`${value} does not fit 64 bits`)
+    this.#view.setBigUint64(this.#took(8), value, true)
   }
 
   /** A whole number that a double holds exactly, milliseconds for example. */
   integer(value: number): void {
-    this.#at = this.#room(8).writeDoubleLE(value, this.#at)
+    this.#view.setFloat64(this.#took(8), value, true)
   }
 
   text(text: string): void {
     const octets = Buffer.byteLength(text)
     this.uint32(octets)
-    this.#at += this.#room(octets).write(text, this.#at)
+    const at = this.#took(octets)
+    this.#bytes.write(text, at)
   }
 
-  #room(octets: number): Buffer {
-    if (this.#at + octets > this.#bytes.length)
-      this.#bytes = Buffer.concat([this.#bytes], 2 * this.#bytes.length + octets)
-    return this.#bytes
+  #took(octets: number): number {
+    const at = this.#at
+    this.#at += octets
+    if (this.#at > this.#bytes.length) {
+      this.#bytes = Buffer.concat([this.#bytes], 2 * this.#at)
+      this.#view = viewOf(this.#bytes)
+    }
+    return at
   }
 }
 
 /** Reads in the same order what was written. Throws RangeError where it ends early. */
 export class PackedReader {
   readonly #bytes: Buffer
+  readonly #view: DataView
   #at = 0
 
   constructor(bytes: Uint8Array) {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    this.#view = viewOf(bytes)
   }
 
   uint8(): number {
-    return this.#bytes.readUInt8(this.#took(1))
+    return this.#view.getUint8(this.#took(1))
   }
 
   uint32(): number {
-    return this.#bytes.readUInt32LE(this.#took(4))
+    return this.#view.getUint32(this.#took(4), true)
   }
 
   uint64(): bigint {
-    return this.#bytes.readBigUInt64LE(this.#took(8))
+    return this.#view.getBigUint64(this.#took(8), true)
   }
 
   integer(): number {
-    return this.#bytes.readDoubleLE(this.#took(8))
+    return this.#view.getFloat64(this.#took(8), true)
   }
 
   text(): string {
@@ -80,7 +89,9 @@ export class PackedReader {
 
   /** As many as were counted. */
   list<T>(item: () => T): T[] {
-    return Array.from({ length: this.uint32() }, item)
+    const items: T[] = []
+    for (let left = this.uint32(); left > 0; left -= 1) items.push(item())
+    return items
   }
 
   #took(octets: number): number {
@@ -88,4 +99,10 @@ export class PackedReader {
     this.#at += octets
     return from
   }
+}
+
+const UINT64_MAX = 2n ** 64n - 1n
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
 }

@@ -74,7 +74,7 @@ it('hands looks over as they come, those that were not taken first', async () =>
     return isTaking
   })
   await source.look()
-  while (refused < 3) await setTimeout(10)
+  await expect.poll(() => refused).toBeGreaterThan(2)
   isTaking = true
   while (taken.length < 5) await setTimeout(10)
   expect(await source.look()).toEqual([])

@@ -12,7 +12,7 @@ import { openBatch, peekHeader } from '@vouch/proto/seal/batch.ts'
 import { keyId } from '@vouch/proto/seal/seal.ts'
 import { openFault, rowOf } from './sqlite.ts'
 import type { Row } from './sqlite.ts'
-import { batchSum, rowSum } from './rows.ts'
+import { batchSum, pageSum, rowSum } from './rows.ts'
 import { SPOOL_VERSION } from './schema.ts'
 
 /** A spool that is looked at and not changed, while no agent runs on it. */
@@ -144,7 +144,7 @@ function damagedRows(rows: Rows): string[] {
       isDamaged(row, rowSum(row.bytes('stream'), row.bytes('definition'))),
     ),
     'pages of registers': pages.filter((row) =>
-      isDamaged(row, rowSum(row.integer('page'), row.bytes('content'))),
+      isDamaged(row, pageSum(row.integer('page'), row.bytes('content'))),
     ),
   }
   return Object.entries(damaged).flatMap(([name, found]) =>

@@ -1,6 +1,6 @@
 import { RegisterFile } from '../reading/register-file.ts'
 import type { RegisterPage } from '../reading/register-file.ts'
-import { rowSum } from './rows.ts'
+import { pageSum } from './rows.ts'
 import type { Database } from './sqlite.ts'
 
 /** Every page of registers as last kept. */
@@ -16,7 +16,7 @@ export function putPage(db: Database, { bytes, number }: RegisterPage): void {
     'INSERT OR REPLACE INTO registers (page, content, sum) VALUES (?, ?, ?)',
     number,
     bytes,
-    rowSum(number, bytes),
+    pageSum(number, bytes),
   )
 }
 

@@ -14,6 +14,11 @@ export function rowSum(...values: readonly (Uint8Array | string | number | bigin
   return sha256(Buffer.from(parts.map((part) => `${part.length}:${part}`).join()))
 }
 
+/** The checksum of a page of registers. There are many: its octets are not turned into text. */
+export function pageSum(number: number, bytes: Uint8Array): Uint8Array {
+  return sha256(Buffer.from(`${number}:`), bytes)
+}
+
 /** The checksum of a batch's row, whose numbers are read as text: `run`, `sequence`, `sealed`, `digest`, `signed`. */
 export function batchSum(row: Row): Uint8Array {
   return rowSum(
@@ -38,7 +43,7 @@ export function takeOutDamaged(db: Database, path: string, nowMs: number): void 
     addLoss(db, 0, nowMs)
   }
   for (const row of db.all('SELECT page, content, sum FROM registers'))
-    if (!equalBytes(row.bytes('sum'), rowSum(row.integer('page'), row.bytes('content'))))
+    if (!equalBytes(row.bytes('sum'), pageSum(row.integer('page'), row.bytes('content'))))
       db.run('DELETE FROM registers WHERE page = ?', row.integer('page'))
   for (const row of db.all("SELECT id, stream, definition, coalesce(sum, x'') AS sum FROM streams")) {
     if (!isWhole(row.bytes('sum'), rowSum(row.bytes('stream'), row.bytes('definition'))))

@@ -1,3 +1,8 @@
+import type { Sample } from '../ports.ts'
+import type { MeterBook, Observation } from '../reading/meter-book.ts'
+import type { Moment } from '../reading/moment.ts'
+import { ReadingBuffer } from '../reading/reading-buffer.ts'
+import type { StreamReading } from '../reading/reading-buffer.ts'
 import { RegisterFile } from '../reading/register-file.ts'
 import type { RegisterPage } from '../reading/register-file.ts'
 import type { RegisterState } from '../reading/register.ts'
@@ -18,4 +23,15 @@ export function pagesOf(...states: readonly StreamState[]): RegisterPage[] {
 /** The registers in pages. */
 export function statesOf(pages: readonly RegisterPage[]): StreamState[] {
   return [...new RegisterFile(pages).registers()].map(({ id, state }) => ({ id, state }))
+}
+
+/** What one look brings to a book, with its readings. */
+export function observed(
+  book: MeterBook,
+  samples: readonly Sample[],
+  moment: Moment,
+  track?: string,
+): Observation & { readonly readings: readonly StreamReading[] } {
+  const readings = new ReadingBuffer()
+  return { ...book.observe(samples, moment, readings, track), readings: [...readings] }
 }

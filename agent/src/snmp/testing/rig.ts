@@ -3,6 +3,7 @@ import { MeterBook } from '../../reading/meter-book.ts'
 import { RegisterFile } from '../../reading/register-file.ts'
 import { Timeline } from '../../reading/moment.ts'
 import type { Instant } from '../../reading/moment.ts'
+import { observed } from '../../testing/registers.ts'
 import { Session } from '../client.ts'
 import { Device } from '../device.ts'
 import type { DeviceOptions } from '../device.ts'
@@ -109,7 +110,7 @@ export function usageOf(looks: readonly Look[], resourceEnd: string, meter: stri
     const moment = timeline.next(track, at!, cadenceMs)
     if (moment === undefined) continue
     const wanted = samples.filter((each) => each.meter === meter && each.resource.endsWith(resourceEnd))
-    for (const { epoch, register } of book.observe(wanted, moment).readings)
+    for (const { epoch, register } of observed(book, wanted, moment).readings)
       epochs.set(`${epoch}`, { first: epochs.get(`${epoch}`)?.first ?? register, last: register })
   }
   return [...epochs.values()].reduce((sum, { first, last }) => sum + last - first, 0n)

@@ -46,6 +46,20 @@ describe('what is kept of a device', () => {
     )
   })
 
+  it('may be much', () => {
+    const at = { sentMs: 1, receivedMs: 2, uptime: 3, engine: undefined, boots: undefined }
+    const counters = [1n, 2n, 3n, 4n].map((value) => ({ bits: 64, value, register: value, at }) as const)
+    const state = { life: 1, at, discontinuity: 0, counters }
+    const ports = Array.from({ length: 500 }, (_, index) => `xe-0/0/${index}`)
+    const kept = {
+      ports: new Map(
+        ports.map((name) => [name, { identity: { alias: 'ä'.repeat(40), physical: '' }, state }]),
+      ),
+      counters: new Map(),
+    }
+    expect(unpack(pack(kept))).toEqual(kept)
+  })
+
   it('is nothing where it ends early', () => {
     fc.assert(
       fc.property(device, fc.nat(), (kept, cut) => {

@@ -17,22 +17,26 @@ export class PackedWriter {
   }
 
   uint8(value: number): void {
-    this.#view.setUint8(this.#took(1), value)
+    const at = this.#took(1)
+    this.#view.setUint8(at, value)
   }
 
   uint32(value: number): void {
-    this.#view.setUint32(this.#took(4), value, true)
+    const at = this.#took(4)
+    this.#view.setUint32(at, value, true)
   }
 
   /** Throws RangeError where it does not fit. */
   uint64(value: bigint): void {
     if (value < 0n || value > UINT64_MAX) throw new RangeError(`${value} does not fit 64 bits`)
-    this.#view.setBigUint64(this.#took(8), value, true)
+    const at = this.#took(8)
+    this.#view.setBigUint64(at, value, true)
   }
 
   /** A whole number that a double holds exactly, milliseconds for example. */
   integer(value: number): void {
-    this.#view.setFloat64(this.#took(8), value, true)
+    const at = this.#took(8)
+    this.#view.setFloat64(at, value, true)
   }
 
   text(text: string): void {

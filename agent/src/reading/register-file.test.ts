@@ -48,6 +48,18 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
 /** What holds beyond the process. */
 const kept = (one: RegisterState): RegisterState => ({ ...one, level: 0n, monotonicMs: 0, look: 0 })
 
+const ONE: RegisterState = {
+  life: 1n,
+  epoch: 1,
+  timeMs: 1,
+  boottimeMs: 1,
+  register: 1n,
+  remainder: 0n,
+  level: 0n,
+  monotonicMs: 1,
+  look: 1,
+}
+
 describe('a file of registers', () => {
   it('holds what was put last under each id, and after a restart what was settled', () => {
     fc.assert(
@@ -91,19 +103,8 @@ describe('a file of registers', () => {
 
   it('gives the number of a stream that ended to no other until that is settled', () => {
     const file = new RegisterFile()
-    const one: RegisterState = {
-      life: 1n,
-      epoch: 1,
-      timeMs: 1,
-      boottimeMs: 1,
-      register: 1n,
-      remainder: 0n,
-      level: 0n,
-      monotonicMs: 1,
-      look: 1,
-    }
     const number = file.add(idOf(1))
-    file.put(number, one)
+    file.put(number, ONE)
     file.end(number)
     expect([file.state(number), file.id(number)]).toEqual([undefined, idOf(1)])
     expect(file.add(idOf(2))).not.toBe(number)
@@ -123,26 +124,17 @@ describe('a file of registers', () => {
 
   it('uses the room of a page that is missing', () => {
     const file = new RegisterFile()
-    for (let each = 0; each < 130; each += 1)
-      file.put(
-        file.add(idOf(each)),
-        kept({
-          life: 1n,
-          epoch: 1,
-          timeMs: 1,
-          boottimeMs: 1,
-          register: 1n,
-          remainder: 0n,
-          level: 0n,
-          monotonicMs: 0,
-          look: 0,
-        }),
-      )
+    let count = 0
+    const fill = (pages: number): number => {
+      for (; file.changed().length <= pages; count += 1) file.put(file.add(idOf(count)), ONE)
+      return count - 1
+    }
+    const [page, all] = [fill(1), fill(3)]
+    expect(all).toBe(3 * page)
     const [first, , third] = file.changed()
     const again = new RegisterFile([first!, third!])
-    expect([...again.registers()]).toHaveLength(66)
-    for (let each = 200; each < 200 + 126; each += 1) again.add(idOf(each))
-    expect(again.changed()).toEqual([])
-    expect(again.add(idOf(999))).toBe(192)
+    expect([...again.registers()]).toHaveLength(2 * page)
+    const numbers = Array.from({ length: page + 1 }, (_, each) => again.add(idOf(1000 + each)))
+    expect(numbers).toEqual([...Array.from({ length: page }, (_, each) => page + each), 3 * page])
   })
 })

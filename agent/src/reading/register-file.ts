@@ -31,8 +31,8 @@ const AT = {
   look: 80,
 } as const
 const RECORD_OCTETS = 88
-/** Registers of a page: what changes together is mostly written with a few rows. */
-const PAGE_REGISTERS = 64
+/** Registers of a page, of which one fills a page of the database. */
+const PAGE_REGISTERS = 45
 const PAGE_OCTETS = PAGE_REGISTERS * RECORD_OCTETS
 
 interface Page {

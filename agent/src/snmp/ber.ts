@@ -90,9 +90,10 @@ export class BerReader {
     return high === 0 ? BigInt(low) : BigInt(high) * 2n ** 32n + BigInt(low)
   }
 
-  /** An object identifier. */
-  oid(): Oid {
+  /** An object identifier: the very one that is expected where it is the same. */
+  oid(expected?: Oid): Oid {
     const [from, end] = this.#span(TAG.OID)
+    if (expected !== undefined && this.#isOid(expected, from, end)) return expected
     const arcs: number[] = []
     let arc = 0
     let isOpen = false
@@ -109,6 +110,22 @@ export class BerReader {
     }
     if (isOpen || arcs.length === 0) throw new BerError('an object identifier ends early')
     return arcs
+  }
+
+  /** Whether octets are an identifier of two arcs or more, of which the first is 0 or 1. */
+  #isOid(oid: Oid, from: number, end: number): boolean {
+    if (this.#bytes[from] !== oid[0]! * 40 + oid[1]! || oid[0]! > 1) return false
+    let at = from + 1
+    for (let index = 2; index < oid.length; index += 1) {
+      let arc = 0
+      let octet = 0x80
+      while (octet >= 0x80 && at < end) {
+        octet = this.#bytes[at++]!
+        arc = arc * 128 + (octet & 0x7f)
+      }
+      if (octet >= 0x80 || arc !== oid[index]) return false
+    }
+    return at === end
   }
 
   #span(tag: number): readonly [from: number, end: number] {

@@ -71,6 +71,11 @@ export class Session {
     return answer
   }
 
+  /** The agent's clocks now. */
+  now(): Instant {
+    return this.#options.now()
+  }
+
   async #resolve(): Promise<string | undefined> {
     const { host } = this.#options.address
     if (isIP(host) !== 0) return host
@@ -143,7 +148,7 @@ class Exchange {
 
   #receive(bytes: Uint8Array): void {
     const received = this.#options.now()
-    const opened = this.#options.security.open(bytes, this.#id, received.boottimeMs)
+    const opened = this.#options.security.open(bytes, this.#id, received.boottimeMs, this.#pdu.varbinds)
     if (opened.kind === 'refused') this.#refusal = opened.reason
     if (opened.kind === 'again' && this.#learnt < LEARNT_MAX) {
       this.#learnt += 1

@@ -25,7 +25,7 @@ export interface DeviceOptions {
   readonly speeds: ReadonlyMap<string, bigint>
   readonly profiles: readonly Profile[]
   readonly cadenceMs: number
-  readonly session: Pick<Session, 'ask'>
+  readonly session: Pick<Session, 'ask' | 'now'>
 }
 
 const TICK_MS = 10
@@ -82,13 +82,13 @@ export class Device {
   }
 
   async #poll(): Promise<Result<Look | undefined>> {
-    const { name, session } = this.#options
     const kept = unpack(this.#packed)
     if (!this.#isReachable) for (const part of this.#parts) part.beginAnew()
-    const first = await readFrame(session, name)
-    if (!first.ok) return first
     this.#isRebooted = false
-    await this.#noteFrame(first.value.frame, kept)
+    // Every answer says how the device is; it is asked for that alone where it may be out of reach, or is to be looked up.
+    const isWell = this.#isReachable && this.#parts.every(({ isSettled }) => isSettled)
+    const first = isWell ? undefined : await this.#askFrame(kept)
+    if (first?.ok === false) return first
     const reads: PartRead[] = []
     const faults: Fault[] = []
     for (const part of this.#parts) {
@@ -97,6 +97,10 @@ export class Device {
       else if (read.fault.code === 'DEVICE_UNREACHABLE' || this.#parts.length === 1) return read
       else faults.push(read.fault)
     }
+    if (isWell && reads.every(({ frames }) => frames.length === 0)) {
+      const only = await this.#askFrame(kept)
+      if (!only.ok) return only
+    }
     this.#faults = faults
     const last = reads.findLast((read) => read.last !== undefined)?.last
     const look = this.#count(reads, last, kept)
@@ -104,10 +108,17 @@ export class Device {
     return ok(look)
   }
 
+  async #askFrame(kept: KeptDevice): Promise<Result<void>> {
+    const read = await readFrame(this.#options.session, this.#options.name)
+    if (!read.ok) return read
+    await this.#noteFrame(read.value.frame, kept)
+    return ok(undefined)
+  }
+
   /** What changed while it was read is read once more, under the names of now. */
   async #read(part: Part, kept: KeptDevice): Promise<Result<PartRead>> {
     const once = async (): Promise<Result<PartRead>> => {
-      const read = await part.read(this.#frame?.at.receivedMs ?? 0, kept)
+      const read = await part.read(this.#options.session.now().boottimeMs, kept)
       if (read.ok) for (const frame of read.value.frames) await this.#noteFrame(frame, kept)
       return read
     }

@@ -63,26 +63,24 @@ export async function pollInterfaces(
   })
 }
 
-const NAMES = [COLUMN.ifName, COLUMN.ifDescr]
-
 /** The first question about an interface asks for everything, to see what there is. */
-function everythingOf({ index }: Port): Oid[] {
-  return [...NAMES, ...WIDE, ...NARROW].map((column) => [...column, index])
+function everythingOf({ column, index }: Port): Oid[] {
+  return [column, ...WIDE, ...NARROW].map((each) => [...each, index])
 }
 
-function columnsOf({ index }: Port, widths: Widths): Oid[] {
+function columnsOf({ column, index }: Port, widths: Widths): Oid[] {
   const counters = widths.flatMap((bits, position) =>
     bits === undefined ? [] : [(bits === 64 ? WIDE : NARROW)[position]!],
   )
-  return [...NAMES, COLUMN.ifCounterDiscontinuityTime, ...counters].map((column) => [...column, index])
+  return [column, COLUMN.ifCounterDiscontinuityTime, ...counters].map((each) => [...each, index])
 }
 
-function isNamed({ row, varbinds: [name, description] }: ReadRow<Port>): boolean {
-  return (textOf(name) || textOf(description)) === row.name
+function isNamed({ row, varbinds: [name] }: ReadRow<Port>): boolean {
+  return textOf(name) === row.name
 }
 
 function widthsOf(row: readonly VarBind[]): Widths {
-  const [wide, narrow] = [row.slice(2, 2 + WIDE.length), row.slice(2 + WIDE.length)]
+  const [wide, narrow] = [row.slice(1, 1 + WIDE.length), row.slice(1 + WIDE.length)]
   return wide.map((varbind, position) => {
     if (varbind.tag === TAG.COUNTER64) return 64
     return narrow[position]?.tag === TAG.COUNTER32 ? 32 : undefined
@@ -90,12 +88,12 @@ function widthsOf(row: readonly VarBind[]): Widths {
 }
 
 function readingOf({ varbinds, at }: ReadRow<Port>, widths: Widths): PortReading {
-  let next = 3
+  let next = 2
   const counters = widths.map((bits): Counter | undefined => {
     if (bits === undefined) return undefined
     const { tag, value } = varbinds[next++]!
     const isCounter = tag === (bits === 64 ? TAG.COUNTER64 : TAG.COUNTER32)
     return isCounter && typeof value === 'bigint' ? { value, bits } : undefined
   })
-  return { at, discontinuity: ticksOf(varbinds[2]) ?? 0, counters }
+  return { at, discontinuity: ticksOf(varbinds[1]) ?? 0, counters }
 }

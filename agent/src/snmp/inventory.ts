@@ -60,6 +60,7 @@ function portOf(index: string, row: readonly (VarBind | undefined)[]): Port[] {
   const port = {
     index: Number.parseInt(index, 10),
     name: named,
+    column: textOf(name) === '' ? COLUMN.ifDescr : COLUMN.ifName,
     alias: textOf(alias),
     physical: physical?.value instanceof Uint8Array ? physical.value.toHex() : '',
     speed: speedOf(highSpeed, speed),

@@ -81,12 +81,15 @@ export function encodeCommunityMessage({ community, pdu }: CommunityMessage): Bu
   )
 }
 
-/** A v2c message; undefined where the bytes are none. */
-export function decodeCommunityMessage(bytes: Uint8Array): CommunityMessage | undefined {
+/** A v2c message; undefined where the bytes are none. Identifiers that were asked for are not made anew. */
+export function decodeCommunityMessage(
+  bytes: Uint8Array,
+  asked: readonly VarBind[] = [],
+): CommunityMessage | undefined {
   return attempt(() => {
     const message = new BerReader(bytes).enter(TAG.SEQUENCE)
     if (message.integer() !== V2C) return undefined
-    return { community: message.octets(), pdu: readPdu(message) }
+    return { community: message.octets(), pdu: readPdu(message, asked) }
   })
 }
 
@@ -159,12 +162,13 @@ export function encodeScopedPdu(engineId: Uint8Array, pdu: Pdu): Buffer {
 /** The PDU of a scoped one, with the engine that it is of; undefined where the bytes are none. */
 export function decodeScopedPdu(
   bytes: Uint8Array,
+  asked: readonly VarBind[] = [],
 ): { readonly engineId: Uint8Array; readonly pdu: Pdu } | undefined {
   return attempt(() => {
     const scoped = new BerReader(bytes).enter(TAG.SEQUENCE)
     const engineId = scoped.octets()
     scoped.octets()
-    return { engineId, pdu: readPdu(scoped) }
+    return { engineId, pdu: readPdu(scoped, asked) }
   })
 }
 
@@ -190,19 +194,19 @@ function writeVarBind(to: BerWriter, { oid, tag, value }: VarBind): void {
   })
 }
 
-function readPdu(reader: BerReader): Pdu {
+function readPdu(reader: BerReader, asked: readonly VarBind[]): Pdu {
   const type = reader.peek()
   if (type < PDU.GET || type > PDU.REPORT) throw new BerError('this is no PDU')
   const pdu = reader.enter(type)
   const [requestId, errorStatus, errorIndex] = [pdu.integer(), pdu.integer(), pdu.integer()]
   const list = pdu.enter(TAG.SEQUENCE)
   const varbinds: VarBind[] = []
-  while (!list.isDone) varbinds.push(readVarBind(list.enter(TAG.SEQUENCE)))
+  while (!list.isDone) varbinds.push(readVarBind(list.enter(TAG.SEQUENCE), asked[varbinds.length]?.oid))
   return { type, requestId, errorStatus, errorIndex, varbinds }
 }
 
-function readVarBind(reader: BerReader): VarBind {
-  const oid = reader.oid()
+function readVarBind(reader: BerReader, asked: Oid | undefined): VarBind {
+  const oid = reader.oid(asked)
   const tag = reader.peek()
   return { oid, tag, value: readValue(reader, tag) }
 }

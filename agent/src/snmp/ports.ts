@@ -1,11 +1,14 @@
 import { fail } from '@vouch/proto/kernel/fault.ts'
 import type { Fault } from '@vouch/proto/kernel/fault.ts'
+import type { Oid } from './ber.ts'
 
 /** A row of a device's tables of interfaces. */
 export interface Port {
   /** Changes when the device starts again; never a name. */
   readonly index: number
   readonly name: string
+  /** The column that names it: ifName, or ifDescr where that is empty. */
+  readonly column: Oid
   readonly alias: string
   /** Hardware address in hexadecimal. */
   readonly physical: string

@@ -70,6 +70,7 @@ export async function pollRows<R>(
         return { type: PDU.GET, oids }
       },
       Math.min(atOnce, rows.length - first),
+      async () => (await readFrame(session, device)).ok,
     )
     if (!asked.ok) return asked
     const { answer } = asked.value
@@ -116,7 +117,7 @@ function repeats(varbinds: readonly VarBind[], oids: readonly Oid[]): boolean {
     varbinds.length === oids.length &&
     oids.every((oid, position) => {
       const given = varbinds[position]!.oid
-      return given.length === oid.length && oid.every((arc, index) => arc === given[index])
+      return given === oid || (given.length === oid.length && oid.every((arc, index) => arc === given[index]))
     })
   )
 }

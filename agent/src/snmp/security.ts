@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
 import { decodeCommunityMessage, encodeCommunityMessage } from './message.ts'
-import type { Pdu } from './message.ts'
+import type { Pdu, VarBind } from './message.ts'
 
 /** Which life of which engine answered; only v3 tells. */
 export interface Engine {
@@ -23,7 +23,7 @@ export type Opened =
 export interface Security {
   /** The bytes that ask for the PDU, or that ask first for what must be known about the engine. */
   seal(pdu: Pdu, id: number, monotonicMs: number): Uint8Array
-  open(bytes: Uint8Array, id: number, monotonicMs: number): Opened
+  open(bytes: Uint8Array, id: number, monotonicMs: number, asked?: readonly VarBind[]): Opened
 }
 
 /** Not an answer. */
@@ -33,8 +33,8 @@ export const IGNORED: Opened = { kind: 'ignored' }
 export function communitySecurity(community: Uint8Array): Security {
   return {
     seal: (pdu) => encodeCommunityMessage({ community, pdu }),
-    open: (bytes) => {
-      const message = decodeCommunityMessage(bytes)
+    open: (bytes, _id, _monotonicMs, asked) => {
+      const message = decodeCommunityMessage(bytes, asked)
       return message !== undefined && sameBytes(message.community, community)
         ? { kind: 'pdu', pdu: message.pdu }
         : IGNORED

@@ -7,7 +7,7 @@ import {
   encodeScopedPdu,
   encodeUserMessage,
 } from './message.ts'
-import type { Pdu, ReceivedUserMessage } from './message.ts'
+import type { Pdu, ReceivedUserMessage, VarBind } from './message.ts'
 import { below } from './ber.ts'
 import { IGNORED, sameBytes } from './security.ts'
 import type { Opened, Security } from './security.ts'
@@ -136,7 +136,7 @@ class UserSecurity implements Security {
     return bytes
   }
 
-  open(bytes: Uint8Array, id: number, nowMs: number): Opened {
+  open(bytes: Uint8Array, id: number, nowMs: number, asked?: readonly VarBind[]): Opened {
     const message = decodeUserMessage(bytes)
     if (message === undefined || message.id !== id) return IGNORED
     if ((message.flags & FLAG.AUTH) === 0) return this.#openUnproven(message)
@@ -144,7 +144,7 @@ class UserSecurity implements Security {
     if (!this.#isAuthentic(message, bytes)) return IGNORED
     const isSynchronised = this.#clock !== undefined
     if (!this.#isOfNow(message, nowMs)) return IGNORED
-    const scoped = decodeScopedPdu(this.#decrypt(message))
+    const scoped = decodeScopedPdu(this.#decrypt(message), asked)
     if (scoped === undefined || !sameBytes(scoped.engineId, this.#engineId)) return IGNORED
     const { pdu } = scoped
     if (pdu.type === PDU.REPORT) return this.#report(pdu, true)

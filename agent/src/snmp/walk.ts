@@ -5,6 +5,7 @@ import type { Oid } from './ber.ts'
 import type { Answer, Question, Session } from './client.ts'
 import { PDU, STATUS } from './message.ts'
 import type { VarBind } from './message.ts'
+import { readFrame } from './row-poll.ts'
 
 /** Rows that a table may have; a device that goes on is cut off. */
 const ROWS_MAX = 20_000
@@ -24,11 +25,15 @@ export class Dose {
     return this.#rows
   }
 
-  /** Asks what `question` makes of the rows, with fewer of them until there is an answer. */
+  /**
+   * Asks what `question` makes of the rows, with fewer of them until there is an answer. A device that does not answer is
+   * asked for less only where it is there at all.
+   */
   async ask(
     session: Pick<Session, 'ask'>,
     question: (rows: number) => Question,
     rowsMax = this.#rows,
+    isThere: () => Promise<boolean> = () => Promise.resolve(true),
   ): Promise<Result<{ readonly answer: Answer; readonly rows: number }>> {
     for (;;) {
       const rows = Math.min(this.#rows, rowsMax)
@@ -36,7 +41,8 @@ export class Dose {
       const isTooMuch = answer.ok
         ? answer.value.errorStatus === STATUS.TOO_BIG
         : answer.fault.code === 'DEVICE_UNREACHABLE'
-      if (!isTooMuch || rows <= 1) return answer.ok ? ok({ answer: answer.value, rows }) : answer
+      const isLess = isTooMuch && rows > 1 && (answer.ok || (await isThere()))
+      if (!isLess) return answer.ok ? ok({ answer: answer.value, rows }) : answer
       this.#rows = Math.max(1, Math.floor(rows / 2))
     }
   }
@@ -66,11 +72,16 @@ export async function walk(
   const cursors = new Map<number, Oid>(columns.entries())
   while (cursors.size > 0) {
     const open = [...cursors]
-    const asked = await dose.ask(session, (maxRepetitions) => ({
-      type: PDU.GET_BULK,
-      oids: open.map(([, oid]) => oid),
-      maxRepetitions,
-    }))
+    const asked = await dose.ask(
+      session,
+      (maxRepetitions) => ({
+        type: PDU.GET_BULK,
+        oids: open.map(([, oid]) => oid),
+        maxRepetitions,
+      }),
+      undefined,
+      async () => (await readFrame(session, name)).ok,
+    )
     if (!asked.ok) return asked
     const { errorStatus, varbinds } = asked.value.answer
     if (errorStatus !== STATUS.NO_ERROR)

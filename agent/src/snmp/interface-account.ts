@@ -89,6 +89,8 @@ export interface PortAccount {
   readonly flags: readonly Flag[]
 }
 
+const CONTINUED: readonly Flag[] = ['restart-continued']
+const NOTHING: readonly Flag[] = []
 const TICKS = 2 ** 32
 const WRAP = 2n ** 32n
 const TICK_MS = 10
@@ -141,7 +143,7 @@ export function accountPort(
     const register = old === undefined ? now.value : old.register + delta
     return { value: now.value, bits: now.bits, at, register }
   })
-  const flags: Flag[] = isRestarted(before.at, at) ? ['restart-continued'] : []
+  const flags = isRestarted(before.at, at) ? CONTINUED : NOTHING
   return { state: { life: before.life, at, discontinuity, counters }, flags }
 }
 

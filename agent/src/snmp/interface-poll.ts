@@ -81,11 +81,17 @@ function isNamed({ row, varbinds: [name] }: ReadRow<Port>): boolean {
 
 function widthsOf(row: readonly VarBind[]): Widths {
   const [wide, narrow] = [row.slice(1, 1 + WIDE.length), row.slice(1 + WIDE.length)]
-  return wide.map((varbind, position) => {
+  const widths = wide.map((varbind, position) => {
     if (varbind.tag === TAG.COUNTER64) return 64
     return narrow[position]?.tag === TAG.COUNTER32 ? 32 : undefined
   })
+  // Nearly all interfaces have the same ones.
+  const known = KNOWN_WIDTHS.get(widths.join())
+  if (known === undefined) KNOWN_WIDTHS.set(widths.join(), widths)
+  return known ?? widths
 }
+
+const KNOWN_WIDTHS = new Map<string, Widths>()
 
 function readingOf({ varbinds, at }: ReadRow<Port>, widths: Widths): PortReading {
   let next = 2

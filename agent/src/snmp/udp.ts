@@ -16,6 +16,11 @@ export interface Receiver {
   onError(error: Error): void
 }
 
+interface Waiting {
+  readonly id: number
+  readonly receiver: Receiver
+}
+
 /** Datagrams that nobody had asked for, since the start. */
 export interface Strays {
   readonly datagrams: number
@@ -30,7 +35,11 @@ const RECEIVE_BUFFER_OCTETS = 4 * 2 ** 20
  */
 export class UdpSockets {
   readonly #sockets = new Map<string, Promise<Socket>>()
-  readonly #awaited = new Map<string, Receiver>()
+  /**
+   * Who awaits replies from each address that was ever asked. A map whose entries came and went with every question would
+   * tie polls together: the tables that V8 leaves behind point at the next and at what was awaited then.
+   */
+  readonly #awaited = new Map<string, Waiting[]>()
   #strays = 0
   #turn = 0
   #isClosed = false
@@ -43,9 +52,9 @@ export class UdpSockets {
   /** Waits for a reply from the address, which must be numeric, under the id; one that is awaited already is refused. */
   await(to: Address, id: number, receiver: Receiver): Awaited | undefined {
     const family = isIPv6(to.host) ? 'udp6' : 'udp4'
-    const key = `${canonical(to.host)} ${to.port} ${id}`
-    if (this.#awaited.has(key)) return undefined
-    this.#awaited.set(key, receiver)
+    const waiting = this.#waitingFor(canonical(to.host), to.port)
+    if (waiting.some((each) => each.id === id)) return undefined
+    waiting.push({ id, receiver })
     const name = `${family} ${(this.#turn += 1) % SOCKETS}`
     return {
       send: (bytes) => {
@@ -59,7 +68,10 @@ export class UdpSockets {
             receiver.onError(error instanceof Error ? error : new Error(String(error))),
           )
       },
-      end: () => void this.#awaited.delete(key),
+      end: () => {
+        const place = waiting.findIndex((each) => each.id === id)
+        if (place >= 0) waiting.splice(place, 1)
+      },
     }
   }
 
@@ -98,9 +110,19 @@ export class UdpSockets {
   }
 
   #receive(bytes: Buffer, address: string, port: number): void {
-    const receiver = this.#awaited.get(`${address} ${port} ${peekId(bytes)}`)
-    if (receiver === undefined) this.#strays += 1
-    else receiver.onReply(bytes)
+    const id = peekId(bytes)
+    const waiting = this.#awaited.get(`${address} ${port}`)?.find((each) => each.id === id)
+    if (waiting === undefined) this.#strays += 1
+    else waiting.receiver.onReply(bytes)
+  }
+
+  #waitingFor(address: string, port: number): Waiting[] {
+    const key = `${address} ${port}`
+    const known = this.#awaited.get(key)
+    if (known !== undefined) return known
+    const waiting: Waiting[] = []
+    this.#awaited.set(key, waiting)
+    return waiting
   }
 }
 

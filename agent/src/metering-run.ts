@@ -155,6 +155,7 @@ export class MeteringRun {
 
   #observe({ at, track, cadenceMs, samples, ends, facts }: PlacedLook): void {
     const moment = this.#timeline.next(track, at, cadenceMs)
+    let streams: readonly number[] = []
     if (moment !== undefined) {
       const before = this.#readings.length
       const { declared, faults, seen } = this.#book.observe(
@@ -167,15 +168,16 @@ export class MeteringRun {
       this.readings += this.#readings.length - before
       this.#declared.push(...declared)
       for (const fault of faults) this.#logOnce(fault)
-      if (ends === true) this.#end(track, seen)
+      streams = seen
     }
-    if (ends === true) this.#timeline.end(track)
+    if (ends === true) this.#end(track, streams)
     for (const [key, value] of Object.entries(facts ?? {})) this.#facts.set(key, value)
   }
 
   #end(track: string, streams: readonly number[]): void {
     for (const stream of streams) this.#ended.push(this.#registers.id(stream))
     this.#book.end(track, streams)
+    this.#timeline.end(track)
   }
 
   /**

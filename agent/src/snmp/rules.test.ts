@@ -176,6 +176,26 @@ it.each([true, false])(
   },
 )
 
+it('a device that answered is asked for counters at once; one that is away, once for all and once for a little', async () => {
+  const rig = rigOf({})
+  for (let index = 1; index <= 8; index++) rig.responder.rows.set(index, row(`p${index}`, 100n))
+  await twice(rig, 1, row('p1', 200n))
+  const asked = async (): Promise<number[]> => {
+    rig.responder.asked.length = 0
+    await rig.pass(60_000).poll()
+    return rig.responder.asked.map(({ varbinds }) => varbinds.length)
+  }
+  // sysUpTime, ifTableLastChange; of each interface its name, its discontinuity and four counters.
+  const everything = 2 + 8 * 6
+  expect(await asked()).toEqual([everything])
+  rig.responder.isSilent = true
+  expect(await asked()).toEqual([everything, 2])
+  expect(await asked()).toEqual([2])
+  rig.responder.isSilent = false
+  expect(await asked()).toEqual([2, everything])
+  expect(await asked()).toEqual([everything])
+})
+
 it('S11: identifiers that do not ascend end the walk', async () => {
   const rig = rigOf({ 1: row('a', 10n) })
   rig.responder.script = (asked, answer) => {

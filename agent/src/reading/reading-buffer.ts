@@ -28,6 +28,7 @@ export class ReadingBuffer {
     return this.#length
   }
 
+  /** Adds one behind the others. */
   push(stream: number, { epoch, register, spanMs, timeMs }: Reading): void {
     if (this.#length === this.#stream.length) this.#resize(2 * this.#length)
     const row = this.#length++
@@ -38,6 +39,7 @@ export class ReadingBuffer {
     this.#spanMs[row] = spanMs
   }
 
+  /** Forgets them, and gives back room that few batches need. */
   clear(): void {
     this.#length = 0
     if (this.#stream.length > ROOM_KEPT) this.#resize(ROOM)

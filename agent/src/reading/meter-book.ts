@@ -108,8 +108,9 @@ export class MeterBook {
       this.#file.put(stream, step.state)
       for (const reading of step.readings) readings.push(stream, reading)
     }
-    this.#orders.set(track, [...seen])
-    return { declared, faults, seen: [...seen] }
+    const streams = [...seen]
+    this.#orders.set(track, streams)
+    return { declared, faults, seen: streams }
   }
 
   /** Drops a track that is over with its streams; under the same names they would begin anew. */

@@ -6,13 +6,9 @@ export interface StreamReading extends Reading {
   readonly stream: number
 }
 
-type Column = Float64Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | BigUint64Array<ArrayBuffer>
-
 const ROOM = 1024
 /** Rows whose room is kept for those that come after. */
 const ROOM_KEPT = 16_384
-/** More rows than there can be; with a number of a stream before it, exact in a double. */
-const ROWS_MAX = 2 ** 21
 
 /** Readings in the order of the looks, a column for each of their values: they wait for a batch and are no objects meanwhile. */
 export class ReadingBuffer {
@@ -66,10 +62,10 @@ export class ReadingBuffer {
   }
 
   /** Rows stream by stream, those of a stream in the order of the looks. */
-  byStream(): Float64Array {
-    const keys = new Float64Array(this.#length)
-    for (let row = 0; row < keys.length; row += 1) keys[row] = this.#stream[row]! * ROWS_MAX + row
-    return keys.toSorted().map((key) => key % ROWS_MAX)
+  byStream(): Uint32Array {
+    const rows = new Uint32Array(this.#length)
+    for (let row = 0; row < rows.length; row += 1) rows[row] = row
+    return rows.toSorted((a, b) => this.#stream[a]! - this.#stream[b]!)
   }
 
   /** As objects. */
@@ -85,15 +81,12 @@ export class ReadingBuffer {
   }
 
   #resize(rows: number): void {
-    this.#stream = resized(this.#stream, new Uint32Array(rows), this.#length)
-    this.#epoch = resized(this.#epoch, new Float64Array(rows), this.#length)
-    this.#timeMs = resized(this.#timeMs, new Float64Array(rows), this.#length)
-    this.#register = resized(this.#register, new BigUint64Array(rows), this.#length)
-    this.#spanMs = resized(this.#spanMs, new Uint32Array(rows), this.#length)
+    this.#stream = new Uint32Array(this.#stream.buffer.transfer(rows * Uint32Array.BYTES_PER_ELEMENT))
+    this.#epoch = new Float64Array(this.#epoch.buffer.transfer(rows * Float64Array.BYTES_PER_ELEMENT))
+    this.#timeMs = new Float64Array(this.#timeMs.buffer.transfer(rows * Float64Array.BYTES_PER_ELEMENT))
+    this.#register = new BigUint64Array(
+      this.#register.buffer.transfer(rows * BigUint64Array.BYTES_PER_ELEMENT),
+    )
+    this.#spanMs = new Uint32Array(this.#spanMs.buffer.transfer(rows * Uint32Array.BYTES_PER_ELEMENT))
   }
-}
-
-function resized<T extends Column>(old: T, column: T, length: number): T {
-  column.set(old.subarray(0, length) as never)
-  return column
 }

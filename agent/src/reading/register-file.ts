@@ -62,7 +62,7 @@ export class RegisterFile {
       if (this.#pages[number] === undefined) this.#free.push(...streamsOf(number).toReversed())
   }
 
-  /** The number of a stream that has a register. */
+  /** The number of a stream that has one. */
   find(id: Uint8Array): number | undefined {
     return this.#index.find(id)
   }

@@ -34,7 +34,7 @@ const NOT_READ = 0
 const writer = new PackedWriter()
 
 /**
- * What is kept, in a twentieth of the room that objects take: a device lies so between two polls. Octets in the room of
+ * What is kept, in a fifth of the room that objects take: a device lies so between two polls. Octets in the room of
  * `rest` where they fit. Throws RangeError where a counter exceeds 64 bits.
  */
 export function pack(
@@ -65,7 +65,7 @@ export function pack(
   return packed
 }
 
-/** Reads what `pack` wrote. Throws RangeError at anything else. */
+/** Reads what `pack` wrote. Throws RangeError where it ends early. */
 export function unpack(bytes: Uint8Array): KeptDevice {
   const from = new PackedReader(bytes)
   const ats = from.list(() => unpackAt(from))

@@ -64,13 +64,13 @@ export async function pollRows<R>(
     let [parts, oids]: [readonly (readonly Oid[])[], readonly Oid[]] = [[], []]
     const asked = await dose.ask(
       session,
+      device,
       (count) => {
         parts = rows.slice(first, first + count).map(oidsOf)
         oids = [...FRAME, ...parts.flat()]
         return { type: PDU.GET, oids }
       },
       Math.min(atOnce, rows.length - first),
-      async () => (await readFrame(session, device)).ok,
     )
     if (!asked.ok) return asked
     const { answer } = asked.value

@@ -31,9 +31,9 @@ export class Dose {
    */
   async ask(
     session: Pick<Session, 'ask'>,
+    device: string,
     question: (rows: number) => Question,
     rowsMax = this.#rows,
-    isThere: () => Promise<boolean> = () => Promise.resolve(true),
   ): Promise<Result<{ readonly answer: Answer; readonly rows: number }>> {
     for (;;) {
       const rows = Math.min(this.#rows, rowsMax)
@@ -41,7 +41,7 @@ export class Dose {
       const isTooMuch = answer.ok
         ? answer.value.errorStatus === STATUS.TOO_BIG
         : answer.fault.code === 'DEVICE_UNREACHABLE'
-      const isLess = isTooMuch && rows > 1 && (answer.ok || (await isThere()))
+      const isLess = isTooMuch && rows > 1 && (answer.ok || (await readFrame(session, device)).ok)
       if (!isLess) return answer.ok ? ok({ answer: answer.value, rows }) : answer
       this.#rows = Math.max(1, Math.floor(rows / 2))
     }
@@ -72,16 +72,11 @@ export async function walk(
   const cursors = new Map<number, Oid>(columns.entries())
   while (cursors.size > 0) {
     const open = [...cursors]
-    const asked = await dose.ask(
-      session,
-      (maxRepetitions) => ({
-        type: PDU.GET_BULK,
-        oids: open.map(([, oid]) => oid),
-        maxRepetitions,
-      }),
-      undefined,
-      async () => (await readFrame(session, name)).ok,
-    )
+    const asked = await dose.ask(session, name, (maxRepetitions) => ({
+      type: PDU.GET_BULK,
+      oids: open.map(([, oid]) => oid),
+      maxRepetitions,
+    }))
     if (!asked.ok) return asked
     const { errorStatus, varbinds } = asked.value.answer
     if (errorStatus !== STATUS.NO_ERROR)

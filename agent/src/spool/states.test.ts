@@ -79,6 +79,12 @@ describe('registers of a spool that an earlier version wrote', () => {
     spool.close()
   })
 
+  it.each(['18446744073709551616', '-1', '12x', ''])('are left out where one reads "%s"', (register) => {
+    const spool = unwrap(openSpool(oldSpool(1, ['1', register, '3']), LIMITS, NOW_MS))
+    expect(statesOf(spool.registerPages()).map(({ state }) => state.register)).toEqual([1n, 3n])
+    spool.close()
+  })
+
   it('are left out where they are not what was written', () => {
     const spool = unwrap(openSpool(oldSpool(3, ['1', '2', '3'], ['2']), LIMITS, NOW_MS))
     expect(statesOf(spool.registerPages()).map(({ state }) => state.register)).toEqual([1n, 3n])

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
+import { sha256 } from '@vouch/proto/seal/seal.ts'
 import { lifeOf } from '../reading/meter-book.ts'
 import { statesOf } from '../testing/registers.ts'
 import { rowSum } from './rows.ts'
@@ -20,6 +21,11 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(directory, { recursive: true }))
 
+/** Ids are outcomes of a hash. */
+function idOf(index: number): Uint8Array {
+  return sha256(Buffer.from(`${index}`)).slice(0, 16)
+}
+
 /** A spool as a version before wrote it, with a register of each of the values; those in `flipped` are not what was written. */
 function oldSpool(version: 1 | 2 | 3, registers: readonly string[], flipped: readonly string[] = []): string {
   const path = join(directory, `version-${version}.sqlite`)
@@ -27,16 +33,9 @@ function oldSpool(version: 1 | 2 | 3, registers: readonly string[], flipped: rea
   db.exec(
     `${[SPOOL_SCHEMA, SPOOL_SUMS, SPOOL_ENDED].slice(0, version).join(' ')} PRAGMA user_version = ${version}`,
   )
+  db.exec('BEGIN')
   for (const [index, register] of registers.entries()) {
-    const values = [
-      new Uint8Array(16).fill(index + 1),
-      LIFE,
-      NOW_MS - 9,
-      NOW_MS - 1,
-      77,
-      register,
-      '5',
-    ] as const
+    const values = [idOf(index), LIFE, NOW_MS - 9, NOW_MS - 1, 77, register, '5'] as const
     const columns = 'stream, life, epoch, time_ms, boottime_ms, register, remainder'
     if (version === 1)
       db.prepare(`INSERT INTO states (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?)`).run(...values)
@@ -45,6 +44,7 @@ function oldSpool(version: 1 | 2 | 3, registers: readonly string[], flipped: rea
       db.prepare(`INSERT INTO states (${columns}, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`).run(...values, sum)
     }
   }
+  db.exec('COMMIT')
   db.close()
   return path
 }
@@ -58,7 +58,7 @@ describe('registers of a spool that an earlier version wrote', () => {
       const fresh = { level: 0n, monotonicMs: 0, look: 0 }
       expect(statesOf(spool.registerPages())).toEqual(
         [0n, 2n ** 64n - 1n].map((value, index) => ({
-          id: new Uint8Array(16).fill(index + 1),
+          id: idOf(index),
           state: { ...register, ...fresh, life: lifeOf(LIFE), register: value },
         })),
       )
@@ -76,6 +76,18 @@ describe('registers of a spool that an earlier version wrote', () => {
         .map(({ state }) => `${state.register}`)
         .toSorted(),
     ).toEqual(values.toSorted())
+    spool.close()
+  })
+
+  it('stay as they are where there is no room, until there is', () => {
+    const values = Array.from({ length: 6000 }, (_, index) => `${index}`)
+    const path = oldSpool(3, values)
+    expect(openSpool(path, { ...LIMITS, bytesMax: 1 }, NOW_MS)).toMatchObject({
+      fault: { code: 'DISK_FULL' },
+    })
+    const spool = unwrap(openSpool(path, { ...LIMITS, bytesMax: 10_000_000 }, NOW_MS))
+    expect(statesOf(spool.registerPages())).toHaveLength(values.length)
+    expect(spool.losses).toEqual([])
     spool.close()
   })
 

@@ -97,6 +97,8 @@ describe('a key', () => {
     const { agentId } = (await started(config, true)).status()
     await delivering(agentId)
     expect(unwrap(await rotateKey(config))).toMatch(/^key [0-9a-f]{16,} is in force\n$/)
+    // What the key before sealed may still be on its way.
+    await vi.waitFor(async () => expect((await stored(agentId)).keys).toBe(2), PATIENCE)
     await delivering(agentId)
     expect(await stored(agentId)).toMatchObject({ keys: 2, epochs: 1 })
     expect(readdirSync(config.stateDir)).not.toContain('rotate-key.request')

@@ -121,10 +121,7 @@ class HostAgent implements Agent {
   }
 
   sealBatch(): Result<SealedBatch | undefined> {
-    const { run, sender } = this.#state()
-    const sealed = run.seal()
-    sender.notify()
-    return sealed
+    return this.#state().run.seal()
   }
 
   flush(timeoutMs: number): Promise<boolean> {
@@ -224,6 +221,7 @@ class HostAgent implements Agent {
         sources,
         logger,
         signer: () => keys.signer,
+        onSealed: () => this.#opened?.sender.notify(),
       },
       config.cadenceMs,
     )

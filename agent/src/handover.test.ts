@@ -8,6 +8,7 @@ import type { FakeCollector } from './testing/fake-collector.ts'
 import { World } from './testing/world.ts'
 import { createAgent, readAgentConfig } from './index.ts'
 import type { Agent, Logger } from './index.ts'
+import type { Look, Source } from './ports.ts'
 
 const PATIENCE_MS = 5_000
 
@@ -31,7 +32,7 @@ afterEach(async () => {
   rmSync(directory, { recursive: true })
 })
 
-async function open(): Promise<void> {
+async function open(sources: readonly Source[] = [world]): Promise<void> {
   const env = {
     VOUCH_AGENT_STATE_DIR: directory,
     VOUCH_AGENT_COLLECTOR: fake.address,
@@ -40,7 +41,7 @@ async function open(): Promise<void> {
     VOUCH_AGENT_STOP_TIMEOUT_MS: '300',
   }
   const config = unwrap(readAgentConfig(env))
-  agent = createAgent({ config, logger, token: 'good', sources: [world], clock: world })
+  agent = createAgent({ config, logger, token: 'good', sources, clock: world })
   await agent.open()
 }
 
@@ -90,6 +91,25 @@ describe('an agent whose collector hands over', () => {
     )
     fake = await startFakeCollector(port, fake)
     expect(await agent.flush(PATIENCE_MS)).toBe(true)
+  })
+})
+
+describe('readings that were handed over between two rounds', () => {
+  it('are delivered as soon as they are enough for a batch', async () => {
+    let take: (look: Look) => boolean = () => false
+    const look = (): Promise<readonly Look[]> => Promise.resolve([])
+    const handOver = (taker: typeof take): void => void (take = taker)
+    await open([{ name: 'many', look, handOver }])
+    await vi.waitFor(() => expect(fake.statuses).toHaveLength(1), PATIENCE_MS)
+    const samples = Array.from({ length: 5000 }, (_, index) => ({
+      resource: `device:a/interface:${index}`,
+      meter: 'interface.octets.in',
+      value: 1n,
+    }))
+    world.pass(1_000, 0n)
+    expect(take({ samples })).toBe(true)
+    await vi.waitFor(() => expect(fake.arrived).toHaveLength(1), PATIENCE_MS)
+    expect(fake.arrived[0]!.columns.timeMs).toHaveLength(5000)
   })
 })
 

@@ -31,6 +31,8 @@ export interface MeteringOptions {
   /** 16 bytes, new at every start; random by default. */
   readonly runId?: Uint8Array
   signer(): Signer
+  /** A batch has become durable. */
+  onSealed?(): void
 }
 
 /** A batch that has become durable on this host. */
@@ -238,6 +240,7 @@ export class MeteringRun {
     this.#facts = new Map()
     this.#ended = []
     this.#registers.settle()
+    this.#options.onSealed?.()
     return ok({ sequence, digest, readings })
   }
 

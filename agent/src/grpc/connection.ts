@@ -25,16 +25,9 @@ import { judgeWelcome } from '../delivery/welcome.ts'
 import type { Identity } from '../host/identity.ts'
 import type { Logger } from '../ports.ts'
 import type { Spool } from '../spool/spool.ts'
+import { AnswerTimer, SYSTEM_TIMER } from './answer-timer.ts'
+import type { Timer } from './answer-timer.ts'
 import type { Frames } from './frames.ts'
-
-/** Calls back after so many milliseconds; what it returns calls that off. */
-export type Timer = (ms: number, act: () => void) => () => void
-
-/** The system's. */
-export const SYSTEM_TIMER: Timer = (ms, act) => {
-  const timer = setTimeout(act, ms)
-  return () => clearTimeout(timer)
-}
 
 /** What a connection works with. */
 export interface ConnectionContext {
@@ -44,7 +37,7 @@ export interface ConnectionContext {
   readonly agentVersion: string
   readonly spool: Spool
   readonly logger: Logger
-  /** How long the collector may take to answer a frame that demands an answer, milliseconds. */
+  /** How long the collector may take to answer a frame that demands an answer, or to read on, milliseconds. */
   readonly answerTimeoutMs: number
   /** Whether the other side has to show that it is the collector of the enrolment before anything is sent to it. */
   readonly demandsProof: boolean
@@ -98,8 +91,8 @@ export class Connection {
   /** Signed by the collector in its welcome. */
   readonly #nonce = randomBytes(NONCE_BYTES)
   #challenge: { nonce: Uint8Array; clockOffsetMs: number } = { nonce: new Uint8Array(), clockOffsetMs: 0 }
-  /** Calls off the wait for an answer, and the next status. */
-  #settle = (): void => undefined
+  readonly #awaiting: AnswerTimer
+  /** Calls off the next status. */
   #callOffStatus = (): void => undefined
   /** Answers the question that is open. */
   #answered: (answer: Result<void>) => void = NOBODY
@@ -117,8 +110,15 @@ export class Connection {
     const { promise, resolve } = Promise.withResolvers<ConnectionOutcome>()
     this.ended = promise
     this.#end = resolve
-    this.#expectAnswer()
-    frames.listen({ frame: (frame) => this.#receive(frame), ended: (fault) => this.#finish(fault) })
+    const { answerTimeoutMs: ms, timer = SYSTEM_TIMER } = context
+    const late: Fault = { code: 'UNAVAILABLE', message: `no answer in ${ms} ms` }
+    this.#awaiting = new AnswerTimer(timer, ms, () => this.#finish(late))
+    this.#awaiting.start()
+    frames.listen({
+      frame: (frame) => this.#receive(frame),
+      relieved: () => this.#relieved(),
+      ended: (fault) => this.#finish(fault),
+    })
   }
 
   /** Whether the collector has welcomed this agent, and nothing has ended since. */
@@ -133,15 +133,14 @@ export class Connection {
     if (isStatusDue(this.#told, spool.usage(), performance.now() - this.#told.atMs)) this.#tell()
     const window = BigInt(Math.min(WINDOW_MAX, Math.max(1, this.#welcome.windowBatches)))
     const from = this.#sent > this.#acknowledged ? this.#sent : this.#acknowledged
-    const room = window - (from - this.#acknowledged)
-    if (room <= 0n) return
-    for (const { sequence, signed } of spool.batches(runId, from, Number(room))) {
-      this.#define()
+    const room = Number(window - (from - this.#acknowledged))
+    for (const { sequence, signed } of spool.batches(runId, from, Math.max(0, room))) {
+      if (!this.#define()) break
       this.#frames.send({ case: 'batch', value: signed })
       if (this.#sent === 0n) this.#acknowledged = sequence - 1n
       this.#sent = sequence
     }
-    if (this.#sent > this.#acknowledged) this.#expectAnswer()
+    if (this.#sent > this.#acknowledged || this.#frames.isCongested()) this.#awaiting.start()
     else if (this.#context.endsWhenDrained) this.close()
   }
 
@@ -172,7 +171,7 @@ export class Connection {
     if (this.#over) return
     switch (frame?.kind.case) {
       case 'challenge':
-        return this.#answer(frame.kind.value)
+        return this.#challenged(frame.kind.value)
       case 'welcome':
         return this.#welcomed(frame.kind.value)
       case 'receipt':
@@ -191,14 +190,20 @@ export class Connection {
     }
   }
 
-  #answer({ nonce, wallMs }: Challenge): void {
+  #relieved(): void {
+    if (this.#welcome !== undefined) this.#awaiting.stop()
+    this.pump()
+  }
+
+  #challenged({ nonce, wallMs }: Challenge): void {
     const { identity, runId, signer, agentVersion } = this.#context
     const { agentId } = identity
     this.#challenge = { nonce, clockOffsetMs: Number(wallMs) - this.#context.wallMs() }
     const signature = signer.sign(TAGS.hello, helloBytes(nonce, agentId, runId))
     const answer = { agentId, runId, keyId: signer.keyId, signature, agentVersion, nonce: this.#nonce }
     this.#frames.send({ case: 'hello', value: create(HelloSchema, answer) })
-    this.#expectAnswer()
+    this.#awaiting.stop()
+    this.#awaiting.start()
   }
 
   #welcomed(welcome: Welcome): void {
@@ -212,7 +217,7 @@ export class Connection {
       isOptional: !demandsProof,
     })
     if (fault !== undefined) return this.#finish(fault)
-    this.#settle()
+    this.#awaiting.stop()
     this.#welcome = welcome
     this.#context.onWelcome(this.#challenge.clockOffsetMs)
     this.#tell()
@@ -238,7 +243,7 @@ export class Connection {
       logger.warn({ code: released.fault.code }, 'batches with a receipt stay in the spool for now')
     this.#acknowledged = receipt.sequence
     this.#progressed = true
-    this.#settle()
+    this.#awaiting.stop()
     this.#context.onReceipt()
     this.pump()
   }
@@ -268,28 +273,23 @@ export class Connection {
     this.#callOffStatus = timer(STATUS_INTERVAL_MS, () => this.#tell())
   }
 
-  #define(): void {
-    for (;;) {
+  /** Names the streams that the collector does not know; false where the rest has to wait until it has read these. */
+  #define(): boolean {
+    while (!this.#frames.isCongested()) {
       const next = this.#context.spool.definitions(this.#defined, DEFINITIONS_PER_FRAME)
       const last = next.at(-1)
-      if (last === undefined) return
+      if (last === undefined) return true
       this.#defined = last.order
       const streams = next.map(({ definition }) => definition)
       this.#frames.send({ case: 'definitions', value: create(StreamDefinitionsSchema, { streams }) })
     }
-  }
-
-  #expectAnswer(): void {
-    this.#settle()
-    const { answerTimeoutMs, timer = SYSTEM_TIMER } = this.#context
-    const fault: Fault = { code: 'UNAVAILABLE', message: `no answer in ${answerTimeoutMs} ms` }
-    this.#settle = timer(answerTimeoutMs, () => this.#finish(fault))
+    return false
   }
 
   #finish(fault?: Fault, { retryAfterMs, handedOver } = { retryAfterMs: 0, handedOver: false }): void {
     if (this.#over) return
     this.#over = true
-    this.#settle()
+    this.#awaiting.stop()
     this.#callOffStatus()
     this.#answered(fault === undefined ? UNANSWERED : { ok: false, fault })
     if (fault !== undefined) this.#frames.end(fault)

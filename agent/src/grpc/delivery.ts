@@ -10,8 +10,9 @@ import { isRetiredKey, needsSomebody } from '../delivery/verdict.ts'
 import type { Identity } from '../host/identity.ts'
 import type { Logger } from '../ports.ts'
 import type { Spool } from '../spool/spool.ts'
+import type { Timer } from './answer-timer.ts'
 import { Connection } from './connection.ts'
-import type { ConnectionOutcome, Question, Timer } from './connection.ts'
+import type { ConnectionOutcome, Question } from './connection.ts'
 import type { Frames } from './frames.ts'
 
 /** What a delivery works with. */

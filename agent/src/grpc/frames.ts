@@ -21,6 +21,8 @@ import { STATUS, statusOf } from '@vouch/proto/wire/http2/status.ts'
 /** One connection to the collector, whoever dialled it and whatever carries its frames. */
 export interface Frames {
   readonly send: (kind: AgentFrame['kind']) => void
+  /** Whether what was sent waits for the other side to read it: whoever has much holds the rest back. */
+  readonly isCongested: () => boolean
   /** Ends it at once. The other side is told the fault where it can still hear. */
   readonly end: (fault?: Fault) => void
   /** Reads from now on. */
@@ -30,6 +32,8 @@ export interface Frames {
 /** Who is told what comes. */
 export interface FramesListener {
   readonly frame: (frame: CollectorFrame | undefined) => void
+  /** The other side reads again what was sent. */
+  readonly relieved: () => void
   /** The other side has ended it, in order where there is no fault. */
   readonly ended: (fault?: Fault) => void
 }
@@ -39,9 +43,11 @@ export function pushFrames(stream: ClientDuplexStream<PushRequest, PushResponse>
   return {
     send: (kind) =>
       void stream.write(create(PushRequestSchema, { frame: create(AgentFrameSchema, { kind }) })),
+    isCongested: () => stream.writableNeedDrain,
     // A stream that is only half-closed would keep the collector waiting.
     end: () => stream.cancel(),
-    listen: ({ frame, ended }) => {
+    listen: ({ frame, relieved, ended }) => {
+      stream.on('drain', relieved)
       stream.on('data', (response: PushResponse) => frame(response.frame))
       stream.on('error', (error) => ended(faultOfError(error)))
       stream.on('end', () => ended())
@@ -56,8 +62,12 @@ export function pullFrames(call: Call): Frames {
       const response = create(PullResponseSchema, { frame: create(AgentFrameSchema, { kind }) })
       call.write(toBinary(PullResponseSchema, response))
     },
+    isCongested: () => call.congested,
     end: (fault) => call.end(fault === undefined ? undefined : statusOf(fault)),
-    listen: (listener) => void readAll(call, listener),
+    listen: (listener) => {
+      call.watch({ relieved: listener.relieved, gone: () => undefined })
+      void readAll(call, listener)
+    },
   }
 }
 

@@ -8,7 +8,7 @@ import type { Fault } from '@vouch/proto/kernel/fault.ts'
 import { Channel } from './channel.ts'
 import type { Network } from './network.ts'
 
-/** Frames that the agent has not read beyond which the collector holds back. */
+/** Frames that one end has not read beyond which the other holds back. */
 const CONGESTED_FRAMES = 4
 
 type ToCollector = AgentFrame['kind'] | 'cancelled'
@@ -101,6 +101,7 @@ export class Link {
       send: (kind) => {
         if (this.#agentOpen) this.#write(kind)
       },
+      isCongested: () => this.#toCollector.waiting > CONGESTED_FRAMES,
       end: () => {
         if (!this.#agentOpen) return
         this.#agentOpen = false
@@ -133,6 +134,7 @@ export class Link {
     if (this.#waiter === undefined) this.#inbox.push(frame)
     else this.#waiter.resolve(frame)
     this.#waiter = undefined
+    if (this.#agentOpen && this.#toCollector.waiting <= CONGESTED_FRAMES) this.#listener?.relieved()
   }
 
   #arriveAtAgent(frame: ToAgent): void {

@@ -51,7 +51,7 @@ export function attack(link: Link, own: AgentIdentity, victim: Victim, dice: Dic
     }
     send({ case: 'batch', value: sealBatch(header, bodyOf(stream.streamId, nowMs), signer).signed })
   }
-  link.frames.listen({ frame: answer, ended: () => {} })
+  link.frames.listen({ frame: answer, relieved: () => undefined, ended: () => {} })
 }
 
 function bodyOf(id: Uint8Array, nowMs: number): Uint8Array {

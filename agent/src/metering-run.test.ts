@@ -86,9 +86,9 @@ describe('a run', () => {
 
   it('keeps facts with the readings they came with, and forgets streams that are over once they are receipted', async () => {
     const looks: Look[] = [
-      { samples: [counted(5n)], track: 'a', facts: { mark: '1' } },
-      { samples: [counted(7n)], track: 'a', facts: { mark: '2' }, ends: true },
-      { samples: [counted(9n)], track: 'b', facts: { mark: undefined } },
+      { samples: [counted(5n)], track: 'a', facts: new Map([['mark', '1']]) },
+      { samples: [counted(7n)], track: 'a', facts: new Map([['mark', '2']]), ends: true },
+      { samples: [counted(9n)], track: 'b', facts: new Map([['mark', undefined]]) },
     ]
     const { world, spool, run } = begun(() => Promise.resolve(looks.splice(0, 1)))
     const round = async (): Promise<void> => {
@@ -128,9 +128,12 @@ describe('a run', () => {
         Promise.resolve([
           { samples: many('a', 3000), track: 'a', at: at(10) },
           { samples: many('b', 3000), track: 'b', at: at(20) },
-          { samples: [], track: 'facts', facts: { mark: '1' }, at: at(50) },
+          { samples: [], track: 'facts', facts: new Map([['mark', '1']]), at: at(50) },
         ]),
-      () => Promise.resolve([{ samples: many('c', 5000), track: 'c', facts: { other: '1' }, at: at(15) }]),
+      () =>
+        Promise.resolve([
+          { samples: many('c', 5000), track: 'c', facts: new Map([['other', '1']]), at: at(15) },
+        ]),
     )
     world.pass(100, 0n)
     await run.look()
@@ -144,7 +147,7 @@ describe('a run', () => {
     const looks = Array.from({ length: 20 }, (_, index) => ({
       samples: many(`${index}`, 1000),
       track: `${index}`,
-      facts: {},
+      facts: new Map(),
     }))
     const { world, spool, run } = begun(() => Promise.resolve(looks))
     spool.limit({ bytesMax: 1, ageMaxMs: 1e9 })
@@ -163,7 +166,12 @@ describe('a run', () => {
     run.isOn = (name) => name === 'own' && isOn
     const looked = (count: number): boolean => {
       world.pass(100, 0n)
-      return taker({ samples: many('a', count), track: 'a', at: run.now(), facts: { mark: `${count}` } })
+      return taker({
+        samples: many('a', count),
+        track: 'a',
+        at: run.now(),
+        facts: new Map([['mark', `${count}`]]),
+      })
     }
     expect([looked(3000), run.pending]).toEqual([true, 3000])
     expect([looked(3000), run.pending]).toEqual([true, 0])

@@ -173,7 +173,7 @@ export class MeteringRun {
       streams = seen
     }
     if (ends === true) this.#end(track, streams)
-    for (const [key, value] of Object.entries(facts ?? {})) this.#facts.set(key, value)
+    for (const [key, value] of facts ?? []) this.#facts.set(key, value)
   }
 
   #end(track: string, streams: readonly number[]): void {

@@ -56,7 +56,7 @@ export interface Look {
   /** The track ends: the streams of this look are over, and never come again under the same resources. */
   readonly ends?: boolean
   /** Facts to be kept with these readings, all or none; undefined forgets one. */
-  readonly facts?: Readonly<Record<string, string | undefined>>
+  readonly facts?: ReadonlyMap<string, string | undefined>
 }
 
 /** Something that can be sampled. */

@@ -195,7 +195,7 @@ describe('an engine', () => {
     scene.ms += 10_000
     scene.write(group(path, 4_000_000))
     const facts = first.at(-1)?.facts
-    const looks = await source((key) => facts?.[key]).look()
+    const looks = await source((key) => facts?.get(key)).look()
     expect(values(looks, `host:a/container:${A}`)).toMatchObject({
       'container.cpu.used': 4000n,
       'container.running': 10_000n,

@@ -80,7 +80,7 @@ class DockerSource implements Source {
       ...(meter.state === undefined ? {} : { residual: meter.state }),
       containers: book.kept(now.wallMs),
     }
-    const facts = { [FACT]: writeState(state) }
+    const facts = new Map([[FACT, writeState(state)]])
     return [...looks, ...engine, { at: now, track: 'docker', samples: [], facts }]
   }
 

@@ -18,7 +18,7 @@ class Seen {
 
   add(looks: readonly Look[]): void {
     this.looks.push(...looks)
-    this.facts = looks.findLast(({ facts }) => facts !== undefined)?.facts?.['docker'] ?? this.facts
+    this.facts = looks.findLast(({ facts }) => facts !== undefined)?.facts?.get('docker') ?? this.facts
   }
 
   of(resource: string, meter: string): Sample[] {

@@ -160,7 +160,7 @@ export class EventsSource implements Source {
         track,
         at: instantAt(madeMs, now),
         samples: fresh.map((counter) => this.#sample(counter, 0n)),
-        facts: { [OPENED]: `${this.#store.name} ${last.id}` },
+        facts: new Map([[OPENED, `${this.#store.name} ${last.id}`]]),
       },
     ]
   }

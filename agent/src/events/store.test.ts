@@ -122,7 +122,7 @@ describe('the source', () => {
     const [opening] = await first.look()
     expect(await zeros(first)).toBe(0)
     expect(await zeros(made())).toBe(1)
-    fact = opening?.facts?.['events/opened']
+    fact = opening?.facts?.get('events/opened')
     expect(await zeros(made())).toBe(0)
     fact = undefined
     expect(await zeros(made())).toBe(0)

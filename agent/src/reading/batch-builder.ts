@@ -14,18 +14,28 @@ export function buildColumns(
 ): Columns {
   const rows = readings.byStream()
   const streams: number[] = []
-  const segments: { readonly place: number; readonly epoch: number; rows: number }[] = []
+  const segmentStream = new Uint32Array(rows.length)
+  const segmentEpoch = new BigUint64Array(rows.length)
+  const segmentRows = new Uint32Array(rows.length)
+  let [segments, lastEpoch] = [0, Number.NaN]
   const timeMs = new BigUint64Array(rows.length)
   const register = new BigUint64Array(rows.length)
   const spanMs = new Uint32Array(rows.length)
   let timeBaseMs = rows.length === 0 ? 0 : Number.POSITIVE_INFINITY
-  for (const [index, row] of rows.entries()) {
-    const [stream, epoch] = [readings.stream(row), readings.epoch(row)]
+  for (let index = 0; index < rows.length; index += 1) {
+    const row = rows[index]!
+    const stream = readings.stream(row)
+    const epoch = readings.epoch(row)
     const isSameStream = streams.at(-1) === stream
     if (!isSameStream) streams.push(stream)
     // An epoch that was left is not entered again.
-    if (isSameStream && segments.at(-1)!.epoch === epoch) segments.at(-1)!.rows += 1
-    else segments.push({ place: streams.length - 1, epoch, rows: 1 })
+    if (!isSameStream || lastEpoch !== epoch) {
+      segmentStream[segments] = streams.length - 1
+      segmentEpoch[segments] = BigInt(epoch)
+      segments += 1
+    }
+    segmentRows[segments - 1]! += 1
+    lastEpoch = epoch
     timeBaseMs = Math.min(timeBaseMs, readings.timeMs(row))
     timeMs[index] = BigInt(readings.timeMs(row))
     register[index] = readings.register(row)
@@ -36,9 +46,9 @@ export function buildColumns(
   return {
     streamIds,
     timeBaseMs,
-    segmentStream: Uint32Array.from(segments, ({ place }) => place),
-    segmentEpoch: BigUint64Array.from(segments, ({ epoch }) => BigInt(epoch)),
-    segmentRows: Uint32Array.from(segments, (segment) => segment.rows),
+    segmentStream: segmentStream.subarray(0, segments),
+    segmentEpoch: segmentEpoch.subarray(0, segments),
+    segmentRows: segmentRows.subarray(0, segments),
     timeMs,
     register,
     spanMs,

@@ -27,6 +27,8 @@ export class BerError extends Error {
 const ARCS_MAX = 128
 const ARC_MAX = 2 ** 32 - 1
 const LENGTH_OCTETS_MAX = 4
+/** Where a number of 64 bits is put together: arithmetic would make several on the way. */
+const halves = new DataView(new ArrayBuffer(8))
 
 /** Reads definite-length BER from a part of a message. Throws BerError. Source: X.690, RFC 3417 §8. */
 export class BerReader {
@@ -87,7 +89,9 @@ export class BerReader {
     let [high, low] = [0, 0]
     for (let at = from; at < middle; at += 1) high = high * 256 + this.#bytes[at]!
     for (let at = middle; at < end; at += 1) low = low * 256 + this.#bytes[at]!
-    return high === 0 ? BigInt(low) : BigInt(high) * 2n ** 32n + BigInt(low)
+    halves.setUint32(0, high)
+    halves.setUint32(4, low)
+    return halves.getBigUint64(0)
   }
 
   /** An object identifier: the very one that is expected where it is the same. */

@@ -50,10 +50,12 @@ const ID_MAX = 2 ** 31 - 1
 /** Asks one device, one question at a time. */
 export class Session {
   readonly #options: SessionOptions
+  readonly #isNumeric: boolean
   #host: string | undefined
 
   constructor(options: SessionOptions) {
     this.#options = options
+    this.#isNumeric = isIP(options.address.host) !== 0
   }
 
   /**
@@ -78,7 +80,7 @@ export class Session {
 
   async #resolve(): Promise<string | undefined> {
     const { host } = this.#options.address
-    if (isIP(host) !== 0) return host
+    if (this.#isNumeric) return host
     this.#host ??= await lookup(host).then(
       ({ address }) => address,
       () => undefined,

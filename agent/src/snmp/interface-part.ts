@@ -136,7 +136,8 @@ function addSamples(samples: Sample[], device: string, { alias, name }: Port, { 
   const resource = `device:${device}/interface:${escapeSegment(name)}`
   const attributes = alias === '' ? {} : { ifAlias: alias }
   const life = state.life.toString(36)
-  for (const [index, counter] of state.counters.entries()) {
+  for (let index = 0; index < state.counters.length; index += 1) {
+    const counter = state.counters[index]
     // A counter that this poll did not have says nothing now.
     if (counter?.at !== state.at) continue
     samples.push({ resource, meter: METERS[index]!, value: counter.register, life, attributes })

@@ -4,7 +4,7 @@ import { TAG } from './ber.ts'
 import type { Oid } from './ber.ts'
 import type { Session } from './client.ts'
 import type { Counter, PortReading } from './interface-account.ts'
-import { textOf } from './inventory.ts'
+import { isText } from './inventory.ts'
 import type { VarBind } from './message.ts'
 import { COLUMN, NARROW, WIDE } from './mib.ts'
 import type { Port } from './ports.ts'
@@ -53,11 +53,14 @@ export async function pollInterfaces(
     dose,
   )
   if (!polled.ok) return polled
-  const rows = [...learnt.value.rows, ...polled.value.rows]
-  const named = polled.value.rows.filter(isNamed)
+  const readings = new Map<Port, PortReading>()
+  const moved = learnt.value.rows.filter((read) => !isNamed(read)).map(({ row }) => row)
+  for (const read of polled.value.rows)
+    if (isNamed(read)) readings.set(read.row, readingOf(read, widths.get(read.row.name)!))
+    else moved.push(read.row)
   return ok({
-    readings: new Map(named.map((read) => [read.row, readingOf(read, widths.get(read.row.name)!)])),
-    moved: rows.filter((read) => !isNamed(read)).map(({ row }) => row),
+    readings,
+    moved,
     frames: [...learnt.value.frames, ...polled.value.frames],
     last: polled.value.last ?? learnt.value.last,
   })
@@ -65,18 +68,18 @@ export async function pollInterfaces(
 
 /** The first question about an interface asks for everything, to see what there is. */
 function everythingOf({ column, index }: Port): Oid[] {
-  return [column, ...WIDE, ...NARROW].map((each) => [...each, index])
+  return [column, ...WIDE, ...NARROW].map((each) => each.concat(index))
 }
 
 function columnsOf({ column, index }: Port, widths: Widths): Oid[] {
   const counters = widths.flatMap((bits, position) =>
     bits === undefined ? [] : [(bits === 64 ? WIDE : NARROW)[position]!],
   )
-  return [column, COLUMN.ifCounterDiscontinuityTime, ...counters].map((each) => [...each, index])
+  return [column, COLUMN.ifCounterDiscontinuityTime, ...counters].map((each) => each.concat(index))
 }
 
 function isNamed({ row, varbinds: [name] }: ReadRow<Port>): boolean {
-  return textOf(name) === row.name
+  return isText(name, row.name)
 }
 
 function widthsOf(row: readonly VarBind[]): Widths {

@@ -30,6 +30,7 @@ const MBIT = 1_000_000n
 const SPEED_MAX = 2n ** 32n - 1n
 const ACTIVE = 1n
 const DECODER = new TextDecoder()
+const [FIRST_PRINTABLE, LAST_PRINTABLE] = [0x20, 0x7e]
 const UP = 1n
 
 /** Reads which interfaces a device has and chooses those to meter. Faults: those of asking. */
@@ -73,6 +74,21 @@ function portOf(index: string, row: readonly (VarBind | undefined)[]): Port[] {
 export function textOf(varbind: VarBind | undefined): string {
   if (!(varbind?.value instanceof Uint8Array)) return ''
   return DECODER.decode(varbind.value).replaceAll(/\p{C}/gv, '').trim()
+}
+
+/** Whether a display string has the text that `textOf` made of one before; mostly it is the same, octet by octet. */
+export function isText(varbind: VarBind | undefined, text: string): boolean {
+  const octets = varbind?.value
+  return (octets instanceof Uint8Array && isSame(octets, text)) || textOf(varbind) === text
+}
+
+function isSame(octets: Uint8Array, text: string): boolean {
+  if (octets.length !== text.length) return false
+  for (let index = 0; index < octets.length; index += 1) {
+    const octet = octets[index]!
+    if (octet !== text.charCodeAt(index) || octet < FIRST_PRINTABLE || octet > LAST_PRINTABLE) return false
+  }
+  return true
 }
 
 function speedOf(high: VarBind | undefined, low: VarBind | undefined): bigint {

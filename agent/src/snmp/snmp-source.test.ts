@@ -92,7 +92,7 @@ it('goes on after a restart of the agent from what was kept with the last look',
   const first = sourceOf([config])
   const before = await looksOf(first, (found) => found.length >= 2)
   await first.stop?.()
-  const facts = new Map(Object.entries(before.at(-1)!.facts!).map(([key, value]) => [key, value!]))
+  const facts = new Map([...before.at(-1)!.facts!].map(([key, value]) => [key, value!]))
   responder.rows.set(1, { name: 'a', counters: [1500n, 0n, 0n, 0n] })
   const after = await looksOf(sourceOf([config], facts), (found) => found.length >= 2)
   expect(usageOf([...before, ...after], '/interface:a', 'interface.octets.in')).toBe(500n)

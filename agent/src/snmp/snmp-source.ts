@@ -119,7 +119,7 @@ class SnmpSource implements Source {
       const look = await device.poll()
       scheduled.failure = undefined
       if (look !== undefined) {
-        const facts = { [`snmp/${config.name}`]: writeState(this.#boot, device.kept) }
+        const facts = new Map([[`snmp/${config.name}`, writeState(this.#boot, device.kept)]])
         looks.push({ ...look, facts })
         while (looks.length > 0 && this.#take(looks[0]!)) looks.shift()
         if (looks.length > WAITING_MAX) looks.shift()

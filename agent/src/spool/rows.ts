@@ -5,13 +5,40 @@ import { equalBytes } from '@vouch/proto/kernel/bytes.ts'
 import { sha256 } from '@vouch/proto/seal/seal.ts'
 import type { Database, Row } from './sqlite.ts'
 
+type Value = Uint8Array | string | number | bigint
+
+/** Octets that become text at once. */
+const PIECE_OCTETS = 4096
+
 /**
  * The checksum of a row's values, in the order of its columns. SQLite keeps none: a bit that flips in a value reads as
  * another value.
  */
-export function rowSum(...values: readonly (Uint8Array | string | number | bigint)[]): Uint8Array {
-  const parts = values.map((value) => (value instanceof Uint8Array ? value.toHex() : String(value)))
-  return sha256(Buffer.from(parts.map((part) => `${part.length}:${part}`).join()))
+export function rowSum(...values: readonly Value[]): Uint8Array {
+  const parts: Uint8Array[] = []
+  let text = ''
+  for (const piece of textOf(values)) {
+    text += piece
+    if (text.length < PIECE_OCTETS) continue
+    parts.push(Buffer.from(text))
+    text = ''
+  }
+  return sha256(...parts, Buffer.from(text))
+}
+
+/** All values, each after its length. Octets come in pieces: the text of a whole batch would outlive many collections. */
+function* textOf(values: readonly Value[]): Iterable<string> {
+  for (const [index, value] of values.entries()) {
+    const comma = index === 0 ? '' : ','
+    if (value instanceof Uint8Array) {
+      yield `${comma}${2 * value.length}:`
+      for (let at = 0; at < value.length; at += PIECE_OCTETS)
+        yield value.subarray(at, at + PIECE_OCTETS).toHex()
+    } else {
+      const text = String(value)
+      yield `${comma}${text.length}:${text}`
+    }
+  }
 }
 
 /** The checksum of a page of registers. There are many: its octets are not turned into text. */

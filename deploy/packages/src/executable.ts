@@ -8,6 +8,19 @@ import type { Bundle } from './bundle.ts'
 const run = promisify(execFile)
 
 /**
+ * With what the agent's Node starts. Its heap grows by halves and not fourfold, its young generation stays at half of what V8
+ * takes by itself, and one thread helps, as each has an arena of its own. While the tables of many devices are walked, V8 learns
+ * that what questions are made of lives long, and would put it from then on where only a collection of everything frees it.
+ */
+const NODE_OPTIONS = [
+  '--disable-warning=ExperimentalWarning',
+  '--heap-growing-percent=50',
+  '--max-semi-space-size=16',
+  '--v8-pool-size=1',
+  '--no-allocation-site-pretenuring',
+]
+
+/**
  * Writes an executable that is the Node of this process with a script and the files that it reads inside. The same of
  * all three give the same octets.
  */
@@ -26,7 +39,7 @@ export async function writeExecutable(
       output: resolve(output),
       assets,
       disableExperimentalSEAWarning: true,
-      execArgv: ['--disable-warning=ExperimentalWarning'],
+      execArgv: NODE_OPTIONS,
       // What the agent runs is what was built: NODE_OPTIONS adds nothing to it.
       execArgvExtension: 'none',
     }

@@ -25,36 +25,50 @@ export async function hasSnmpExporter(): Promise<boolean> {
   )
 }
 
+/** An exporter that runs. */
+export interface Exporter {
+  /** What it needs for so many polls, one every so many milliseconds, or one after another where that is 0. */
+  readonly measure: (polls: number, everyMs: number) => Promise<Cost>
+  readonly stop: () => Promise<void>
+}
+
 /**
- * What the exporter needs for so many polls of a device: the columns that ours reads, and the names of interfaces as
- * labels. Throws UNAVAILABLE; INTERNAL where an answer lacks counters.
+ * Starts the exporter for polls of a device: the columns that ours reads, and the names of interfaces as labels. Throws
+ * UNAVAILABLE; INTERNAL where an answer lacks counters.
  */
-export async function measureExporter(
+export async function startExporter(
   directory: string,
   target: string,
   interfaces: number,
-  polls: number,
-): Promise<Cost> {
+): Promise<Exporter> {
   const port = await freePort()
   const config = join(directory, 'snmp.yml')
   await writeFile(config, JSON.stringify({ bench: moduleOf() }))
   const child = startProgram(PROGRAM, [`--config.file=${config}`, `--web.listen-address=127.0.0.1:${port}`])
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   const scrape = (): Promise<string> => textOf(agent, port, `/snmp?target=${target}&module=bench`)
-  const scrapes = async (count: number): Promise<void> => {
-    for (let poll = 0; poll < count; poll++) await scrape()
+  const scrapes = async (count: number, everyMs: number): Promise<void> => {
+    const startedMs = performance.now()
+    for (let poll = 0; poll < count; poll++) {
+      if (everyMs > 0) await sleep(Math.max(0, startedMs + poll * everyMs - performance.now()))
+      await scrape()
+    }
+  }
+  const stop = async (): Promise<void> => {
+    agent.destroy()
+    await child.stop()
   }
   try {
     await Promise.race([answering(agent, port), child.failed])
     const found = (await scrape()).match(/^ifHC\w+\{.*ifName="xe-.*\} \S+$/gm)?.length ?? 0
     if (found !== COUNTERS.length * interfaces)
       throwFault('INTERNAL', `the exporter reads ${found} counters of ${COUNTERS.length * interfaces}`)
-    await scrapes(WARM)
-    return await measure(child.pid, () => scrapes(polls))
-  } finally {
-    agent.destroy()
-    await child.stop()
+    await scrapes(WARM, 0)
+  } catch (error) {
+    await stop()
+    throw error
   }
+  return { measure: (polls, everyMs) => measure(child.pid, () => scrapes(polls, everyMs)), stop }
 }
 
 /** As the exporter's generator would write it. */

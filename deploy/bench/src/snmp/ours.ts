@@ -34,13 +34,14 @@ const WARM_CADENCES = 2
 /** Polls of a device are a cadence apart, but for the time that each takes. */
 const APART = 1.5
 
-/** An agent with the source snmp polls all devices of a simulator. */
+/** An agent with the source snmp polls all devices of a simulator; `during` goes on while it is measured. */
 export async function measureSnmp(
   directory: string,
   port: number,
   simulator: Child,
   { devices, cadenceMs, cadences }: SnmpPlan,
   progress: Progress,
+  during: () => Promise<void>,
 ): Promise<OursSnmp> {
   const count = async (): Promise<number> =>
     (await simulator.ask({ do: 'count' } satisfies SimulatorMessage)) as number
@@ -60,21 +61,21 @@ export async function measureSnmp(
     VOUCH_AGENT_SNMP_FILE: file,
   })
   const startedMs = Date.now()
-  let [cost, questions]: [Cost | undefined, number] = [undefined, 0]
+  let measured: Pick<OursSnmp, 'cost' | 'questions'>
   try {
     await sleep(WARM_CADENCES * cadenceMs)
     progress(`${cadences} polls of each device`)
-    const before = await count()
-    cost = await Promise.race([
-      measure(agent.child.pid, () => sleep(cadences * cadenceMs)),
-      agent.child.failed,
-    ])
-    questions = (await count()) - before
+    const polling = async (): Promise<typeof measured> => {
+      const before = await count()
+      const cost = await measure(agent.child.pid, () => sleep(cadences * cadenceMs))
+      return { cost, questions: (await count()) - before }
+    }
+    ;[measured] = await Promise.race([Promise.all([polling(), during()]), agent.child.failed])
   } finally {
     await agent.stop()
   }
   const elapsedMs = Date.now() - startedMs
-  return { cost, questions, ...pollsOf(agent.collector, devices, { cadenceMs, elapsedMs }) }
+  return { ...measured, ...pollsOf(agent.collector, devices, { cadenceMs, elapsedMs }) }
 }
 
 function nameOf(device: number): string {

@@ -104,6 +104,24 @@ describe('a dialled agent', () => {
     expect(agent.status().clockOffsetMs).toBeDefined()
   })
 
+  it('names very many streams as they are read, and then delivers', async () => {
+    const samples = Array.from({ length: 4000 }, (_, index) => ({
+      resource: `device:a/interface:${index}`,
+      meter: 'interface.octets.in',
+      value: 1n,
+      attributes: { ifAlias: 'a customer of the building' },
+    }))
+    world.look = () => Promise.resolve([{ samples }])
+    await sealed(1)
+    const puller = await connected()
+    const named = new Set<string>()
+    for (let kind = await puller.next(); kind?.case !== 'batch'; kind = await puller.next()) {
+      expect(kind?.case).toMatch(/^(definitions|status)$/)
+      if (kind?.case === 'definitions') for (const { resource } of kind.value.streams) named.add(resource)
+    }
+    expect(named.size).toBe(4000)
+  })
+
   it.each([
     ['another key signs', async (puller: FakePuller, hello) => puller.welcome(hello)],
     [

@@ -154,7 +154,7 @@ describe('an answer', () => {
     await seal()
     peer.connection.pump()
     expect(peer.of('batch')).toHaveLength(2)
-    expect(answers()).toEqual(first)
+    expect(answers()).toHaveLength(1)
     expect(answers()[0]).toBe(first[0])
   })
 })

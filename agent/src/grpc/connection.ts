@@ -133,7 +133,7 @@ export class Connection {
     if (isStatusDue(this.#told, spool.usage(), performance.now() - this.#told.atMs)) this.#tell()
     const window = BigInt(Math.min(WINDOW_MAX, Math.max(1, this.#welcome.windowBatches)))
     const from = this.#sent > this.#acknowledged ? this.#sent : this.#acknowledged
-    const room = Number(window - (from - this.#acknowledged))
+    const room = this.#frames.isCongested() ? 0 : Number(window - (from - this.#acknowledged))
     for (const { sequence, signed } of spool.batches(runId, from, Math.max(0, room))) {
       if (!this.#define()) break
       this.#frames.send({ case: 'batch', value: signed })

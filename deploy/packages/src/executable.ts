@@ -12,7 +12,7 @@ const run = promisify(execFile)
  * takes by itself, and one thread helps, as each has an arena of its own. While the tables of many devices are walked, V8 learns
  * that what questions are made of lives long, and would put it from then on where only a collection of everything frees it.
  */
-const NODE_OPTIONS = [
+const FLAGS = [
   '--disable-warning=ExperimentalWarning',
   '--heap-growing-percent=50',
   '--max-semi-space-size=16',
@@ -39,7 +39,7 @@ export async function writeExecutable(
       output: resolve(output),
       assets,
       disableExperimentalSEAWarning: true,
-      execArgv: NODE_OPTIONS,
+      execArgv: FLAGS,
       // What the agent runs is what was built: NODE_OPTIONS adds nothing to it.
       execArgvExtension: 'none',
     }

@@ -194,7 +194,13 @@ class Life {
     const logger = this.#logger()
     const common = { spool, logger, runId, agentVersion: 'simulated', signer: () => signer }
     this.#run = new MeteringRun(
-      { ...common, agentId, clock: host.device, sources: [host.device] },
+      {
+        ...common,
+        agentId,
+        clock: host.device,
+        sources: [host.device],
+        onSealed: () => this.#delivery.delivery.notify(),
+      },
       CADENCE_MS,
     )
     this.#delivery = new DeliveryLoop(
@@ -237,7 +243,6 @@ class Life {
 
   #seal(final: boolean): void {
     this.#run.seal(final)
-    this.#delivery.delivery.notify()
   }
 
   async finish(): Promise<void> {

@@ -67,13 +67,9 @@ export function isSameOrDescendant(resource: string, ancestor: string): boolean 
 /** Text as one segment of a resource id: all else is percent-encoded, so "/" becomes "%2F". Throws when empty. */
 export function escapeSegment(text: string): string {
   if (text === '') throw new RangeError('a segment cannot be empty')
-  if (/^[A-Za-z0-9._:@+-]+$/.test(text)) return text
-  let segment = ''
-  for (const byte of new TextEncoder().encode(text)) {
-    const character = String.fromCharCode(byte)
-    segment += /[A-Za-z0-9._:@+-]/.test(character) ? character : percentEncode(byte)
-  }
-  return segment
+  return text.replaceAll(/[^A-Za-z0-9._:@+-]+/g, (others) =>
+    Array.from(new TextEncoder().encode(others), percentEncode).join(''),
+  )
 }
 
 function percentEncode(byte: number): string {

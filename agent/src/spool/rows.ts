@@ -7,38 +7,37 @@ import type { Database, Row } from './sqlite.ts'
 
 type Value = Uint8Array | string | number | bigint
 
-/** Octets that become text at once. */
-const PIECE_OCTETS = 4096
+const HEX = Buffer.from('0123456789abcdef')
+/** Room for a length with what stands around it. */
+const LENGTH_OCTETS = 24
+const ROOM_OCTETS = 262_144
+/** Where the text of a row is put together: as strings, those of whole batches would outlive many collections. */
+const room = Buffer.alloc(ROOM_OCTETS)
 
 /**
- * The checksum of a row's values, in the order of its columns. SQLite keeps none: a bit that flips in a value reads as
- * another value.
+ * The checksum of a row's values, in the order of its columns: each is its text, or its octets in hexadecimal, after the
+ * length of that. SQLite keeps none: a bit that flips in a value reads as another value.
  */
 export function rowSum(...values: readonly Value[]): Uint8Array {
-  const parts: Uint8Array[] = []
-  let text = ''
-  for (const piece of textOf(values)) {
-    text += piece
-    if (text.length < PIECE_OCTETS) continue
-    parts.push(Buffer.from(text))
-    text = ''
+  const parts = values.map((value) => (value instanceof Uint8Array ? value : String(value)))
+  const octets = parts.reduce((sum, { length }) => sum + 3 * length + LENGTH_OCTETS, 0)
+  const text = octets > ROOM_OCTETS ? Buffer.alloc(octets) : room
+  let at = 0
+  for (const [index, part] of parts.entries()) {
+    const isText = typeof part === 'string'
+    at += text.write(`${index === 0 ? '' : ','}${isText ? part.length : 2 * part.length}:`, at)
+    at = isText ? at + text.write(part, at) : putHex(text, part, at)
   }
-  return sha256(...parts, Buffer.from(text))
+  return sha256(text.subarray(0, at))
 }
 
-/** All values, each after its length. Octets come in pieces: the text of a whole batch would outlive many collections. */
-function* textOf(values: readonly Value[]): Iterable<string> {
-  for (const [index, value] of values.entries()) {
-    const comma = index === 0 ? '' : ','
-    if (value instanceof Uint8Array) {
-      yield `${comma}${2 * value.length}:`
-      for (let at = 0; at < value.length; at += PIECE_OCTETS)
-        yield value.subarray(at, at + PIECE_OCTETS).toHex()
-    } else {
-      const text = String(value)
-      yield `${comma}${text.length}:${text}`
-    }
+function putHex(to: Uint8Array, octets: Uint8Array, from: number): number {
+  let at = from
+  for (const octet of octets) {
+    to[at++] = HEX[octet >> 4]!
+    to[at++] = HEX[octet & 0xf]!
   }
+  return at
 }
 
 /** The checksum of a page of registers. There are many: its octets are not turned into text. */

@@ -248,7 +248,8 @@ export class MeteringRun {
     this.#logOnce(fault)
     const { kept, dropped } = thin([...this.#readings], READINGS_MAX)
     this.#readings.clear()
-    for (const reading of kept) this.#readings.push(reading.stream, reading)
+    for (const { epoch, register, spanMs, stream, timeMs } of kept)
+      this.#readings.of(stream)(epoch, timeMs, register, spanMs)
     if (dropped.length === 0) return
     const reason = fault.code === 'DISK_FULL' ? LossReason.DISK_FULL : LossReason.SPOOL_FULL
     const before = this.#losses.find((loss) => loss.reason === reason)

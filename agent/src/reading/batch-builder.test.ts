@@ -10,8 +10,13 @@ import type { StreamReading } from './reading-buffer.ts'
 const putId = (stream: number, to: Uint8Array, at: number): void => void to.fill(stream + 1, at, at + 16)
 function bufferOf(given: readonly StreamReading[]): ReadingBuffer {
   const buffer = new ReadingBuffer()
-  for (const reading of given) buffer.push(reading.stream, reading)
+  fill(buffer, given)
   return buffer
+}
+
+function fill(buffer: ReadingBuffer, given: readonly StreamReading[]): void {
+  for (const { epoch, register, spanMs, stream, timeMs } of given)
+    buffer.of(stream)(epoch, timeMs, register, spanMs)
 }
 
 /** Readings of three streams as looks bring them: times ascend, registers never fall within an epoch. */
@@ -84,7 +89,7 @@ describe('a buffer of readings', () => {
     )
     buffer.clear()
     expect([...buffer]).toEqual([])
-    for (const reading of many.slice(0, 3000)) buffer.push(reading.stream, reading)
+    fill(buffer, many.slice(0, 3000))
     expect([...buffer]).toEqual(many.slice(0, 3000))
   })
 })

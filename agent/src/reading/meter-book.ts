@@ -10,7 +10,6 @@ import type { Sample } from '../ports.ts'
 import type { Moment } from './moment.ts'
 import type { ReadingBuffer } from './reading-buffer.ts'
 import { REGISTER_MAX, readCounter, readIntegral } from './register.ts'
-import type { Step } from './register.ts'
 import type { RegisterFile } from './register-file.ts'
 
 /** A stream as the agent declares it. */
@@ -46,9 +45,11 @@ export interface Observation {
 
 /** What streams of one meter have in common. */
 type Metered = Pick<StreamDeclaration, 'meter' | 'unit' | 'kind'>
-/** What streams of one resource have in common. */
-type Described = Pick<StreamDeclaration, 'resource' | 'attributes'>
 
+type Attributes = StreamDeclaration['attributes']
+
+const NO_ATTRIBUTES: Attributes = {}
+const NO_ORDER = new Uint32Array()
 const OCTETS_PER_MIB = 1024n * 1024n
 const MS_PER_S = 1000n
 const THOUSANDTHS = 1000n
@@ -68,13 +69,13 @@ export class MeterBook {
   readonly #file: RegisterFile
   readonly #run: bigint
   readonly #boot: string
-  /** By number of the stream. */
+  /** What is known of each stream, by its number: its meter, and the text of its resource and attributes. */
   readonly #metered: (Metered | undefined)[] = []
-  readonly #described: (Described | undefined)[] = []
+  readonly #described: (string | undefined)[] = []
   /** The streams of the last look of each track, in its order. */
-  readonly #orders = new Map<string, readonly number[]>()
+  readonly #orders = new Map<string, Uint32Array>()
   readonly #meters = new Map<string, Metered>()
-  #lastDescribed: Described = { resource: '', attributes: {} }
+  #lastDescribed = { resource: '', attributes: NO_ATTRIBUTES, text: describe('', NO_ATTRIBUTES) }
   #lastLife = { boot: '', own: '', life: lifeOf(' ') }
 
   constructor(origin: Origin, file: RegisterFile) {
@@ -92,7 +93,7 @@ export class MeterBook {
     const declared: StreamDeclaration[] = []
     const faults: Fault[] = []
     const seen = new Set<number>()
-    const order = this.#orders.get(track) ?? []
+    const order = this.#orders.get(track) ?? NO_ORDER
     for (const sample of samples) {
       const expected = order[seen.size]
       const isKnown = expected !== undefined && this.#isOf(expected, sample)
@@ -104,12 +105,10 @@ export class MeterBook {
       const stream = found.value
       if (seen.has(stream)) continue
       seen.add(stream)
-      const step = this.#read(stream, sample, moment)
-      this.#file.put(stream, step.state)
-      for (const reading of step.readings) readings.push(stream, reading)
+      this.#read(stream, sample, moment, readings)
     }
     const streams = [...seen]
-    this.#orders.set(track, streams)
+    this.#orders.set(track, Uint32Array.from(streams))
     return { declared, faults, seen: streams }
   }
 
@@ -128,8 +127,7 @@ export class MeterBook {
     const [metered, described] = [this.#metered[stream], this.#described[stream]]
     return (
       metered?.meter === meter &&
-      described?.resource === resource &&
-      sameAttributes(described.attributes, attributes ?? NO_ATTRIBUTES) &&
+      described === this.#describe(resource, attributes ?? NO_ATTRIBUTES) &&
       (isBuiltInMeter(meter)
         ? unit === undefined || unit === metered.unit
         : unit === metered.unit && kindOf(kind ?? 'counter') === metered.kind) &&
@@ -155,10 +153,10 @@ export class MeterBook {
     const id = streamId(this.#origin.agentId, { resource: sample.resource, ...metered })
     const stream = this.#file.find(id) ?? this.#file.add(id)
     const attributes = sample.attributes ?? NO_ATTRIBUTES
-    const known = this.#described[stream]
-    if (known !== undefined && sameAttributes(known.attributes, attributes)) return ok(stream)
+    const described = this.#describe(sample.resource, attributes)
+    if (this.#described[stream] === described) return ok(stream)
     this.#metered[stream] = metered
-    this.#described[stream] = this.#describe(sample.resource, attributes)
+    this.#described[stream] = described
     declared.push({ id, resource: sample.resource, ...metered, attributes })
     return ok(stream)
   }
@@ -170,21 +168,25 @@ export class MeterBook {
     return known ?? metered
   }
 
-  /** Samples of one resource stand together: their streams share what describes it. */
-  #describe(resource: string, attributes: Described['attributes']): Described {
+  /** Samples of one resource stand together, mostly with the same attributes: their streams share one text. */
+  #describe(resource: string, attributes: Attributes): string {
     const last = this.#lastDescribed
-    if (last.resource !== resource || !sameAttributes(last.attributes, attributes))
-      this.#lastDescribed = { resource, attributes }
-    return this.#lastDescribed
+    if (last.resource === resource && last.attributes === attributes) return last.text
+    const text = describe(resource, attributes)
+    this.#lastDescribed = { resource, attributes, text: text === last.text ? last.text : text }
+    return this.#lastDescribed.text
   }
 
-  #read(stream: number, sample: Sample, moment: Moment): Step {
+  #read(stream: number, sample: Sample, moment: Moment, readings: ReadingBuffer): void {
     const { kind, unit } = this.#metered[stream]!
-    const last = this.#file.state(stream)
+    const register = this.#file.open(stream)
+    const take = readings.of(stream)
     if (kind === RegisterKind.INTEGRAL)
-      return readIntegral(last, sample.value, divisorOf(unit), this.#run, moment)
-    const boot = sample.outlivesBoots === true ? 'disk' : this.#boot
-    return readCounter(last, sample.value, this.#life(boot, sample.life ?? ''), moment)
+      readIntegral(register, sample.value, divisorOf(unit), this.#run, moment, take)
+    else {
+      const boot = sample.outlivesBoots === true ? 'disk' : this.#boot
+      readCounter(register, sample.value, this.#life(boot, sample.life ?? ''), moment, take)
+    }
   }
 
   /** Samples of one resource stand together, and mostly have one life. */
@@ -200,8 +202,6 @@ export function lifeOf(text: string): bigint {
   return new DataView(sha256(Buffer.from(text)).buffer).getBigUint64(0)
 }
 
-const NO_ATTRIBUTES: Described['attributes'] = {}
-
 function kindOf(kind: MeterKind): RegisterKind {
   return kind === 'counter' ? RegisterKind.COUNTER : RegisterKind.INTEGRAL
 }
@@ -210,8 +210,12 @@ function isInRange(value: bigint): boolean {
   return value >= 0n && value <= REGISTER_MAX
 }
 
-function sameAttributes(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
-  if (a === b) return true
-  const keys = Object.keys(a)
-  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key])
+/** A resource, which has no blanks, with its attributes; each text after its length. */
+function describe(resource: string, attributes: Attributes): string {
+  let text = resource
+  for (const name of Object.keys(attributes).sort()) {
+    const value = attributes[name]!
+    text += ` ${name.length}:${name}${value.length}:${value}`
+  }
+  return text
 }

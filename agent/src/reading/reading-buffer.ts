@@ -1,4 +1,4 @@
-import type { Reading } from './register.ts'
+import type { Reading, TakeReading } from './register.ts'
 
 /** A reading and the stream it belongs to. */
 export interface StreamReading extends Reading {
@@ -13,26 +13,31 @@ const ROOM_KEPT = 16_384
 /** Readings in the order of the looks, a column for each of their values: they wait for a batch and are no objects meanwhile. */
 export class ReadingBuffer {
   #length = 0
+  #next = 0
   #stream = new Uint32Array(ROOM)
   #epoch = new Float64Array(ROOM)
   #timeMs = new Float64Array(ROOM)
   #register = new BigUint64Array(ROOM)
   #spanMs = new Uint32Array(ROOM)
+  readonly #take: TakeReading = (epoch, timeMs, register, spanMs) => {
+    if (this.#length === this.#stream.length) this.#resize(2 * this.#length)
+    const row = this.#length++
+    this.#stream[row] = this.#next
+    this.#epoch[row] = epoch
+    this.#timeMs[row] = timeMs
+    this.#register[row] = register
+    this.#spanMs[row] = spanMs
+  }
 
   /** How many there are. */
   get length(): number {
     return this.#length
   }
 
-  /** Adds one behind the others. */
-  push(stream: number, { epoch, register, spanMs, timeMs }: Reading): void {
-    if (this.#length === this.#stream.length) this.#resize(2 * this.#length)
-    const row = this.#length++
-    this.#stream[row] = stream
-    this.#epoch[row] = epoch
-    this.#timeMs[row] = timeMs
-    this.#register[row] = register
-    this.#spanMs[row] = spanMs
+  /** Takes readings of the stream, behind all others, until another is asked for. */
+  of(stream: number): TakeReading {
+    this.#next = stream
+    return this.#take
   }
 
   /** Forgets them, and gives back room that few batches need. */

@@ -3,7 +3,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { RegisterFile } from './register-file.ts'
 import type { RegisterPage } from './register-file.ts'
-import type { RegisterState } from './register.ts'
+import type { Register } from './register.ts'
+import { stateOf } from '../testing/registers.ts'
 
 const STREAMS = 200
 
@@ -16,7 +17,7 @@ function idOf(stream: number): Uint8Array {
 
 const time = fc.integer({ min: 1, max: 2 ** 50 })
 const number64 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })
-const state: fc.Arbitrary<RegisterState> = fc.record({
+const state: fc.Arbitrary<Register> = fc.record({
   life: number64,
   epoch: time,
   timeMs: time,
@@ -29,7 +30,7 @@ const state: fc.Arbitrary<RegisterState> = fc.record({
 })
 
 type Step =
-  | { readonly kind: 'put'; readonly stream: number; readonly state: RegisterState }
+  | { readonly kind: 'put'; readonly stream: number; readonly state: Register }
   | { readonly kind: 'end'; readonly stream: number }
   | { readonly kind: 'settle' }
   | { readonly kind: 'restart' }
@@ -46,9 +47,9 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
 )
 
 /** What holds beyond the process. */
-const kept = (one: RegisterState): RegisterState => ({ ...one, level: 0n, monotonicMs: 0, look: 0 })
+const kept = (one: Register): Register => ({ ...one, level: 0n, monotonicMs: 0, look: 0 })
 
-const ONE: RegisterState = {
+const ONE: Register = {
   life: 1n,
   epoch: 1,
   timeMs: 1,
@@ -66,7 +67,7 @@ describe('a file of registers', () => {
       fc.property(steps, (given) => {
         let file = new RegisterFile()
         const disk = new Map<number, Uint8Array>()
-        let [now, settled] = [new Map<number, RegisterState>(), new Map<number, RegisterState>()]
+        let [now, settled] = [new Map<number, Register>(), new Map<number, Register>()]
         for (const step of given) {
           if (step.kind === 'put') {
             const id = idOf(step.stream)
@@ -89,7 +90,7 @@ describe('a file of registers', () => {
           const numbers = new Set<number>()
           for (const [each, one] of now) {
             const number = file.find(idOf(each))!
-            expect(file.state(number)).toEqual(one)
+            expect(stateOf(file, number)).toEqual(one)
             expect(file.id(number)).toEqual(idOf(each))
             numbers.add(number)
           }
@@ -106,7 +107,7 @@ describe('a file of registers', () => {
     const number = file.add(idOf(1))
     file.put(number, ONE)
     file.end(number)
-    expect([file.state(number), file.id(number)]).toEqual([undefined, idOf(1)])
+    expect([stateOf(file, number), file.id(number)]).toEqual([undefined, idOf(1)])
     expect(file.add(idOf(2))).not.toBe(number)
     file.settle()
     expect(file.find(idOf(1))).toBeUndefined()

@@ -1,5 +1,5 @@
 import { IdIndex } from './id-index.ts'
-import type { RegisterState } from './register.ts'
+import type { Register } from './register.ts'
 
 /** Some registers that stand together, as they are kept on disk. */
 export interface RegisterPage {
@@ -12,7 +12,8 @@ export interface KeptRegister {
   readonly stream: number
   /** 16 bytes. */
   readonly id: Uint8Array
-  readonly state: RegisterState
+  /** When it was read last, epoch milliseconds. */
+  readonly timeMs: number
 }
 
 /** Octets of a stream's id. */
@@ -35,6 +36,81 @@ const RECORD_OCTETS = 88
 const PAGE_REGISTERS = 45
 const PAGE_OCTETS = PAGE_REGISTERS * RECORD_OCTETS
 
+/** A register where it stands in a page: one object for all of them, so that reading many makes none. */
+class RegisterRecord implements Register {
+  #view: DataView = new DataView(new ArrayBuffer(RECORD_OCTETS))
+  #at = 0
+
+  of(view: DataView, at: number): this {
+    this.#view = view
+    this.#at = at
+    return this
+  }
+
+  get life(): bigint {
+    return this.#view.getBigUint64(this.#at + AT.life, true)
+  }
+  set life(value: bigint) {
+    this.#view.setBigUint64(this.#at + AT.life, value, true)
+  }
+
+  get epoch(): number {
+    return this.#view.getFloat64(this.#at + AT.epoch, true)
+  }
+  set epoch(value: number) {
+    this.#view.setFloat64(this.#at + AT.epoch, value, true)
+  }
+
+  get timeMs(): number {
+    return this.#view.getFloat64(this.#at + AT.timeMs, true)
+  }
+  set timeMs(value: number) {
+    this.#view.setFloat64(this.#at + AT.timeMs, value, true)
+  }
+
+  get boottimeMs(): number {
+    return this.#view.getFloat64(this.#at + AT.boottimeMs, true)
+  }
+  set boottimeMs(value: number) {
+    this.#view.setFloat64(this.#at + AT.boottimeMs, value, true)
+  }
+
+  get register(): bigint {
+    return this.#view.getBigUint64(this.#at + AT.register, true)
+  }
+  set register(value: bigint) {
+    this.#view.setBigUint64(this.#at + AT.register, value, true)
+  }
+
+  get remainder(): bigint {
+    return this.#view.getBigUint64(this.#at + AT.remainder, true)
+  }
+  set remainder(value: bigint) {
+    this.#view.setBigUint64(this.#at + AT.remainder, value, true)
+  }
+
+  get level(): bigint {
+    return this.#view.getBigUint64(this.#at + AT.level, true)
+  }
+  set level(value: bigint) {
+    this.#view.setBigUint64(this.#at + AT.level, value, true)
+  }
+
+  get monotonicMs(): number {
+    return this.#view.getFloat64(this.#at + AT.monotonicMs, true)
+  }
+  set monotonicMs(value: number) {
+    this.#view.setFloat64(this.#at + AT.monotonicMs, value, true)
+  }
+
+  get look(): number {
+    return this.#view.getFloat64(this.#at + AT.look, true)
+  }
+  set look(value: number) {
+    this.#view.setFloat64(this.#at + AT.look, value, true)
+  }
+}
+
 interface Page {
   readonly bytes: Uint8Array
   readonly view: DataView
@@ -49,6 +125,7 @@ export class RegisterFile {
   /** Numbers that nobody has; the next one is taken from the end. */
   readonly #free: number[] = []
   readonly #changed = new Set<number>()
+  readonly #record = new RegisterRecord()
   readonly #ended = new Set<number>()
   readonly #index = new IdIndex(
     (stream) => this.#idAt(stream),
@@ -90,40 +167,22 @@ export class RegisterFile {
     return this.#idAt(stream).slice()
   }
 
-  /** The register of a stream as last read; undefined where it has none. */
-  state(stream: number): RegisterState | undefined {
-    const { view } = this.#pageOf(stream)
-    const at = offsetOf(stream)
-    const epoch = view.getFloat64(at + AT.epoch, true)
-    if (epoch === 0) return undefined
-    return {
-      life: view.getBigUint64(at + AT.life, true),
-      epoch,
-      timeMs: view.getFloat64(at + AT.timeMs, true),
-      boottimeMs: view.getFloat64(at + AT.boottimeMs, true),
-      register: view.getBigUint64(at + AT.register, true),
-      remainder: view.getBigUint64(at + AT.remainder, true),
-      level: view.getBigUint64(at + AT.level, true),
-      monotonicMs: view.getFloat64(at + AT.monotonicMs, true),
-      look: view.getFloat64(at + AT.look, true),
-    }
+  /** The register of a stream, to be read; undefined where it has none. It is of this stream until another is asked for. */
+  register(stream: number): Readonly<Register> | undefined {
+    const record = this.#record.of(this.#pageOf(stream).view, offsetOf(stream))
+    return record.epoch === 0 ? undefined : record
+  }
+
+  /** The register of a stream, to be changed at once. It is of this stream until another is asked for. */
+  open(stream: number): Register {
+    if (this.#ended.size > 0) this.#ended.delete(stream)
+    this.#changed.add(Math.floor(stream / PAGE_REGISTERS))
+    return this.#record.of(this.#pageOf(stream).view, offsetOf(stream))
   }
 
   /** Replaces the register of a stream. */
-  put(stream: number, state: RegisterState): void {
-    const { view } = this.#pageOf(stream)
-    const at = offsetOf(stream)
-    view.setBigUint64(at + AT.life, state.life, true)
-    view.setFloat64(at + AT.epoch, state.epoch, true)
-    view.setFloat64(at + AT.timeMs, state.timeMs, true)
-    view.setFloat64(at + AT.boottimeMs, state.boottimeMs, true)
-    view.setBigUint64(at + AT.register, state.register, true)
-    view.setBigUint64(at + AT.remainder, state.remainder, true)
-    view.setBigUint64(at + AT.level, state.level, true)
-    view.setFloat64(at + AT.monotonicMs, state.monotonicMs, true)
-    view.setFloat64(at + AT.look, state.look, true)
-    this.#ended.delete(stream)
-    this.#changed.add(Math.floor(stream / PAGE_REGISTERS))
+  put(stream: number, register: Readonly<Register>): void {
+    Object.assign(this.open(stream), register)
   }
 
   /** Drops the register of a stream that is over. Its number stays its own until that is settled. */
@@ -139,8 +198,8 @@ export class RegisterFile {
     for (const number of this.#pages.keys()) {
       if (this.#pages[number] === undefined) continue
       for (const stream of streamsOf(number)) {
-        const state = this.state(stream)
-        if (state !== undefined) yield { stream, id: this.id(stream), state }
+        const register = this.register(stream)
+        if (register !== undefined) yield { stream, id: this.id(stream), timeMs: register.timeMs }
       }
     }
   }

@@ -2,12 +2,52 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Moment } from './moment.ts'
 import { Timeline } from './moment.ts'
-import { readCounter, readIntegral } from './register.ts'
-import type { Reading, RegisterState } from './register.ts'
+import * as register from './register.ts'
+import type { Reading, Register, TakeReading } from './register.ts'
 
 const CADENCE_MS = 1000
 const START_MS = 1_700_000_000_000
 const BOOT = 7n
+
+/** A register that was not read yet. */
+const NONE: Register = {
+  life: 0n,
+  epoch: 0,
+  timeMs: 0,
+  boottimeMs: 0,
+  register: 0n,
+  remainder: 0n,
+  level: 0n,
+  monotonicMs: 0,
+  look: 0,
+}
+
+/** What one look made of a register: what it is now, and its readings. */
+interface Step {
+  readonly state: Register
+  readonly readings: readonly Reading[]
+}
+
+function stepOf(last: Register | undefined, read: (of: Register, take: TakeReading) => void): Step {
+  const state = { ...(last ?? NONE) }
+  const readings: Reading[] = []
+  read(state, (epoch, timeMs, value, spanMs) => readings.push({ epoch, timeMs, register: value, spanMs }))
+  return { state, readings }
+}
+
+function readCounter(last: Register | undefined, value: bigint, life: bigint, moment: Moment): Step {
+  return stepOf(last, (of, take) => register.readCounter(of, value, life, moment, take))
+}
+
+function readIntegral(
+  last: Register | undefined,
+  level: bigint,
+  divisor: bigint,
+  run: bigint,
+  moment: Moment,
+): Step {
+  return stepOf(last, (of, take) => register.readIntegral(of, level, divisor, run, moment, take))
+}
 
 /** Something that happens between two looks. */
 type Happening =
@@ -70,7 +110,7 @@ class Host {
   }
 }
 
-function restarted(state: RegisterState | undefined): RegisterState | undefined {
+function restarted(state: Register | undefined): Register | undefined {
   return state === undefined ? undefined : { ...state, level: 0n, monotonicMs: 0, look: 0 }
 }
 
@@ -109,7 +149,7 @@ describe('a counter', () => {
       fc.property(fc.array(happening, { maxLength: 60 }), (happenings) => {
         const host = new Host()
         const readings: Reading[] = []
-        let state: RegisterState | undefined
+        let state: Register | undefined
         let seen: { readonly counter: bigint; readonly resets: number } | undefined
         let expected = 0n
         for (const event of [{ kind: 'run', ms: 1, amount: 0n } as const, ...happenings]) {
@@ -179,7 +219,7 @@ describe('an integral', () => {
       fc.property(fc.array(fc.tuple(happening, level), { maxLength: 60 }), (happenings) => {
         const host = new Host()
         const readings: Reading[] = []
-        let state: RegisterState | undefined
+        let state: Register | undefined
         let last: { readonly level: bigint; readonly monotonicMs: number; readonly run: number } | undefined
         let sum = 0n
         for (const [event, value] of [[{ kind: 'run', ms: 1, amount: 0n }, 0n] as const, ...happenings]) {
@@ -224,5 +264,8 @@ describe('an integral', () => {
     const { state } = readIntegral(undefined, 2n ** 64n - 1n, 1n, 1n, moment)
     const next = { ...moment, timeMs: 3000, monotonicMs: 2000, look: 2, previous: 1 }
     expect(() => readIntegral(state, 0n, 1n, 1n, next)).toThrow('64-bit')
+    const same = { ...state }
+    expect(() => register.readIntegral(same, 0n, 1n, 1n, next, () => undefined)).toThrow('64-bit')
+    expect(same).toEqual(state)
   })
 })

@@ -1,25 +1,25 @@
 import type { Moment } from './moment.ts'
 
-/** A register as last read: enough to go on from, in memory or after a restart. */
-export interface RegisterState {
+/** A register as last read: enough to go on from, in memory or after a restart. Every look changes it where it stands. */
+export interface Register {
   /** Identity of the register's life, 64 bits of a hash; another life is another epoch. */
-  readonly life: bigint
-  /** Name of the epoch: wall milliseconds of its opening, above every epoch before. */
-  readonly epoch: number
+  life: bigint
+  /** Name of the epoch: wall milliseconds of its opening, above every epoch before; 0 = it was not read yet. */
+  epoch: number
   /** Label of the last reading, epoch milliseconds. */
-  readonly timeMs: number
+  timeMs: number
   /** Boot-time milliseconds of the last reading. */
-  readonly boottimeMs: number
+  boottimeMs: number
   /** The register, 0 to 2^64 − 1. */
-  readonly register: bigint
+  register: bigint
   /** Integrals: level × milliseconds that do not make a whole unit yet. */
-  readonly remainder: bigint
+  remainder: bigint
   /** Integrals: the level since the last reading. */
-  readonly level: bigint
+  level: bigint
   /** Monotonic milliseconds of the last reading; means nothing after a restart. */
-  readonly monotonicMs: number
+  monotonicMs: number
   /** The look that read it; 0 = a run before this one. */
-  readonly look: number
+  look: number
 }
 
 /** A reading on its way into a batch. */
@@ -32,22 +32,16 @@ export interface Reading {
   readonly spanMs: number
 }
 
-/** What one look made of a register: its new state, and one reading, or two where an epoch reopens. */
-export interface Step {
-  readonly state: RegisterState
-  readonly readings: readonly Reading[]
-}
+/** Takes a reading; a look makes one of a register, or two where an epoch reopens. */
+export type TakeReading = (
+  epoch: Reading['epoch'],
+  timeMs: Reading['timeMs'],
+  register: Reading['register'],
+  spanMs: Reading['spanMs'],
+) => void
 
 /** The largest register. */
 export const REGISTER_MAX = 2n ** 64n - 1n
-
-/** A look's result for a register, before it is placed in an epoch. */
-interface Look {
-  readonly life: bigint
-  readonly register: bigint
-  readonly remainder: bigint
-  readonly level: bigint
-}
 
 /**
  * Reads a counter. The epoch goes on, across restarts of the agent too, while the life is the same
@@ -55,14 +49,19 @@ interface Look {
  * a fallen counter is a reset and never a wrap, and what it counted before the look is unknown.
  */
 export function readCounter(
-  last: RegisterState | undefined,
+  of: Register,
   value: bigint,
   life: bigint,
   moment: Moment,
-): Step {
-  const look = { life, register: checked(value), remainder: 0n, level: 0n }
-  const continues = last !== undefined && last.life === life && value >= last.register
-  return continues ? proceed(last, look, moment) : open(last, look, moment)
+  take: TakeReading,
+): void {
+  const register = checked(value)
+  const continues = of.epoch !== 0 && of.life === life && register >= of.register
+  if (continues) proceed(of, register, moment, take)
+  else open(of, register, moment, take)
+  of.life = life
+  of.remainder = 0n
+  of.level = 0n
 }
 
 /**
@@ -72,25 +71,27 @@ export function readCounter(
  * below one unit goes with it. `divisor` is the level × milliseconds that make one unit.
  */
 export function readIntegral(
-  last: RegisterState | undefined,
+  of: Register,
   level: bigint,
   divisor: bigint,
   life: bigint,
   moment: Moment,
-): Step {
-  const seenBefore = last !== undefined && last.life === life && last.look === moment.previous
-  if (!seenBefore) {
-    return open(last, { life, register: 0n, remainder: last?.remainder ?? 0n, level }, moment)
-  }
-  const sum = last.remainder + last.level * BigInt(moment.monotonicMs - last.monotonicMs)
-  const register = checked(last.register + sum / divisor)
-  return proceed(last, { life, register, remainder: sum % divisor, level }, moment)
+  take: TakeReading,
+): void {
+  const seenBefore = of.epoch !== 0 && of.life === life && of.look === moment.previous
+  if (seenBefore) {
+    const sum = of.remainder + of.level * BigInt(moment.monotonicMs - of.monotonicMs)
+    proceed(of, checked(of.register + sum / divisor), moment, take)
+    of.remainder = sum % divisor
+  } else open(of, 0n, moment, take)
+  of.life = life
+  of.level = level
 }
 
-function open(last: RegisterState | undefined, look: Look, moment: Moment): Step {
-  const epoch = epochName(moment.timeMs, last)
-  const reading = { epoch, timeMs: moment.timeMs, register: look.register, spanMs: 0 }
-  return { state: stateOf(epoch, look, moment), readings: [reading] }
+function open(of: Register, register: bigint, moment: Moment, take: TakeReading): void {
+  const epoch = epochName(moment.timeMs, of)
+  take(epoch, moment.timeMs, register, 0)
+  settle(of, epoch, register, moment)
 }
 
 /**
@@ -98,28 +99,31 @@ function open(last: RegisterState | undefined, look: Look, moment: Moment): Step
  * a new epoch opens with the register as last read, placed by the time that really passed since: no
  * quantity is lost and no epoch runs backwards.
  */
-function proceed(last: RegisterState, look: Look, moment: Moment): Step {
-  const attached = moment.continuous && last.look === moment.previous
-  const reading = (epoch: number, sinceMs: number): Reading => {
-    const elapsedMs = Math.min(moment.timeMs - sinceMs, moment.monotonicMs - last.monotonicMs)
-    return { epoch, timeMs: moment.timeMs, register: look.register, spanMs: attached ? elapsedMs : 0 }
+function proceed(of: Register, register: bigint, moment: Moment, take: TakeReading): void {
+  let [epoch, sinceMs] = [of.epoch, of.timeMs]
+  if (moment.timeMs <= sinceMs) {
+    sinceMs = moment.timeMs - Math.max(1, moment.boottimeMs - of.boottimeMs)
+    epoch = epochName(sinceMs, of)
+    take(epoch, sinceMs, of.register, 0)
   }
-  if (moment.timeMs > last.timeMs) {
-    return { state: stateOf(last.epoch, look, moment), readings: [reading(last.epoch, last.timeMs)] }
-  }
-  const openedMs = moment.timeMs - Math.max(1, moment.boottimeMs - last.boottimeMs)
-  const epoch = epochName(openedMs, last)
-  const opening = { epoch, timeMs: openedMs, register: last.register, spanMs: 0 }
-  return { state: stateOf(epoch, look, moment), readings: [opening, reading(epoch, openedMs)] }
+  const isAttached = moment.continuous && of.look === moment.previous
+  const elapsedMs = Math.min(moment.timeMs - sinceMs, moment.monotonicMs - of.monotonicMs)
+  take(epoch, moment.timeMs, register, isAttached ? elapsedMs : 0)
+  settle(of, epoch, register, moment)
 }
 
-function epochName(openedMs: number, last: RegisterState | undefined): number {
-  return last === undefined ? openedMs : Math.max(openedMs, last.epoch + 1)
+/** Above every epoch before, of which there is none where it was not read yet. */
+function epochName(openedMs: number, { epoch }: Register): number {
+  return Math.max(openedMs, epoch + 1)
 }
 
-function stateOf(epoch: number, look: Look, moment: Moment): RegisterState {
-  const { timeMs, monotonicMs, boottimeMs } = moment
-  return { ...look, epoch, timeMs, monotonicMs, boottimeMs, look: moment.look }
+function settle(of: Register, epoch: number, register: bigint, moment: Moment): void {
+  of.epoch = epoch
+  of.register = register
+  of.timeMs = moment.timeMs
+  of.monotonicMs = moment.monotonicMs
+  of.boottimeMs = moment.boottimeMs
+  of.look = moment.look
 }
 
 function checked(value: bigint): bigint {

@@ -6,7 +6,7 @@ import { RegisterKind, SignedBatchSchema } from '@vouch/proto/gen/vouch/ingest/v
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import type { RegisterState } from '../reading/register.ts'
+import type { Register } from '../reading/register.ts'
 import { pagesOf, statesOf } from '../testing/registers.ts'
 import { openSpool } from './spool.ts'
 import type { Sealed, Spool } from './spool.ts'
@@ -59,7 +59,7 @@ function sealed(sequence: number): Sealed {
   }
 }
 
-function stateOf(sequence: number): RegisterState {
+function stateOf(sequence: number): Register {
   return {
     life: 1n,
     epoch: NOW_MS,

@@ -23,8 +23,8 @@ export function putPage(db: Database, { bytes, number }: RegisterPage): void {
 /** Forgets registers that were read last before an instant, epoch milliseconds, and the definitions of their streams. */
 export function forgetOld(db: Database, beforeMs: number): void {
   const file = new RegisterFile(readPages(db))
-  for (const { id, state, stream } of file.registers()) {
-    if (state.timeMs >= beforeMs) continue
+  for (const { id, stream, timeMs } of file.registers()) {
+    if (timeMs >= beforeMs) continue
     file.end(stream)
     db.run('DELETE FROM streams WHERE stream = ?', id)
   }

@@ -5,12 +5,12 @@ import { ReadingBuffer } from '../reading/reading-buffer.ts'
 import type { StreamReading } from '../reading/reading-buffer.ts'
 import { RegisterFile } from '../reading/register-file.ts'
 import type { RegisterPage } from '../reading/register-file.ts'
-import type { RegisterState } from '../reading/register.ts'
+import type { Register } from '../reading/register.ts'
 
 /** A register and the id of its stream. */
 export interface StreamState {
   readonly id: Uint8Array
-  readonly state: RegisterState
+  readonly state: Register
 }
 
 /** Pages that hold the registers. */
@@ -22,7 +22,20 @@ export function pagesOf(...states: readonly StreamState[]): RegisterPage[] {
 
 /** The registers in pages. */
 export function statesOf(pages: readonly RegisterPage[]): StreamState[] {
-  return [...new RegisterFile(pages).registers()].map(({ id, state }) => ({ id, state }))
+  const file = new RegisterFile(pages)
+  return [...file.registers()].map(({ id, stream }) => ({ id, state: stateOf(file, stream)! }))
+}
+
+/** The register of a stream as it is now. */
+export function stateOf(file: RegisterFile, stream: number): Register | undefined {
+  const register = file.register(stream)
+  return register && copyOf(register)
+}
+
+/** The values of a register, which it will not have for long. */
+export function copyOf(register: Readonly<Register>): Register {
+  const { boottimeMs, epoch, level, life, look, monotonicMs, register: value, remainder, timeMs } = register
+  return { boottimeMs, epoch, level, life, look, monotonicMs, register: value, remainder, timeMs }
 }
 
 /** What one look brings to a book, with its readings. */

@@ -18,11 +18,14 @@ export class BerWriter {
     return Buffer.from(shared.#bytes.subarray(shared.#at))
   }
 
-  /** An element around what `write` writes. */
-  within(tag: number, write: () => void): void {
-    const before = this.#size
-    write()
-    this.#head(tag, this.#size - before)
+  /** Octets written so far. */
+  get size(): number {
+    return this.#bytes.length - this.#at
+  }
+
+  /** Makes an element of all that was written since there were so many octets. */
+  wrap(tag: number, since = 0): void {
+    this.#head(tag, this.size - since)
   }
 
   /** Octets that are an element, or several. */
@@ -40,7 +43,7 @@ export class BerWriter {
 
   /** A signed integer, or an unsigned one under its tag, in the fewest octets. */
   integer(value: bigint | number, tag: number = TAG.INTEGER): void {
-    const before = this.#size
+    const before = this.size
     let first: number
     if (typeof value === 'number') {
       let rest = value
@@ -59,20 +62,15 @@ export class BerWriter {
       } while (rest !== 0n && rest !== -1n)
       if (rest === 0n ? first >= 0x80 : first < 0x80) this.#put(Number(rest & 0xffn))
     }
-    this.#head(tag, this.#size - before)
+    this.#head(tag, this.size - before)
   }
 
   /** An object identifier of two arcs or more. */
   oid(oid: Oid): void {
-    const before = this.#size
+    const before = this.size
     for (let index = oid.length - 1; index > 1; index -= 1) this.#arc(oid[index]!)
     this.#arc(oid[0]! * 40 + oid[1]!)
-    this.#head(TAG.OID, this.#size - before)
-  }
-
-  /** Octets written so far. */
-  get #size(): number {
-    return this.#bytes.length - this.#at
+    this.#head(TAG.OID, this.size - before)
   }
 
   #arc(arc: number): void {
@@ -84,9 +82,9 @@ export class BerWriter {
   #head(tag: number, length: number): void {
     if (length < 0x80) this.#put(length)
     else {
-      const before = this.#size
+      const before = this.size
       for (let rest = length; rest > 0; rest = Math.floor(rest / 256)) this.#put(rest % 256)
-      this.#put(0x80 + this.#size - before)
+      this.#put(0x80 + this.size - before)
     }
     this.#put(tag)
   }

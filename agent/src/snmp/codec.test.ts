@@ -86,9 +86,11 @@ describe('the codec', () => {
     // A length of 128 octets and more is written in octets of its own, and a large message finds its room.
     expect(hex((to) => to.octets(new Uint8Array(127))).slice(0, 4)).toBe('047f')
     expect(hex((to) => to.octets(new Uint8Array(128))).slice(0, 6)).toBe('048180')
-    expect(hex((to) => to.within(TAG.SEQUENCE, () => to.octets(new Uint8Array(20_000).fill(1))))).toMatch(
-      /^30824e2404824e20(01){20000}$/,
-    )
+    const large = hex((to) => {
+      to.octets(new Uint8Array(20_000).fill(1))
+      to.wrap(TAG.SEQUENCE)
+    })
+    expect(large).toMatch(/^30824e2404824e20(01){20000}$/)
     // Agents are known to leave out the zero before a number whose first bit is set.
     expect(new BerReader(Buffer.from('4104ffffffff', 'hex')).unsigned(TAG.COUNTER32, 32)).toBe(2n ** 32n - 1n)
     expect([parseOid('1.3.6.1'), parseOid('1.40'), parseOid('1.3.'), parseOid('1.3.4294967296')]).toEqual([

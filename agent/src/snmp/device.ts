@@ -61,7 +61,7 @@ export class Device {
     return this.#faults
   }
 
-  /** What the last poll noted, counter by counter. */
+  /** What the last poll noted; mostly nothing. */
   get noted(): readonly Noted[] {
     return this.#noted
   }

@@ -100,8 +100,8 @@ const UPTIME_TOLERANCE_MS = 2000
 export const LINE_BITS: readonly bigint[] = [8n, 8n, 160n, 160n]
 const PACKETS_FROM = 2
 const MS_PER_S = 1000n
-/** 1.05 as a fraction. */
-const PLAUSIBLE = { n: 105n, d: 100n } as const
+/** 1.05 as a fraction, of what is carried in a millisecond. */
+const PLAUSIBLE = { n: 105n, d: 100n * MS_PER_S } as const
 
 /**
  * Whether the device's SNMP agent started again between two answers: sysUpTime, which wraps after 497 days, does not
@@ -129,82 +129,70 @@ export function accountPort(
   reading: PortReading,
   facts: PortFacts,
 ): PortAccount {
-  const steps = stepsOf(before, reading, facts.bits)
-  const broken = before === undefined ? 'baseline' : breakOf(before, reading, steps, facts)
+  const { at, discontinuity } = reading
+  const now = believable(reading)
+  const broken = before === undefined ? 'baseline' : breakOf(before, reading, now, facts)
   if (before === undefined || broken !== undefined) {
     const life = Math.max(facts.wallMs, (before?.life ?? 0) + 1)
-    const counters = steps.map(({ now }) => now && { ...now, at: reading.at, register: now.value })
-    const { at, discontinuity } = reading
+    const counters = now.map((counter) => counter && { ...counter, at, register: counter.value })
     return { state: { life, at, discontinuity, counters }, flags: broken === undefined ? [] : [broken] }
   }
-  const { at, discontinuity } = reading
-  const counters = steps.map(({ now, old, delta }) => {
-    if (now === undefined) return old
-    const register = old === undefined ? now.value : old.register + delta
-    return { value: now.value, bits: now.bits, at, register }
+  const counters = now.map((counter, index): CounterState | undefined => {
+    const old = before.counters[index]
+    if (counter === undefined) return old
+    const { bits, value } = counter
+    return { bits, value, at, register: old === undefined ? value : old.register + grownBy(old, counter) }
   })
   const flags = isRestarted(before.at, at) ? CONTINUED : NOTHING
   return { state: { life: before.life, at, discontinuity, counters }, flags }
 }
 
-/** A counter now and before. */
-interface CounterStep {
-  readonly now: Counter | undefined
-  readonly old: CounterState | undefined
-  /** What it grew by, with one wrap of a 32-bit one; below 0 where a 64-bit one fell. */
-  readonly delta: bigint
-  readonly elapsedMs: bigint
-  /** Fewest bits that one of what is counted takes on a line. */
-  readonly bits: bigint
-}
-
-function stepsOf(
-  before: PortState | undefined,
-  reading: PortReading,
-  bits: readonly bigint[],
-): CounterStep[] {
-  return reading.counters.map((counter, index): CounterStep => {
-    const now = isUnread(reading, index) ? undefined : counter
-    const old = before?.counters[index]
-    const grown = now === undefined || old === undefined ? 0n : now.value - old.value
-    const delta = grown < 0n && now?.bits === 32 ? grown + WRAP : grown
-    const elapsedMs = old === undefined ? 0 : reading.at.receivedMs - old.at.sentMs
-    return { now, old, delta, elapsedMs: BigInt(Math.max(0, Math.ceil(elapsedMs))), bits: bits[index]! }
-  })
-}
-
 /** No packets beside octets: agents that have just started show 0 before they have read their packet counters. */
-function isUnread({ counters }: PortReading, index: number): boolean {
-  return (
+function believable({ counters }: PortReading): PortReading['counters'] {
+  const isUnread = (index: number): boolean =>
     index >= PACKETS_FROM && counters[index]?.value === 0n && counters[index - PACKETS_FROM]?.value !== 0n
-  )
+  for (let index = PACKETS_FROM; index < counters.length; index += 1)
+    if (isUnread(index)) return counters.map((counter, at) => (isUnread(at) ? undefined : counter))
+  return counters
+}
+
+/** What a counter grew by, with one wrap of a 32-bit one; below 0 where a 64-bit one fell. */
+function grownBy(old: Counter, { bits, value }: Counter): bigint {
+  const grown = value - old.value
+  return grown < 0n && bits === 32 ? grown + WRAP : grown
 }
 
 function breakOf(
   before: PortState,
   { at, discontinuity }: PortReading,
-  steps: readonly CounterStep[],
-  { isExchanged, isRebooted, speed }: PortFacts,
+  now: PortReading['counters'],
+  { bits, isExchanged, isRebooted, speed }: PortFacts,
 ): Flag | undefined {
   if (before.at.engine !== at.engine) return 'replaced'
   if (isExchanged) return 'exchanged'
   if (before.discontinuity !== discontinuity) return 'discontinuity'
-  const both = steps.filter(({ now, old }) => now !== undefined && old !== undefined)
-  if (both.some(({ now, old }) => now?.bits !== old?.bits)) return 'changed'
-  const isFallen = both.some(({ delta }) => delta < 0n)
+  let [isFallen, isNarrow, isUnmeasurable, isImplausible] = [false, false, false, false]
+  for (let index = 0; index < now.length; index += 1) {
+    const [counter, old] = [now[index], before.counters[index]]
+    if (counter === undefined || old === undefined) continue
+    if (counter.bits !== old.bits) return 'changed'
+    const carried = speed * elapsedMs(old.at, at)
+    const delta = grownBy(old, counter)
+    isFallen ||= delta < 0n
+    isNarrow ||= counter.bits === 32
+    // One wrap is known where the interface cannot fill the counter twice in the time; without a speed nothing is.
+    isUnmeasurable ||= counter.bits === 32 && (speed === 0n || carried >= WRAP * bits[index]! * MS_PER_S)
+    isImplausible ||= speed !== 0n && delta * bits[index]! * PLAUSIBLE.d > carried * PLAUSIBLE.n
+  }
   if (isRestarted(before.at, at)) {
     // After a restart only 64-bit counters are known to have gone on: a 32-bit one may have wrapped.
-    if (isRebooted || isFallen || both.some(({ now }) => now?.bits === 32)) return 'restart'
+    if (isRebooted || isFallen || isNarrow) return 'restart'
   } else if (isFallen) return 'reset'
-  if (both.some((step) => step.now?.bits === 32 && mayHaveWrappedTwice(step, speed))) return 'unmeasurable'
-  return both.some((step) => exceeds(step, speed)) ? 'implausible' : undefined
+  if (isUnmeasurable) return 'unmeasurable'
+  return isImplausible ? 'implausible' : undefined
 }
 
-/** One wrap is known where the interface cannot fill the counter twice in the time; without a speed nothing is. */
-function mayHaveWrappedTwice({ bits, elapsedMs }: CounterStep, speed: bigint): boolean {
-  return speed === 0n || elapsedMs * speed >= WRAP * bits * MS_PER_S
-}
-
-function exceeds({ bits, delta, elapsedMs }: CounterStep, speed: bigint): boolean {
-  return speed !== 0n && delta * bits * MS_PER_S * PLAUSIBLE.d > PLAUSIBLE.n * speed * elapsedMs
+/** The longest time between two readings, milliseconds. */
+function elapsedMs(before: ReadAt, now: ReadAt): bigint {
+  return BigInt(Math.max(0, Math.ceil(now.receivedMs - before.sentMs)))
 }

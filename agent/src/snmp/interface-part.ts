@@ -1,5 +1,5 @@
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
-import type { Result } from '@vouch/proto/kernel/fault.ts'
+import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import { escapeSegment } from '@vouch/proto/kernel/id.ts'
 import type { Sample } from '../ports.ts'
 import type { Session } from './client.ts'
@@ -7,12 +7,13 @@ import type { KeptDevice, KeptPort } from './device-state.ts'
 import { COUNTED, LINE_BITS, accountPort } from './interface-account.ts'
 import type { Flag, PortReading } from './interface-account.ts'
 import { pollInterfaces } from './interface-poll.ts'
-import type { InterfacePoll, WidthBook } from './interface-poll.ts'
+import type { InterfacePoll } from './interface-poll.ts'
 import { takeInventory } from './inventory.ts'
-import type { Inventory } from './inventory.ts'
+import { packPorts, unpackPorts } from './metered-port.ts'
+import type { MeteredPort } from './metered-port.ts'
 import { INVENTORY_MS } from './part.ts'
 import type { Counted, DeviceFacts, Noted, Part, PartRead } from './part.ts'
-import type { Identity, Port, PortChoice } from './ports.ts'
+import type { Identity, PortChoice } from './ports.ts'
 import { Dose } from './walk.ts'
 
 /** Which interfaces of a device are metered. */
@@ -32,26 +33,33 @@ const TWINS_MS = 60_000
 
 const METERS = COUNTED.map((counted) => `interface.${counted}`)
 
+/** Which interfaces a device had when it was looked at last. */
+interface Known {
+  readonly faults: readonly Fault[]
+  readonly hasTwins: boolean
+  readonly takenMs: number
+}
+
 /** The interfaces of a device. */
 export class InterfacePart implements Part {
   readonly #options: InterfaceOptions
-  readonly #widths: WidthBook = new Map()
   #walkDose = new Dose()
   #dose = new Dose(PORTS_AT_ONCE)
-  #inventory: Inventory | undefined
-  #inventoryMs = 0
+  /** undefined = what is packed may be out of date. */
+  #known: Known | undefined
+  #packed = packPorts([])
 
   constructor(options: InterfaceOptions) {
     this.#options = options
   }
 
   get isSettled(): boolean {
-    return this.#inventory !== undefined
+    return this.#known !== undefined
   }
 
   forget(restarted: boolean): void {
-    this.#inventory = undefined
-    if (restarted) this.#widths.clear()
+    this.#known = undefined
+    if (restarted) this.#packed = packPorts([])
   }
 
   beginAnew(): void {
@@ -59,38 +67,46 @@ export class InterfacePart implements Part {
     this.#dose = new Dose(PORTS_AT_ONCE)
   }
 
-  async read(nowMs: number, { ports }: KeptDevice): Promise<Result<PartRead>> {
-    const inventory = await this.#currentInventory(nowMs, ports)
-    if (!inventory.ok) return inventory
+  async read(nowMs: number, kept: KeptDevice): Promise<Result<PartRead>> {
+    const ports = await this.#ports(nowMs, kept.ports)
+    if (!ports.ok) return ports
     const { name, session } = this.#options
-    const polled = await pollInterfaces(session, name, inventory.value.ports, this.#dose, this.#widths)
+    const faults = this.#known?.faults ?? []
+    const isNew = ports.value.some(({ widths }) => widths === undefined)
+    const polled = await pollInterfaces(session, name, ports.value, this.#dose)
+    if (isNew) this.#packed = packPorts(ports.value)
     if (!polled.ok) return polled
     const { frames, last, moved } = polled.value
-    if (moved.length > 0) this.#inventory = undefined
+    if (moved.length > 0) this.#known = undefined
     return ok({
       frames,
       last,
-      count: (facts, kept) => this.#count(inventory.value, polled.value, facts, kept),
+      count: (facts, { ports: own }) => this.#count(faults, polled.value, facts, own),
     })
   }
 
-  async #currentInventory(nowMs: number, kept: KeptDevice['ports']): Promise<Result<Inventory>> {
-    const lastsMs = this.#inventory?.hasTwins === true ? TWINS_MS : INVENTORY_MS
-    if (this.#inventory !== undefined && nowMs - this.#inventoryMs < lastsMs) return ok(this.#inventory)
+  /** What is metered, looked up where that is not known. */
+  async #ports(nowMs: number, kept: KeptDevice['ports']): Promise<Result<readonly MeteredPort[]>> {
+    const before = unpackPorts(this.#packed)
+    const lastsMs = this.#known?.hasTwins === true ? TWINS_MS : INVENTORY_MS
+    if (this.#known !== undefined && nowMs - this.#known.takenMs < lastsMs) return ok(before)
     const { choice, name, session } = this.#options
-    const known = new Map([...kept].map(([port, { identity }]) => [port, identity]))
-    const inventory = await takeInventory(session, this.#walkDose, name, choice, known)
+    const identities = new Map([...kept].map(([port, { identity }]) => [port, identity]))
+    const inventory = await takeInventory(session, this.#walkDose, name, choice, identities)
     if (!inventory.ok) return inventory
-    this.#inventory = inventory.value
-    this.#inventoryMs = nowMs
-    return inventory
+    const { faults, hasTwins } = inventory.value
+    const widths = new Map(before.map((port) => [port.name, port.widths]))
+    const ports = inventory.value.ports.map((port) => ({ ...port, widths: widths.get(port.name) }))
+    this.#packed = packPorts(ports)
+    this.#known = { faults, hasTwins, takenMs: nowMs }
+    return ok(ports)
   }
 
   #count(
-    { faults }: Inventory,
+    faults: readonly Fault[],
     { moved, readings }: InterfacePoll,
     facts: DeviceFacts,
-    { ports }: KeptDevice,
+    ports: KeptDevice['ports'],
   ): Counted {
     const { name } = this.#options
     const noted: Noted[] = []
@@ -105,14 +121,14 @@ export class InterfacePart implements Part {
       }
       const { flags, kept } = this.#advance(port, reading, facts, ports.get(port.name))
       ports.set(port.name, kept)
-      noted.push({ port: port.name, flags })
+      if (flags.length > 0) noted.push({ port: port.name, flags })
       addSamples(samples, name, port, kept)
     }
     return { samples, noted, faults: told }
   }
 
   #advance(
-    port: Port,
+    port: MeteredPort,
     reading: PortReading,
     facts: DeviceFacts,
     before: KeptPort | undefined,
@@ -132,14 +148,28 @@ function isAnother(before: Identity, now: Identity): boolean {
   return before.physical !== '' && now.physical !== '' && before.physical !== now.physical
 }
 
-function addSamples(samples: Sample[], device: string, { alias, name }: Port, { state }: KeptPort): void {
+function addSamples(
+  samples: Sample[],
+  device: string,
+  { alias, name }: MeteredPort,
+  { state }: KeptPort,
+): void {
   const resource = `device:${device}/interface:${escapeSegment(name)}`
-  const attributes = alias === '' ? {} : { ifAlias: alias }
-  const life = state.life.toString(36)
+  const attributes = alias === '' ? NO_ATTRIBUTES : { ifAlias: alias }
+  const life = nameOfLife(state.life)
   for (let index = 0; index < state.counters.length; index += 1) {
     const counter = state.counters[index]
     // A counter that this poll did not have says nothing now.
     if (counter?.at !== state.at) continue
     samples.push({ resource, meter: METERS[index]!, value: counter.register, life, attributes })
   }
+}
+
+const NO_ATTRIBUTES = {}
+let lastLife = { life: 0, name: '0' }
+
+/** Interfaces of a device mostly began together. */
+function nameOfLife(life: number): string {
+  if (lastLife.life !== life) lastLife = { life, name: life.toString(36) }
+  return lastLife.name
 }

@@ -6,57 +6,45 @@ import type { Session } from './client.ts'
 import type { Counter, PortReading } from './interface-account.ts'
 import { isText } from './inventory.ts'
 import type { VarBind } from './message.ts'
-import { COLUMN, NARROW, WIDE } from './mib.ts'
-import type { Port } from './ports.ts'
+import type { MeteredPort, Widths } from './metered-port.ts'
+import { COLUMN, NARROW, WIDE, cellOf } from './mib.ts'
 import { pollRows, ticksOf } from './row-poll.ts'
 import type { AnswerFrame, ReadRow, RowPoll } from './row-poll.ts'
 import type { Dose } from './walk.ts'
 
 /** The counters of all interfaces asked for. */
-export interface InterfacePoll extends Pick<RowPoll<Port>, 'last'> {
-  readonly readings: ReadonlyMap<Port, PortReading>
+export interface InterfacePoll extends Pick<RowPoll<MeteredPort>, 'last'> {
+  readonly readings: ReadonlyMap<MeteredPort, PortReading>
   /** Interfaces whose row has another name now, or is gone. */
-  readonly moved: readonly Port[]
+  readonly moved: readonly MeteredPort[]
   readonly frames: readonly AnswerFrame[]
 }
-
-/** What one counter is read from: 64 bits where the device has them. */
-type Widths = readonly (32 | 64 | undefined)[]
-
-/** Which counters each interface has, found out at its first poll. */
-export type WidthBook = Map<string, Widths>
 
 /** Interfaces that are new, of which everything is asked, a question at most. */
 const NEW_ROWS_MAX = 4
 
 /**
  * Reads counters, several interfaces a question, each with its name and its discontinuity out of the same answer: what
- * was renumbered is seen before it is counted. Faults: those of asking, DEVICE_MALFORMED.
+ * was renumbered is seen before it is counted. Which counters an interface has is found out at its first poll. Faults:
+ * those of asking, DEVICE_MALFORMED.
  */
 export async function pollInterfaces(
   session: Pick<Session, 'ask'>,
   device: string,
-  ports: readonly Port[],
+  ports: readonly MeteredPort[],
   dose: Dose,
-  widths: WidthBook,
 ): Promise<Result<InterfacePoll>> {
-  const unknown = ports.filter(({ name }) => !widths.has(name))
+  const unknown = ports.filter(({ widths }) => widths === undefined)
   const learnt = await pollRows(session, device, unknown, everythingOf, dose, NEW_ROWS_MAX)
   if (!learnt.ok) return learnt
-  for (const read of learnt.value.rows) if (isNamed(read)) widths.set(read.row.name, widthsOf(read.varbinds))
-  const known = ports.filter(({ name }) => widths.has(name))
-  const polled = await pollRows(
-    session,
-    device,
-    known,
-    (port) => columnsOf(port, widths.get(port.name)!),
-    dose,
-  )
+  for (const read of learnt.value.rows) if (isNamed(read)) read.row.widths = widthsOf(read.varbinds)
+  const known = ports.filter(({ widths }) => widths !== undefined)
+  const polled = await pollRows(session, device, known, columnsOf, dose)
   if (!polled.ok) return polled
-  const readings = new Map<Port, PortReading>()
+  const readings = new Map<MeteredPort, PortReading>()
   const moved = learnt.value.rows.filter((read) => !isNamed(read)).map(({ row }) => row)
   for (const read of polled.value.rows)
-    if (isNamed(read)) readings.set(read.row, readingOf(read, widths.get(read.row.name)!))
+    if (isNamed(read)) readings.set(read.row, readingOf(read))
     else moved.push(read.row)
   return ok({
     readings,
@@ -67,36 +55,30 @@ export async function pollInterfaces(
 }
 
 /** The first question about an interface asks for everything, to see what there is. */
-function everythingOf({ column, index }: Port): Oid[] {
-  return [column, ...WIDE, ...NARROW].map((each) => each.concat(index))
+function everythingOf({ column, index }: MeteredPort): Oid[] {
+  return [column, ...WIDE, ...NARROW].map((each) => cellOf(each, index))
 }
 
-function columnsOf({ column, index }: Port, widths: Widths): Oid[] {
-  const counters = widths.flatMap((bits, position) =>
-    bits === undefined ? [] : [(bits === 64 ? WIDE : NARROW)[position]!],
-  )
-  return [column, COLUMN.ifCounterDiscontinuityTime, ...counters].map((each) => each.concat(index))
+function columnsOf({ column, index, widths = [] }: MeteredPort): Oid[] {
+  const oids = [cellOf(column, index), cellOf(COLUMN.ifCounterDiscontinuityTime, index)]
+  for (const [position, bits] of widths.entries())
+    if (bits !== undefined) oids.push(cellOf((bits === 64 ? WIDE : NARROW)[position]!, index))
+  return oids
 }
 
-function isNamed({ row, varbinds: [name] }: ReadRow<Port>): boolean {
+function isNamed({ row, varbinds: [name] }: ReadRow<MeteredPort>): boolean {
   return isText(name, row.name)
 }
 
 function widthsOf(row: readonly VarBind[]): Widths {
   const [wide, narrow] = [row.slice(1, 1 + WIDE.length), row.slice(1 + WIDE.length)]
-  const widths = wide.map((varbind, position) => {
+  return wide.map((varbind, position) => {
     if (varbind.tag === TAG.COUNTER64) return 64
     return narrow[position]?.tag === TAG.COUNTER32 ? 32 : undefined
   })
-  // Nearly all interfaces have the same ones.
-  const known = KNOWN_WIDTHS.get(widths.join())
-  if (known === undefined) KNOWN_WIDTHS.set(widths.join(), widths)
-  return known ?? widths
 }
 
-const KNOWN_WIDTHS = new Map<string, Widths>()
-
-function readingOf({ varbinds, at }: ReadRow<Port>, widths: Widths): PortReading {
+function readingOf({ at, row: { widths = [] }, varbinds }: ReadRow<MeteredPort>): PortReading {
   let next = 2
   const counters = widths.map((bits): Counter | undefined => {
     if (bits === undefined) return undefined

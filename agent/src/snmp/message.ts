@@ -72,13 +72,12 @@ export function peekId(bytes: Uint8Array): number | undefined {
 
 /** The bytes of a v2c message. */
 export function encodeCommunityMessage({ community, pdu }: CommunityMessage): Buffer {
-  return BerWriter.written((to) =>
-    to.within(TAG.SEQUENCE, () => {
-      writePdu(to, pdu)
-      to.octets(community)
-      to.integer(V2C)
-    }),
-  )
+  return BerWriter.written((to) => {
+    writePdu(to, pdu)
+    to.octets(community)
+    to.integer(V2C)
+    to.wrap(TAG.SEQUENCE)
+  })
 }
 
 /** A v2c message; undefined where the bytes are none. Identifiers that were asked for are not made anew. */
@@ -96,27 +95,25 @@ export function decodeCommunityMessage(
 /** The bytes of a v3 message. The digest's zeros stand where `digestOffset` of the decoded message says. */
 export function encodeUserMessage(message: UserMessage): Buffer {
   const { id, flags, engineId, boots, time, user, digest, salt, data } = message
-  return BerWriter.written((to) =>
-    to.within(TAG.SEQUENCE, () => {
-      if ((flags & FLAG.PRIVACY) !== 0) to.octets(data)
-      else to.raw(data)
-      to.within(TAG.OCTET_STRING, () =>
-        to.within(TAG.SEQUENCE, () => {
-          for (const octets of [salt, digest, user]) to.octets(octets)
-          to.integer(time)
-          to.integer(boots)
-          to.octets(engineId)
-        }),
-      )
-      to.within(TAG.SEQUENCE, () => {
-        to.integer(USM)
-        to.octets(Uint8Array.of(flags))
-        to.integer(MESSAGE_OCTETS_MAX)
-        to.integer(id)
-      })
-      to.integer(V3)
-    }),
-  )
+  return BerWriter.written((to) => {
+    if ((flags & FLAG.PRIVACY) !== 0) to.octets(data)
+    else to.raw(data)
+    const parameters = to.size
+    for (const octets of [salt, digest, user]) to.octets(octets)
+    to.integer(time)
+    to.integer(boots)
+    to.octets(engineId)
+    to.wrap(TAG.SEQUENCE, parameters)
+    to.wrap(TAG.OCTET_STRING, parameters)
+    const header = to.size
+    to.integer(USM)
+    to.octets(Uint8Array.of(flags))
+    to.integer(MESSAGE_OCTETS_MAX)
+    to.integer(id)
+    to.wrap(TAG.SEQUENCE, header)
+    to.integer(V3)
+    to.wrap(TAG.SEQUENCE)
+  })
 }
 
 /** A v3 message; undefined where the bytes are none. */
@@ -150,13 +147,12 @@ function skip(message: BerReader): number {
 
 /** A scoped PDU of the default context. */
 export function encodeScopedPdu(engineId: Uint8Array, pdu: Pdu): Buffer {
-  return BerWriter.written((to) =>
-    to.within(TAG.SEQUENCE, () => {
-      writePdu(to, pdu)
-      to.octets(NOTHING)
-      to.octets(engineId)
-    }),
-  )
+  return BerWriter.written((to) => {
+    writePdu(to, pdu)
+    to.octets(NOTHING)
+    to.octets(engineId)
+    to.wrap(TAG.SEQUENCE)
+  })
 }
 
 /** The PDU of a scoped one, with the engine that it is of; undefined where the bytes are none. */
@@ -174,24 +170,23 @@ export function decodeScopedPdu(
 
 /** From its end to its beginning. */
 function writePdu(to: BerWriter, { type, requestId, errorStatus, errorIndex, varbinds }: Pdu): void {
-  to.within(type, () => {
-    to.within(TAG.SEQUENCE, () => {
-      for (const varbind of varbinds.toReversed()) writeVarBind(to, varbind)
-    })
-    to.integer(errorIndex)
-    to.integer(errorStatus)
-    to.integer(requestId)
-  })
+  const before = to.size
+  for (let index = varbinds.length - 1; index >= 0; index -= 1) writeVarBind(to, varbinds[index]!)
+  to.wrap(TAG.SEQUENCE, before)
+  to.integer(errorIndex)
+  to.integer(errorStatus)
+  to.integer(requestId)
+  to.wrap(type, before)
 }
 
 function writeVarBind(to: BerWriter, { oid, tag, value }: VarBind): void {
-  to.within(TAG.SEQUENCE, () => {
-    if (value === null) to.octets(NOTHING, tag)
-    else if (typeof value === 'bigint') to.integer(value, tag)
-    else if (value instanceof Uint8Array) to.octets(value, tag)
-    else to.oid(value)
-    to.oid(oid)
-  })
+  const before = to.size
+  if (value === null) to.octets(NOTHING, tag)
+  else if (typeof value === 'bigint') to.integer(value, tag)
+  else if (value instanceof Uint8Array) to.octets(value, tag)
+  else to.oid(value)
+  to.oid(oid)
+  to.wrap(TAG.SEQUENCE, before)
 }
 
 function readPdu(reader: BerReader, asked: readonly VarBind[]): Pdu {

@@ -8,7 +8,8 @@ export class PackedWriter {
 
   /** What has been written, until the next is begun. */
   get bytes(): Uint8Array {
-    return this.#bytes.subarray(0, this.#at)
+    // A Buffer's own `slice` would copy nothing.
+    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset, this.#at)
   }
 
   begin(): this {

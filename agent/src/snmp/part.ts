@@ -5,7 +5,7 @@ import type { KeptDevice } from './device-state.ts'
 import type { Flag } from './interface-account.ts'
 import type { AnswerFrame } from './row-poll.ts'
 
-/** One thing that is counted, under a name for people, with what was noted about it. */
+/** One thing that is counted, under a name for people, of which something is to be noted. */
 export interface Noted {
   readonly port: string
   readonly flags: readonly Flag[]
@@ -22,6 +22,7 @@ export interface DeviceFacts {
 /** A part as counted. */
 export interface Counted {
   readonly samples: readonly Sample[]
+  /** Of what there is something to note. */
   readonly noted: readonly Noted[]
   readonly faults: readonly Fault[]
 }

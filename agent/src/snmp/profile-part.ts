@@ -144,9 +144,8 @@ export class ProfilePart implements Part {
       counters.set(key, state)
       const register = scaled(meter, state.counters[0]!.register)
       const life = state.life.toString(36)
-      return [
-        { sample: { ...sample, meter: meter.meter, value: register, life }, noted: { port: what, flags } },
-      ]
+      const noted = flags.length === 0 ? undefined : { port: what, flags }
+      return [{ sample: { ...sample, meter: meter.meter, value: register, life }, noted }]
     })
   }
 }
@@ -154,7 +153,7 @@ export class ProfilePart implements Part {
 /** What came of one meter of one row. */
 interface MeterCount {
   readonly sample?: Sample
-  readonly noted?: Noted
+  readonly noted?: Noted | undefined
   readonly fault?: Fault
 }
 

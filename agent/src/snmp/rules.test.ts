@@ -148,7 +148,8 @@ it('S8: what is named as billed is metered alone, and never twice', async () => 
   )
   rig.responder.stack = [[3, 1]]
   await rig.poll()
-  expect(rig.device.noted.map(({ port }) => port)).toEqual(['a', 'c'])
+  expect([rig.flags('bundle'), rig.flags('d')]).toEqual([undefined, undefined])
+  expect([rig.flags('a'), rig.flags('c')]).toEqual([['baseline'], ['baseline']])
   expect(rig.device.faults).toMatchObject([{ code: 'INTERFACE_AMBIGUOUS' }])
 })
 

@@ -69,9 +69,15 @@ export class Rig {
     return look
   }
 
-  /** What happened to an interface in the last poll; undefined = it was not metered. */
-  flags(port: string): readonly Flag[] | undefined {
-    return this.device.noted.find((noted) => noted.port === port)?.flags
+  /** What happened in the last poll to an interface, or to a meter of a profile; undefined = it was not metered. */
+  flags(name: string): readonly Flag[] | undefined {
+    const noted = this.device.noted.find(({ port }) => port === name)
+    const samples = this.looks.at(-1)?.samples ?? []
+    const isMetered = samples.some(({ meter, resource }) => {
+      const [, row = ''] = resource.split('device:edge/')
+      return [row.replace('interface:', ''), meter, `${meter} of ${row}`].includes(name)
+    })
+    return noted?.flags ?? (isMetered ? [] : undefined)
   }
 
   /** Usage of a meter as the agent's registers have it: the sum over all epochs of last minus first. */

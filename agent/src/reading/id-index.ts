@@ -3,7 +3,7 @@ const SLOTS_MIN = 64
 
 /**
  * Finds the number under which something with an id is kept. Ids are outcomes of a hash, of which the first 32 bits say
- * where to look; the rest is compared where it is kept. Eight octets for each of them, where a map of texts takes a hundred.
+ * where to look; the rest is compared where it is kept. Five to eleven octets for each of them, where a map of texts takes a hundred.
  */
 export class IdIndex {
   readonly #isAt: (number: number, id: Uint8Array) => boolean
@@ -25,7 +25,7 @@ export class IdIndex {
 
   /** Adds a number, whose id is kept and not known yet. */
   add(number: number): void {
-    if (2 * (this.#count + 1) > this.#slots.length) this.#grow()
+    if (4 * (this.#count + 1) > 3 * this.#slots.length) this.#grow()
     this.#slots[this.#seek(this.#idAt(number))] = number
     this.#count += 1
   }

@@ -213,7 +213,7 @@ function isInRange(value: bigint): boolean {
 /** A resource, which has no blanks, with its attributes; each text after its length. */
 function describe(resource: string, attributes: Attributes): string {
   let text = resource
-  for (const name of Object.keys(attributes).sort()) {
+  for (const name of Object.keys(attributes).toSorted()) {
     const value = attributes[name]!
     text += ` ${name.length}:${name}${value.length}:${value}`
   }

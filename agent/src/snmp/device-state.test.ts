@@ -25,8 +25,11 @@ const device: fc.Arbitrary<KeptDevice> = fc.array(readAt, { minLength: 1, maxLen
     register: number64,
     at,
   })
-  const counters = fc.array(fc.option(counter, { nil: undefined }), { maxLength: 4 })
-  const state: fc.Arbitrary<PortState> = fc.record({ life: ms, at, discontinuity: number32, counters })
+  const state: fc.Arbitrary<PortState> = at.chain((own) => {
+    const plain = number64.map((value): CounterState => ({ bits: 64, value, register: value, at: own }))
+    const counters = fc.array(fc.option(fc.oneof(plain, counter), { nil: undefined }), { maxLength: 4 })
+    return fc.record({ life: ms, at: fc.constant(own), discontinuity: number32, counters })
+  })
   const port = fc.record({ identity: fc.record({ alias: text, physical: text }), state })
   return fc.record({
     ports: fc.array(fc.tuple(text, port)).map((ports) => new Map(ports)),
@@ -76,6 +79,30 @@ describe('what is kept of a device', () => {
     const counters = [{ bits: 32, value: 1n, register: 2n ** 64n, at } as const]
     const state = { life: 1, at, discontinuity: 0, counters }
     expect(() => pack({ ports: new Map(), counters: new Map([['a', state]]) })).toThrow(RangeError)
+  })
+
+  it('is read as it was packed while every counter had a register beside its value', () => {
+    const packed = [
+      'AQAAAAAAAAAAQI9AAAAAAABIj0AqAAAA/////wAAAAABAAAACAAAAHhlLTAvMC8xAQAAAGECAAAAMDIAAAAAAAAAxYUxekIHAAAABAAAAEAK',
+      'AAAAAAAAAAoAAAAAAAAAAAAAAEAUAAAAAAAAABQAAAAAAAAAAAAAAAAgBQAAAAAAAAAFAAAAAQAAAAAAAAAAAAAA',
+    ]
+    const at = { sentMs: 1000, receivedMs: 1001, uptime: 42, engine: undefined, boots: undefined }
+    const counters: CounterState[] = [
+      { bits: 64, value: 10n, register: 10n, at },
+      { bits: 64, value: 20n, register: 20n, at },
+      { bits: 32, value: 5n, register: 2n ** 32n + 5n, at },
+    ]
+    const state: PortState = {
+      life: 1_800_000_000_000,
+      at,
+      discontinuity: 7,
+      counters: [...counters.slice(0, 2), undefined, counters[2]],
+    }
+    const identity = { alias: 'a', physical: '02' }
+    expect(readState(`boot ${packed.join('')}`, 'boot')).toEqual({
+      ports: new Map([['xe-0/0/1', { identity, state }]]),
+      counters: new Map(),
+    })
   })
 
   it('is read as it was kept before it was packed', () => {

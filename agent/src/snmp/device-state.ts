@@ -31,6 +31,8 @@ export function lastAtOf({ counters, ports }: KeptDevice): ReadAt | undefined {
 
 const NO_BOOTS = 2 ** 32 - 1
 const NOT_READ = 0
+/** A counter of 64 bits that was read with its interface: the register is its value. */
+const PLAIN = 1
 const writer = new PackedWriter()
 
 /**
@@ -109,25 +111,28 @@ function packState(to: PackedWriter, state: PortState, ats: ReadonlyMap<ReadAt, 
   to.uint32(state.discontinuity)
   to.uint32(state.counters.length)
   for (const counter of state.counters) {
-    to.uint8(counter?.bits ?? NOT_READ)
-    if (counter === undefined) continue
-    to.uint64(counter.value)
-    to.uint64(counter.register)
-    to.uint32(ats.get(counter.at)!)
+    if (counter === undefined) {
+      to.uint8(NOT_READ)
+      continue
+    }
+    const { at, bits, register, value } = counter
+    const isPlain = bits === 64 && register === value && at === state.at
+    to.uint8(isPlain ? PLAIN : bits)
+    to.uint64(value)
+    if (isPlain) continue
+    to.uint64(register)
+    to.uint32(ats.get(at)!)
   }
 }
 
 function unpackState(from: PackedReader, ats: readonly ReadAt[]): PortState {
   const [at, life, discontinuity] = [ats[from.uint32()]!, from.integer(), from.uint32()]
   const counters = from.list((): CounterState | undefined => {
-    const bits = from.uint8()
-    if (bits === NOT_READ) return undefined
-    return {
-      bits: bits === 32 ? 32 : 64,
-      value: from.uint64(),
-      register: from.uint64(),
-      at: ats[from.uint32()]!,
-    }
+    const kind = from.uint8()
+    if (kind === NOT_READ) return undefined
+    const value = from.uint64()
+    if (kind === PLAIN) return { bits: 64, value, register: value, at }
+    return { bits: kind === 32 ? 32 : 64, value, register: from.uint64(), at: ats[from.uint32()]! }
   })
   return { life, at, discontinuity, counters }
 }

@@ -61,8 +61,10 @@ function everythingOf({ column, index }: MeteredPort): Oid[] {
 
 function columnsOf({ column, index, widths = [] }: MeteredPort): Oid[] {
   const oids = [cellOf(column, index), cellOf(COLUMN.ifCounterDiscontinuityTime, index)]
-  for (const [position, bits] of widths.entries())
+  for (let position = 0; position < widths.length; position += 1) {
+    const bits = widths[position]
     if (bits !== undefined) oids.push(cellOf((bits === 64 ? WIDE : NARROW)[position]!, index))
+  }
   return oids
 }
 

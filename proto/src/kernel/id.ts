@@ -67,13 +67,19 @@ export function isSameOrDescendant(resource: string, ancestor: string): boolean 
 /** Text as one segment of a resource id: all else is percent-encoded, so "/" becomes "%2F". Throws when empty. */
 export function escapeSegment(text: string): string {
   if (text === '') throw new RangeError('a segment cannot be empty')
-  return text.replaceAll(/[^A-Za-z0-9._:@+-]+/g, (others) =>
-    Array.from(new TextEncoder().encode(others), percentEncode).join(''),
-  )
+  return text.replaceAll(/[^A-Za-z0-9._:@+-]+/g, percentEncode)
 }
 
-function percentEncode(byte: number): string {
-  return `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
+const ENCODER = new TextEncoder()
+const PERCENT = Array.from(
+  { length: 256 },
+  (_, octet) => `%${octet.toString(16).toUpperCase().padStart(2, '0')}`,
+)
+
+function percentEncode(text: string): string {
+  let encoded = ''
+  for (const octet of ENCODER.encode(text)) encoded += PERCENT[octet]!
+  return encoded
 }
 
 /** A resource and everything it lies below: "a/b/c" gives "a", "a/b", "a/b/c". */

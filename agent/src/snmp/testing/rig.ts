@@ -74,8 +74,8 @@ export class Rig {
     const noted = this.device.noted.find(({ port }) => port === name)
     const samples = this.looks.at(-1)?.samples ?? []
     const isMetered = samples.some(({ meter, resource }) => {
-      const [, row = ''] = resource.split('device:edge/')
-      return [row.replace('interface:', ''), meter, `${meter} of ${row}`].includes(name)
+      const [, rest = ''] = resource.split('device:edge/')
+      return [rest.replace('interface:', ''), meter, `${meter} of ${rest}`].includes(name)
     })
     return noted?.flags ?? (isMetered ? [] : undefined)
   }

@@ -212,10 +212,11 @@ function isInRange(value: bigint): boolean {
 
 /** A resource, which has no blanks, with its attributes; each text after its length. */
 function describe(resource: string, attributes: Attributes): string {
-  let text = resource
+  const parts = [resource]
   for (const name of Object.keys(attributes).toSorted()) {
     const value = attributes[name]!
-    text += ` ${name.length}:${name}${value.length}:${value}`
+    parts.push(` ${name.length}:`, name, `${value.length}:`, value)
   }
-  return text
+  // Joined it lies in one piece; added up, it would keep all of its parts.
+  return parts.join('')
 }

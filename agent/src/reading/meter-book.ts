@@ -11,15 +11,14 @@ import type { Moment } from './moment.ts'
 import type { ReadingBuffer } from './reading-buffer.ts'
 import { REGISTER_MAX, readCounter, readIntegral } from './register.ts'
 import type { RegisterFile } from './register-file.ts'
+import { StreamMeters } from './stream-meters.ts'
+import type { Metered } from './stream-meters.ts'
 
 /** A stream as the agent declares it. */
-export interface StreamDeclaration {
+export interface StreamDeclaration extends Metered {
   /** 16 bytes. */
   readonly id: Uint8Array
   readonly resource: string
-  readonly meter: string
-  readonly unit: string
-  readonly kind: RegisterKind
   readonly attributes: Readonly<Record<string, string>>
 }
 
@@ -42,9 +41,6 @@ export interface Observation {
   /** Numbers of the streams read. */
   readonly seen: readonly number[]
 }
-
-/** What streams of one meter have in common. */
-type Metered = Pick<StreamDeclaration, 'meter' | 'unit' | 'kind'>
 
 type Attributes = StreamDeclaration['attributes']
 
@@ -69,12 +65,11 @@ export class MeterBook {
   readonly #file: RegisterFile
   readonly #run: bigint
   readonly #boot: string
-  /** What is known of each stream, by its number: its meter, and the text of its resource and attributes. */
-  readonly #metered: (Metered | undefined)[] = []
+  /** The meter of each stream, and the text of its resource and attributes. */
+  readonly #meters = new StreamMeters()
   readonly #described: (string | undefined)[] = []
   /** The streams of the last look of each track, in its order. */
   readonly #orders = new Map<string, Uint32Array>()
-  readonly #meters = new Map<string, Metered>()
   #lastDescribed = { resource: '', attributes: NO_ATTRIBUTES, text: describe('', NO_ATTRIBUTES) }
   #lastLife = { boot: '', own: '', life: lifeOf(' ') }
 
@@ -117,14 +112,14 @@ export class MeterBook {
     this.#orders.delete(track)
     for (const stream of streams) {
       this.#file.end(stream)
-      this.#metered[stream] = undefined
+      this.#meters.forget(stream)
       this.#described[stream] = undefined
     }
   }
 
   /** Whether the sample is one more of the stream, as it was declared. */
   #isOf(stream: number, { attributes, kind, meter, resource, unit, value }: Sample): boolean {
-    const [metered, described] = [this.#metered[stream], this.#described[stream]]
+    const [metered, described] = [this.#meters.of(stream), this.#described[stream]]
     return (
       metered?.meter === meter &&
       described === this.#describe(resource, attributes ?? NO_ATTRIBUTES) &&
@@ -145,27 +140,16 @@ export class MeterBook {
     if (!resource.ok) return resource
     const parsed = parseMeter(sample.meter, sample.unit, sample.kind)
     if (!parsed.ok) return parsed
-    const metered = this.#shared({
-      meter: sample.meter,
-      unit: parsed.value.unit,
-      kind: kindOf(parsed.value.kind),
-    })
+    const metered = { meter: sample.meter, unit: parsed.value.unit, kind: kindOf(parsed.value.kind) }
     const id = streamId(this.#origin.agentId, { resource: sample.resource, ...metered })
     const stream = this.#file.find(id) ?? this.#file.add(id)
     const attributes = sample.attributes ?? NO_ATTRIBUTES
     const described = this.#describe(sample.resource, attributes)
     if (this.#described[stream] === described) return ok(stream)
-    this.#metered[stream] = metered
+    this.#meters.put(stream, metered)
     this.#described[stream] = described
     declared.push({ id, resource: sample.resource, ...metered, attributes })
     return ok(stream)
-  }
-
-  #shared(metered: Metered): Metered {
-    const key = `${metered.meter} ${metered.unit} ${metered.kind}`
-    const known = this.#meters.get(key)
-    if (known === undefined) this.#meters.set(key, metered)
-    return known ?? metered
   }
 
   /** Samples of one resource stand together, mostly with the same attributes: their streams share one text. */
@@ -178,7 +162,7 @@ export class MeterBook {
   }
 
   #read(stream: number, sample: Sample, moment: Moment, readings: ReadingBuffer): void {
-    const { kind, unit } = this.#metered[stream]!
+    const { kind, unit } = this.#meters.of(stream)!
     const register = this.#file.open(stream)
     const take = readings.of(stream)
     if (kind === RegisterKind.INTEGRAL)

@@ -8,12 +8,12 @@ import { promisify } from 'node:util'
 import { startFakeCollector } from '@vouch/agent/testing/fake-collector.ts'
 import type { FakeCollector } from '@vouch/agent/testing/fake-collector.ts'
 import { bundleAgent } from '@vouch/packages/bundle.ts'
-import { writeExecutable } from '@vouch/packages/executable.ts'
+import { ENVIRONMENT, writeExecutable } from '@vouch/packages/executable.ts'
 import { throwFault } from '@vouch/proto/kernel/fault.ts'
 import { startProgram } from './child.ts'
 import type { Child } from './child.ts'
 
-/** The agent's executable as it is installed, and the collector in this process that it delivers to. */
+/** The agent's executable, started as its unit and its image do, and the collector in this process that it delivers to. */
 export interface AgentProcess {
   readonly child: Child
   readonly collector: FakeCollector
@@ -46,6 +46,7 @@ export async function startAgent(
     VOUCH_AGENT_TOKEN_FILE: tokenFile,
     VOUCH_AGENT_COLLECTOR: collector.address,
     VOUCH_TLS: 'off',
+    ...ENVIRONMENT,
     ...settings,
   })
   const stop = async (): Promise<void> => {

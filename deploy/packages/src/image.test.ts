@@ -1,10 +1,11 @@
-import { chownSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chownSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ContainerEngine, ENGINE_ABSENT } from '@vouch/agent/docker/testing/container-engine.ts'
 import { AGENT_VERSION } from '@vouch/agent/version.ts'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { buildExecutable, buildImage } from './build.ts'
+import { ENVIRONMENT } from './executable.ts'
 import { containerImage } from './image.ts'
 import { Delivery } from './testing/delivery.ts'
 
@@ -29,6 +30,17 @@ it('is the same octets for the same parts', () => {
     version: '1.2.3',
   }
   expect(containerImage(parts).equals(containerImage(parts))).toBe(true)
+})
+
+it('starts with the memory laid out as the unit has it', () => {
+  const image = containerImage({ agent: Buffer.from('agent'), libraries: [], notices: 'n', version: '1.2.3' })
+  const [, settings = ''] =
+    /^Environment=(MALLOC_.*)$/m.exec(
+      readFileSync(new URL('../debian/vouch-agent.service', import.meta.url), 'utf8'),
+    ) ?? []
+  const pairs = Object.entries(ENVIRONMENT).map((pair) => pair.join('='))
+  expect(settings.split(' ')).toEqual(pairs)
+  for (const pair of pairs) expect(image.includes(JSON.stringify(pair))).toBe(true)
 })
 
 describe.skipIf(ENGINE_ABSENT !== '')(

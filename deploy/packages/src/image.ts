@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { ENVIRONMENT } from './executable.ts'
 import { MODIFIED_S, tarOf } from './tar.ts'
 import type { Entry } from './tar.ts'
 
@@ -58,7 +59,7 @@ function configOf(layer: Uint8Array, version: string): object {
     created,
     config: {
       User: `${USER}:${USER}`,
-      Env: ['PATH=/usr/bin'],
+      Env: ['PATH=/usr/bin', ...Object.entries(ENVIRONMENT).map((pair) => pair.join('='))],
       Entrypoint: ['/usr/bin/vouch-agent'],
       WorkingDir: '/',
       Volumes: { [`/${STATE}`]: {} },

@@ -67,19 +67,29 @@ export function isSameOrDescendant(resource: string, ancestor: string): boolean 
 /** Text as one segment of a resource id: all else is percent-encoded, so "/" becomes "%2F". Throws when empty. */
 export function escapeSegment(text: string): string {
   if (text === '') throw new RangeError('a segment cannot be empty')
-  return text.replaceAll(/[^A-Za-z0-9._:@+-]+/g, percentEncode)
+  let [segment, from] = ['', 0]
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at)
+    if (code >= ASCII) return text.replaceAll(/[^A-Za-z0-9._:@+-]+/g, percentEncode)
+    if (IS_PLAIN[code] === true) continue
+    segment += text.slice(from, at) + PERCENT[code]!
+    from = at + 1
+  }
+  return from === 0 ? text : segment + text.slice(from)
 }
 
 const ENCODER = new TextEncoder()
+const ASCII = 128
+const IS_PLAIN = Array.from({ length: ASCII }, (_, code) =>
+  /[A-Za-z0-9._:@+-]/.test(String.fromCharCode(code)),
+)
 const PERCENT = Array.from(
   { length: 256 },
   (_, octet) => `%${octet.toString(16).toUpperCase().padStart(2, '0')}`,
 )
 
 function percentEncode(text: string): string {
-  let encoded = ''
-  for (const octet of ENCODER.encode(text)) encoded += PERCENT[octet]!
-  return encoded
+  return Array.from(ENCODER.encode(text), (octet) => PERCENT[octet]!).join('')
 }
 
 /** A resource and everything it lies below: "a/b/c" gives "a", "a/b", "a/b/c". */

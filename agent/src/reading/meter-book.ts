@@ -87,10 +87,12 @@ export class MeterBook {
   observe(samples: readonly Sample[], moment: Moment, readings: ReadingBuffer, track = ''): Observation {
     const declared: StreamDeclaration[] = []
     const faults: Fault[] = []
-    const seen = new Set<number>()
     const order = this.#orders.get(track) ?? NO_ORDER
+    const streams: number[] = []
+    // Only where a look is not as the one before may it have a stream twice.
+    let seen: Set<number> | undefined
     for (const sample of samples) {
-      const expected = order[seen.size]
+      const expected = order[streams.length]
       const isKnown = expected !== undefined && this.#isOf(expected, sample)
       const found = isKnown ? ok(expected) : this.#declare(sample, declared)
       if (!found.ok) {
@@ -98,12 +100,14 @@ export class MeterBook {
         continue
       }
       const stream = found.value
-      if (seen.has(stream)) continue
-      seen.add(stream)
+      if (!isKnown) seen ??= new Set(streams)
+      if (seen?.has(stream) === true) continue
+      seen?.add(stream)
+      streams.push(stream)
       this.#read(stream, sample, moment, readings)
     }
-    const streams = [...seen]
-    this.#orders.set(track, Uint32Array.from(streams))
+    if (seen !== undefined || streams.length !== order.length)
+      this.#orders.set(track, Uint32Array.from(streams))
     return { declared, faults, seen: streams }
   }
 

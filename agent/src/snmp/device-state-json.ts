@@ -1,4 +1,5 @@
 import type { KeptDevice } from './device-state.ts'
+import { InOrder } from './in-order.ts'
 import type { CounterState, PortState, ReadAt } from './interface-account.ts'
 
 type Row = readonly [at: number, life: number, discontinuity: number, counters: readonly (string | null)[]]
@@ -21,7 +22,7 @@ export function readJson(text: string, boot: string): KeptDevice | undefined {
     counters: counters.map((counter) => readCounter(counter, content.ats)),
   })
   return {
-    ports: new Map(
+    ports: new InOrder(
       content.ports.map(([name, alias, physical, ...row]) => [
         name,
         { identity: { alias, physical }, state: stateOf(row) },

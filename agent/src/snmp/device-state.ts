@@ -1,5 +1,6 @@
 import type { CounterState, PortState, ReadAt } from './interface-account.ts'
 import { readJson } from './device-state-json.ts'
+import { InOrder } from './in-order.ts'
 import { PackedReader, PackedWriter } from './packed.ts'
 import type { Identity } from './ports.ts'
 
@@ -12,21 +13,21 @@ export interface KeptPort {
 /** What is kept of a device from poll to poll, and from run to run. */
 export interface KeptDevice {
   /** Interfaces under their names. */
-  readonly ports: Map<string, KeptPort>
+  readonly ports: InOrder<KeptPort>
   /** What profiles count, under resource and meter. */
   readonly counters: Map<string, PortState>
 }
 
 /** Of a device that was not read yet. */
 export function nothingKept(): KeptDevice {
-  return { ports: new Map(), counters: new Map() }
+  return { ports: new InOrder(), counters: new Map() }
 }
 
 /** When the device was read last. */
 export function lastAtOf({ counters, ports }: KeptDevice): ReadAt | undefined {
-  const [port] = ports.values()
+  const [port] = ports
   const [counter] = counters.values()
-  return port?.state.at ?? counter?.at
+  return port?.[1].state.at ?? counter?.at
 }
 
 const NO_BOOTS = 2 ** 32 - 1
@@ -44,7 +45,7 @@ export function pack(
   rest?: Uint8Array<ArrayBuffer>,
 ): Uint8Array<ArrayBuffer> {
   const ats = new Map<ReadAt, number>()
-  for (const { state } of ports.values()) collect(ats, state)
+  for (const [, { state }] of ports) collect(ats, state)
   for (const state of counters.values()) collect(ats, state)
   const to = writer.begin()
   to.uint32(ats.size)
@@ -76,7 +77,7 @@ export function unpack(bytes: Uint8Array): KeptDevice {
     return [name, { identity: { alias, physical }, state: unpackState(from, ats) }] as const
   })
   const counters = from.list(() => [from.text(), unpackState(from, ats)] as const)
-  return { ports: new Map(ports), counters: new Map(counters) }
+  return { ports: new InOrder(ports), counters: new Map(counters) }
 }
 
 function collect(ats: Map<ReadAt, number>, { at, counters }: PortState): void {

@@ -14,7 +14,7 @@ import type { Dose } from './walk.ts'
 
 /** The counters of all interfaces asked for. */
 export interface InterfacePoll extends Pick<RowPoll<MeteredPort>, 'last'> {
-  readonly readings: ReadonlyMap<MeteredPort, PortReading>
+  readonly readings: readonly (readonly [port: MeteredPort, reading: PortReading])[]
   /** Interfaces whose row has another name now, or is gone. */
   readonly moved: readonly MeteredPort[]
   readonly frames: readonly AnswerFrame[]
@@ -41,10 +41,10 @@ export async function pollInterfaces(
   const known = ports.filter(({ widths }) => widths !== undefined)
   const polled = await pollRows(session, device, known, columnsOf, dose)
   if (!polled.ok) return polled
-  const readings = new Map<MeteredPort, PortReading>()
+  const readings: [MeteredPort, PortReading][] = []
   const moved = learnt.value.rows.filter((read) => !isNamed(read)).map(({ row }) => row)
   for (const read of polled.value.rows)
-    if (isNamed(read)) readings.set(read.row, readingOf(read))
+    if (isNamed(read)) readings.push([read.row, readingOf(read)])
     else moved.push(read.row)
   return ok({
     readings,

@@ -27,8 +27,8 @@ const device: fc.Arbitrary<KeptDevice> = fc.array(readAt, { minLength: 1, maxLen
     at,
   })
   const state: fc.Arbitrary<PortState> = at.chain((own) => {
-    const plain = number64.map((value): CounterState => ({ bits: 64, value, register: value, at: own }))
-    const counters = fc.array(fc.option(fc.oneof(plain, counter), { nil: undefined }), { maxLength: 4 })
+    const simple = number64.map((value): CounterState => ({ bits: 64, value, register: value, at: own }))
+    const counters = fc.array(fc.option(fc.oneof(simple, counter), { nil: undefined }), { maxLength: 4 })
     return fc.record({ life: ms, at: fc.constant(own), discontinuity: number32, counters })
   })
   const port = fc.record({ identity: fc.record({ alias: text, physical: text }), state })

@@ -17,7 +17,7 @@ const run = promisify(execFile)
 const FLAGS = [
   '--disable-warning=ExperimentalWarning',
   '--heap-growing-percent=30',
-  '--max-semi-space-size=2',
+  '--max-semi-space-size=4',
   '--v8-pool-size=1',
   '--no-sparkplug',
   '--no-maglev',
@@ -26,12 +26,11 @@ const FLAGS = [
 
 /**
  * How the C library lays out what lies outside of V8's heap where a unit or an image starts the agent: in one arena for all
- * threads; what takes 32 KiB and more is mapped by itself and given back at once, so that the buffers that datagrams are
- * received into leave no holes. Source: mallopt(3).
+ * threads, and what is large never from there, however often it comes and goes. Source: mallopt(3).
  */
 export const ENVIRONMENT = {
   MALLOC_ARENA_MAX: '1',
-  MALLOC_MMAP_THRESHOLD_: '32768',
+  MALLOC_MMAP_THRESHOLD_: '131072',
   MALLOC_TOP_PAD_: '65536',
   MALLOC_TRIM_THRESHOLD_: '131072',
 } as const

@@ -32,6 +32,8 @@ const PORTS_AT_ONCE = 8
 const TWINS_MS = 60_000
 
 const METERS = COUNTED.map((counted) => `interface.${counted}`)
+const NO_ATTRIBUTES = {}
+let lastLife = { life: 0, name: '0' }
 
 /** Which interfaces a device had when it was looked at last. */
 interface Known {
@@ -164,9 +166,6 @@ function addSamples(
     samples.push({ resource, meter: METERS[index]!, value: counter.register, life, attributes })
   }
 }
-
-const NO_ATTRIBUTES = {}
-let lastLife = { life: 0, name: '0' }
 
 /** Interfaces of a device mostly began together. */
 function nameOfLife(life: number): string {

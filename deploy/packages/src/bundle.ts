@@ -14,8 +14,11 @@ export interface Bundle {
   readonly packages: readonly string[]
 }
 
-/** What only servers load that tell of their channels. */
-const LEFT_OUT = new Set(['@grpc/proto-loader'])
+/** What only servers load that tell of their channels, and what is loaded elsewhere than on Linux alone. */
+const LEFT_OUT = new Set([
+  '@grpc/proto-loader',
+  ...(process.platform === 'linux' ? ['systeminformation'] : []),
+])
 const NOTHING = '\0nothing'
 
 /** Bundles the agent. Throws where it would still import something from outside of Node. */

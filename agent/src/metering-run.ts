@@ -148,20 +148,14 @@ export class MeteringRun {
     return { wallMs: clock.wallMs(), monotonicMs: clock.monotonicMs(), boottimeMs: clock.boottimeMs() }
   }
 
-  #described(sample: Sample): Sample {
-    const { dimensions } = this
-    if (dimensions === undefined || sample.attributes === undefined) return sample
-    const kept = Object.entries(sample.attributes).filter(([name]) => dimensions.includes(name))
-    return { ...sample, attributes: Object.fromEntries(kept) }
-  }
-
   #observe({ at, track, cadenceMs, samples, ends, facts }: PlacedLook): void {
     const moment = this.#timeline.next(track, at, cadenceMs)
     let streams: readonly number[] = []
     if (moment !== undefined) {
       const before = this.#readings.length
+      const { dimensions } = this
       const { declared, faults, seen } = this.#book.observe(
-        samples.map((each) => this.#described(each)),
+        dimensions === undefined ? samples : samples.map((each) => described(each, dimensions)),
         moment,
         this.#readings,
         track,
@@ -270,6 +264,13 @@ export class MeteringRun {
     this.#logged.add(key)
     this.#options.logger.warn({ code }, message)
   }
+}
+
+/** A sample with the attributes of these names alone. */
+function described(sample: Sample, names: readonly string[]): Sample {
+  if (sample.attributes === undefined) return sample
+  const kept = Object.entries(sample.attributes).filter(([name]) => names.includes(name))
+  return { ...sample, attributes: Object.fromEntries(kept) }
 }
 
 /** The facts that sources kept with their readings. */

@@ -64,7 +64,7 @@ export class Session {
    */
   async ask(question: Question): Promise<Result<Answer>> {
     const { address, name } = this.#options
-    const host = await this.#resolve()
+    const host = this.#isNumeric ? address.host : await this.#resolve()
     if (host === undefined)
       return fail('DEVICE_UNREACHABLE', `${name}: the name ${address.host} has no address`)
     const exchange = new Exchange(this.#options, { host, port: address.port }, question)
@@ -79,9 +79,7 @@ export class Session {
   }
 
   async #resolve(): Promise<string | undefined> {
-    const { host } = this.#options.address
-    if (this.#isNumeric) return host
-    this.#host ??= await lookup(host).then(
+    this.#host ??= await lookup(this.#options.address.host).then(
       ({ address }) => address,
       () => undefined,
     )

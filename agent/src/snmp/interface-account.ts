@@ -172,11 +172,13 @@ function breakOf(
   if (isExchanged) return 'exchanged'
   if (before.discontinuity !== discontinuity) return 'discontinuity'
   let [isFallen, isNarrow, isUnmeasurable, isImplausible] = [false, false, false, false]
+  // All counters were mostly read with their interface.
+  const carriedSince = speed * elapsedMs(before.at, at)
   for (let index = 0; index < now.length; index += 1) {
     const [counter, old] = [now[index], before.counters[index]]
     if (counter === undefined || old === undefined) continue
     if (counter.bits !== old.bits) return 'changed'
-    const carried = speed * elapsedMs(old.at, at)
+    const carried = old.at === before.at ? carriedSince : speed * elapsedMs(old.at, at)
     const delta = grownBy(old, counter)
     isFallen ||= delta < 0n
     isNarrow ||= counter.bits === 32

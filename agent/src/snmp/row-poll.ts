@@ -61,13 +61,17 @@ export async function pollRows<R>(
   let last: Answer | undefined
   while (read.length < rows.length) {
     const first = read.length
-    let [parts, oids]: [readonly (readonly Oid[])[], readonly Oid[]] = [[], []]
+    /** What is asked for, and where the values of each row end. */
+    let [oids, ends]: [Oid[], number[]] = [[], []]
     const asked = await dose.ask(
       session,
       device,
       (count) => {
-        parts = rows.slice(first, first + count).map(oidsOf)
-        oids = [...FRAME, ...parts.flat()]
+        ;[oids, ends] = [[...FRAME], []]
+        for (let index = first; index < first + count; index += 1) {
+          oids.push(...oidsOf(rows[index]!))
+          ends.push(oids.length)
+        }
         return { type: PDU.GET, oids }
       },
       Math.min(atOnce, rows.length - first),
@@ -78,10 +82,10 @@ export async function pollRows<R>(
     if (!frame.ok) return frame
     if (!repeats(answer.varbinds, oids)) return malformed(device, 'it answers what was not asked')
     let from = FRAME.length
-    for (const [index, part] of parts.entries()) {
-      const varbinds = answer.varbinds.slice(from, from + part.length)
-      read.push({ row: rows[first + index]!, varbinds, at: frame.value.at })
-      from += part.length
+    for (const end of ends) {
+      const varbinds = answer.varbinds.slice(from, end)
+      read.push({ row: rows[read.length]!, varbinds, at: frame.value.at })
+      from = end
     }
     frames.push(frame.value)
     last = answer

@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram'
 import type { Socket, SocketOptions } from 'node:dgram'
-import { SocketAddress, isIPv6 } from 'node:net'
+import { SocketAddress } from 'node:net'
 import type { Address } from '@vouch/proto/kernel/address.ts'
 import { peekId } from './message.ts'
 
@@ -51,7 +51,7 @@ export class UdpSockets {
 
   /** Waits for a reply from the address, which must be numeric, under the id; one that is awaited already is refused. */
   await(to: Address, id: number, receiver: Receiver): Awaited | undefined {
-    const family = isIPv6(to.host) ? 'udp6' : 'udp4'
+    const family = isVersion6(to.host) ? 'udp6' : 'udp4'
     const waiting = this.#waitingFor(canonical(to.host), to.port)
     if (waiting.some((each) => each.id === id)) return undefined
     waiting.push({ id, receiver })
@@ -96,7 +96,7 @@ export class UdpSockets {
   #open(name: string, family: 'udp4' | 'udp6'): Promise<Socket> {
     const { promise, resolve, reject } = Promise.withResolvers<Socket>()
     // Addresses are numeric: nothing is looked up.
-    const lookup: SocketOptions['lookup'] = (host, _, done) => done(null, host, isIPv6(host) ? 6 : 4)
+    const lookup: SocketOptions['lookup'] = (host, _, done) => done(null, host, isVersion6(host) ? 6 : 4)
     const socket = createSocket({ type: family, recvBufferSize: RECEIVE_BUFFER_OCTETS, lookup })
     socket.on('message', (bytes, { address, port }) => this.#receive(bytes, address, port))
     socket.on('error', (error) => {
@@ -126,7 +126,12 @@ export class UdpSockets {
   }
 }
 
+/** Of two numeric addresses only that of version 6 has colons. */
+function isVersion6(host: string): boolean {
+  return host.includes(':')
+}
+
 /** The one form of an address that received datagrams have. */
 function canonical(host: string): string {
-  return isIPv6(host) ? new SocketAddress({ address: host, family: 'ipv6' }).address : host
+  return isVersion6(host) ? new SocketAddress({ address: host, family: 'ipv6' }).address : host
 }

@@ -114,6 +114,14 @@ describe('a file of registers', () => {
     expect(file.add(idOf(3))).toBe(number)
   })
 
+  it('takes over the register of another stream', () => {
+    const file = new RegisterFile()
+    const [from, to] = [file.add(idOf(1)), file.add(idOf(2))]
+    file.put(from, ONE)
+    file.put(to, file.register(from)!)
+    expect([stateOf(file, from), stateOf(file, to)]).toEqual([ONE, ONE])
+  })
+
   it('numbers streams in the order in which they come, so that those of a look share pages', () => {
     const file = new RegisterFile()
     expect([1, 2, 3].map((each) => file.add(idOf(each)))).toEqual([0, 1, 2])

@@ -181,8 +181,11 @@ export class RegisterFile {
   }
 
   /** Replaces the register of a stream. */
-  put(stream: number, register: Readonly<Register>): void {
-    Object.assign(this.open(stream), register)
+  put(stream: number, values: Readonly<Register>): void {
+    // Taken apart first: the values may be those of a record that stands for another stream from here on.
+    const { boottimeMs, epoch, level, life, look, monotonicMs, register, remainder, timeMs } = values
+    const own = { boottimeMs, epoch, level, life, look, monotonicMs, register, remainder, timeMs }
+    Object.assign(this.open(stream), own)
   }
 
   /** Drops the register of a stream that is over. Its number stays its own until that is settled. */

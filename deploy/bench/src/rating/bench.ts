@@ -1,6 +1,6 @@
-import { rational } from '@vouch/proto/kernel/rational.ts'
+import { ZERO, rational } from '@vouch/proto/kernel/rational.ts'
 import type { UnitId } from '@vouch/proto/kernel/unit.ts'
-import { unwrap } from '@vouch/proto/kernel/fault.ts'
+import { throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
 import { createReader } from '@vouch/rating/clickhouse/reader.ts'
 import type { Reader } from '@vouch/rating/clickhouse/reader.ts'
 import { createUsageStore } from '@vouch/rating/clickhouse/usage-store.ts'
@@ -9,6 +9,8 @@ import { parseTariff } from '@vouch/rating/rate/tariff.ts'
 import type { PricedTariff } from '@vouch/rating/rate/tariff.ts'
 import { evaluate } from '@vouch/rating/rule/evaluate.ts'
 import type { Facts } from '@vouch/rating/rule/types.ts'
+import { priceOf } from '@vouch/rating/tariff/model.ts'
+import type { Model } from '@vouch/rating/tariff/model.ts'
 import { TariffSchema } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import { GetSeriesRequestSchema, Grain } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
 import { usageSeries } from '@vouch/rating/rate/series.ts'
@@ -85,6 +87,7 @@ export async function benchRating(
         streams: accounts * RESOURCES * METERS.length,
         rows: accounts * RESOURCES * METERS.length * hours,
         ...rated,
+        tierChargesPerSecond: chargeByTiers(),
         ...answers,
       },
       reference: { wallMs: groupMs },
@@ -127,6 +130,38 @@ async function rateAll(store: UsageStore, accounts: number, hours: number) {
     readMs: Math.round(readMs),
     chargesPerSecond: Math.round((lines * 1000) / (wallMs - readMs)),
   }
+}
+
+/** The tiers of `graduatedTariff`. */
+const TIERS: Model = {
+  model: 'graduated',
+  tiers: [
+    { upTo: rational(10n), unitPrice: rational(1n, 10n), flat: ZERO, percent: ZERO },
+    { upTo: rational(1000n), unitPrice: rational(1n, 20n), flat: rational(1n), percent: ZERO },
+    { upTo: undefined, unitPrice: rational(1n, 100n), flat: ZERO, percent: ZERO },
+  ],
+  edge: 'inclusive',
+  zero: 'charged',
+}
+const TIER_CHARGES = 1_000_000
+/** Thousandths: a sixth of the quantities ends in the second tier, the others in the third. */
+const QUANTITY_STEP = 7919
+const QUANTITY_MAX = 6_000_000
+
+/** Charges a second by tiers alone, on one core: exact amounts before rounding, of quantities of thousandths, each with its trace. */
+function chargeByTiers(): number {
+  const quantities = Array.from({ length: 10_000 }, (_, index) =>
+    rational(BigInt((index * QUANTITY_STEP) % QUANTITY_MAX), 1000n),
+  )
+  const startedMs = performance.now()
+  let total = ZERO
+  for (let charge = 0; charge < TIER_CHARGES; charge += 1) {
+    const { amount } = priceOf(TIERS, { quantity: quantities[charge % quantities.length]!, items: [] })
+    // So that none is left out as unused.
+    if (amount.n > total.n) total = amount
+  }
+  if (total.n === 0n) throwFault('INTERNAL', 'tiers charge nothing')
+  return Math.round((TIER_CHARGES * 1000) / (performance.now() - startedMs))
 }
 
 function accountOf(resource: string): number {

@@ -86,3 +86,13 @@ export function integerOf(row: Row, column: string): number {
   if (!Number.isSafeInteger(number)) throw new Error(`column ${column} is not a safe integer`)
   return number
 }
+
+/** A column that holds an array of tuples of 64-bit integers, each as text. */
+export function tuplesOf(row: Row, column: string): readonly (readonly string[])[] {
+  const value = row[column]
+  const isTuple = (each: unknown): boolean =>
+    Array.isArray(each) && each.every((member) => typeof member === 'string')
+  if (!Array.isArray(value) || !value.every(isTuple))
+    throw new Error(`column ${column} is not an array of tuples of numbers`)
+  return value as readonly (readonly string[])[]
+}

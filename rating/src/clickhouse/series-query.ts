@@ -40,8 +40,8 @@ function steps(edges: readonly number[]): {
 }
 
 /**
- * The first and the last reading of each epoch in each step between edges, by the edge at which the step begins; with what lies within
- * `aroundMs` before the first edge (0) and after the last one. Hours without a reading change no least and no greatest value; what has none else is left out.
+ * The first and the last reading of each epoch in each step between edges: a row for an epoch, in which each step has the edge at which it begins,
+ * two times and two registers; with what lies within `aroundMs` before the first edge (0) and after the last one. Hours without a reading change no least and no greatest value; what has none else is left out.
  */
 export function extremesQuery(streams: readonly string[], edges: readonly number[], aroundMs: number): Query {
   const list = streamSet(streams)
@@ -65,15 +65,18 @@ export function extremesQuery(streams: readonly string[], edges: readonly number
     return `(segment_last_time >= ${since} AND segment_first_time < ${until} AND time >= ${since} AND time < ${until})`
   })
   const readings =
+    `SELECT stream, epoch, ${key('toUnixTimestamp64Milli(time)')} AS k, ` +
+    `${extremes('time', 'time', 'register', 'register')} FROM {database:Identifier}.readings_v1 ` +
+    `WHERE stream IN (${list}) AND (${inSplit.join(' OR ')}) ${grouped}`
+  const all =
     split.length === 0
-      ? ''
-      : ` UNION ALL SELECT stream, epoch, ${key('toUnixTimestamp64Milli(time)')} AS k, ` +
-        `${extremes('time', 'time', 'register', 'register')} FROM {database:Identifier}.readings_v1 ` +
-        `WHERE stream IN (${list}) AND (${inSplit.join(' OR ')}) ${grouped}`
+      ? hours
+      : `SELECT stream, epoch, k, min(t.a) AS a, max(t.b) AS b, min(t.c) AS c, max(t.d) AS d ` +
+        `FROM (${hours} UNION ALL ${readings}) AS t ${grouped}`
+  const step = `(${edge('k')}, toUnixTimestamp64Milli(a), toUnixTimestamp64Milli(b), c, d)`
   const sql =
-    `SELECT lower(hex(stream)) AS streamId, epoch, ${edge('k')} AS edge, toUnixTimestamp64Milli(min(a)) AS firstMs, ` +
-    'toUnixTimestamp64Milli(max(b)) AS lastMs, min(c) AS firstRegister, max(d) AS lastRegister ' +
-    `FROM (${hours}${readings}) ${grouped} HAVING firstMs <= lastMs ORDER BY stream, epoch, k ${SETTINGS}`
+    `SELECT lower(hex(stream)) AS streamId, epoch, arraySort(groupArray(${step})) AS steps ` +
+    `FROM (${all}) WHERE a <= b GROUP BY stream, epoch ORDER BY stream, epoch ${SETTINGS}`
   return { sql, params: {} }
 }
 

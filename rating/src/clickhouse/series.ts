@@ -3,7 +3,7 @@ import type { StreamSeries } from '../rate/ports.ts'
 import { growth, minutesBetween, stepsOfSplitHours } from '../usage/series.ts'
 import type { Extremes } from '../usage/series.ts'
 import type { Stream } from '../usage/stream-usage.ts'
-import { type Reader, type Row, bigintOf, integerOf, textOf } from './reader.ts'
+import { type Reader, type Row, bigintOf, integerOf, textOf, tuplesOf } from './reader.ts'
 import { coveredQuery, extremesQuery, nearestQuery, spanningQuery } from './series-query.ts'
 
 const STREAMS_PER_QUERY = 10_000
@@ -97,11 +97,16 @@ async function readEpochSteps(
   const rows = await reader.rows(extremesQuery(streamIds, edges, AROUND_MS))
   if (!rows.ok) return rows
   const stepOf = new Map(edges.map((ms, step) => [ms, step]))
-  const groups = Map.groupBy(rows.value, (row) => `${textOf(row, 'streamId')} ${textOf(row, 'epoch')}`)
-  const seen = [...groups.values()].map((own): Epoch => ({
-    streamId: textOf(own[0]!, 'streamId'),
-    epoch: bigintOf(own[0]!, 'epoch'),
-    steps: own.map((row) => ({ step: stepOf.get(integerOf(row, 'edge')) ?? -1, ...extremesOf(row) })),
+  const seen = rows.value.map((row): Epoch => ({
+    streamId: textOf(row, 'streamId'),
+    epoch: bigintOf(row, 'epoch'),
+    steps: tuplesOf(row, 'steps').map(([edge = '', firstMs = '', lastMs = '', first = '', last = '']) => ({
+      step: stepOf.get(Number(edge)) ?? -1,
+      firstMs: Number(firstMs),
+      lastMs: Number(lastMs),
+      firstRegister: BigInt(first),
+      lastRegister: BigInt(last),
+    })),
   }))
   const heard = new Set(seen.map(({ streamId }) => streamId))
   const silent = streamIds.filter((id) => !heard.has(id))

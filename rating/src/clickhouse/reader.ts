@@ -82,16 +82,21 @@ export function bigintOf(row: Row, column: string): bigint {
 /** A column that holds milliseconds since 1970, or a small integer. */
 export function integerOf(row: Row, column: string): number {
   const value = row[column]
-  const number = typeof value === 'number' ? value : Number.parseInt(textOf(row, column), 10)
+  return safeInteger(typeof value === 'number' ? value : textOf(row, column), column)
+}
+
+/** A number, or the text of one, that a double holds exactly. Throws where it does not. */
+export function safeInteger(value: number | string, column: string): number {
+  const number = typeof value === 'number' ? value : Number.parseInt(value, 10)
   if (!Number.isSafeInteger(number)) throw new Error(`column ${column} is not a safe integer`)
   return number
 }
 
-/** A column that holds an array of tuples of 64-bit integers, each as text. */
-export function tuplesOf(row: Row, column: string): readonly (readonly string[])[] {
+/** A column that holds an array of tuples of so many 64-bit integers, each as text. Throws where the store answers something else. */
+export function tuplesOf(row: Row, column: string, length: number): readonly (readonly string[])[] {
   const value = row[column]
   const isTuple = (each: unknown): boolean =>
-    Array.isArray(each) && each.every((member) => typeof member === 'string')
+    Array.isArray(each) && each.length === length && each.every((member) => typeof member === 'string')
   if (!Array.isArray(value) || !value.every(isTuple))
     throw new Error(`column ${column} is not an array of tuples of numbers`)
   return value as readonly (readonly string[])[]

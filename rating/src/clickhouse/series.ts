@@ -3,7 +3,7 @@ import type { StreamSeries } from '../rate/ports.ts'
 import { growth, minutesBetween, stepsOfSplitHours } from '../usage/series.ts'
 import type { Extremes } from '../usage/series.ts'
 import type { Stream } from '../usage/stream-usage.ts'
-import { type Reader, type Row, bigintOf, integerOf, textOf, tuplesOf } from './reader.ts'
+import { type Reader, type Row, bigintOf, integerOf, safeInteger, textOf, tuplesOf } from './reader.ts'
 import { coveredQuery, extremesQuery, nearestQuery, spanningQuery } from './series-query.ts'
 
 const STREAMS_PER_QUERY = 10_000
@@ -100,10 +100,10 @@ async function readEpochSteps(
   const seen = rows.value.map((row): Epoch => ({
     streamId: textOf(row, 'streamId'),
     epoch: bigintOf(row, 'epoch'),
-    steps: tuplesOf(row, 'steps').map(([edge = '', firstMs = '', lastMs = '', first = '', last = '']) => ({
-      step: stepOf.get(Number(edge)) ?? -1,
-      firstMs: Number(firstMs),
-      lastMs: Number(lastMs),
+    steps: tuplesOf(row, 'steps', 5).map(([edge = '', firstMs = '', lastMs = '', first = '', last = '']) => ({
+      step: stepOf.get(safeInteger(edge, 'steps')) ?? -1,
+      firstMs: safeInteger(firstMs, 'steps'),
+      lastMs: safeInteger(lastMs, 'steps'),
       firstRegister: BigInt(first),
       lastRegister: BigInt(last),
     })),

@@ -114,10 +114,7 @@ function outcomeOf(
   }
   const ratio =
     reference === undefined ? RESIDENT_MAX_BYTES / residentBytes : reference.cpuMsPerRound / cpuMsPerRound
-  const failure =
-    residentBytes > RESIDENT_MAX_BYTES
-      ? `the agent took ${Math.round(residentBytes / 2 ** 20)} MiB; 80 is the target`
-      : undefined
+  const failure = failureOf(residentBytes, cpuMsPerRound, reference?.cpuMsPerRound)
   const result = {
     name: 'agent',
     ratio: Math.round(1000 * ratio) / 1000,
@@ -136,6 +133,18 @@ function outcomeOf(
     reference: reference ?? {},
   }
   return { result, failure }
+}
+
+function failureOf(
+  residentBytes: number,
+  cpuMsPerRound: number,
+  referenceMs: number | undefined,
+): string | undefined {
+  if (cpuMsPerRound === 0 || referenceMs === 0)
+    return 'less than 10 ms of processor time, the least that Linux shows: ask for more slow rounds'
+  return residentBytes > RESIDENT_MAX_BYTES
+    ? `the agent took ${Math.round(residentBytes / 2 ** 20)} MiB; 80 is the target`
+    : undefined
 }
 
 function perRound({ cpuMs }: Cost, rounds: number): number {

@@ -6,6 +6,7 @@ import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createMemoryStore } from '../testing/memory-store.ts'
 import { BILLED, measuredHost } from '../testing/test-month.ts'
+import { type SlotReadings, slotRuns } from '../usage/slots.ts'
 import { type TestStore, createTestStore } from '../testing/test-store.ts'
 import { clickhouseFactory } from './connect.ts'
 import { type Reader, createReader } from './reader.ts'
@@ -47,6 +48,28 @@ test('a server answers what plain arrays answer', async () => {
   expect(unwrap(await usage.records(streams, BILLED))).toEqual(unwrap(await memory.records(streams, BILLED)))
 })
 
+test.each([300_000, 600_000])(
+  'slots of %d ms follow from the same readings as in plain arrays',
+  async (slotMs) => {
+    const usage = createUsageStore(reader)
+    const streams = unwrap(await usage.streams(['host:a'], []))
+    const { store: memory } = createMemoryStore([host])
+    const records = unwrap(await memory.records(streams, BILLED))
+    const [ours, plain] = [usage, memory].map((each) => each.slots(records, BILLED, slotMs))
+    const [found, expected] = [unwrap(await ours!), unwrap(await plain!)]
+    const runsOf = ({ epochs }: SlotReadings) =>
+      streams.map(({ streamId }) => slotRuns(epochs.get(streamId) ?? [], BILLED, slotMs))
+    expect(runsOf(found)).toEqual(runsOf(expected))
+    expect(
+      runsOf(found)
+        .flat()
+        .flatMap(({ quantities }) => quantities)
+        .some((grown) => grown > 0n),
+    ).toBe(true)
+    expect(found.batches).toEqual(expected.batches)
+  },
+)
+
 test('more questions than clients wait their turn', async () => {
   const usage = createUsageStore(reader)
   const answers = await Promise.all(Array.from({ length: 20 }, async () => usage.streams(['host:a'], [])))
@@ -67,6 +90,8 @@ test.each([
     ok: false,
     fault: { code: 'STORE_UNAVAILABLE' },
   })
+  const counted = { sql: 'SELECT count() OVER () FROM numbers(3)', params: {} }
+  expect(await reader.binary(counted, () => 0)).toMatchObject({ fault: { code: 'STORE_UNAVAILABLE' } })
   await server.faults.clear()
   expect(await usage.streams(['host:a'], [])).toMatchObject({ ok: true })
 })

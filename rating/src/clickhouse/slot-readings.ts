@@ -2,9 +2,10 @@ import { compareBytes, fromHex, toHex } from '@vouch/proto/kernel/bytes.ts'
 import { type Result, fail, ok, unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Reading } from '../usage/boundary.ts'
 import type { Interval } from '../usage/interval.ts'
-import type { Dial, SlotReadings } from '../usage/slots.ts'
+import type { Dials, SlotReadings } from '../usage/slots.ts'
 import type { StreamRecord } from '../usage/stream-usage.ts'
-import { type Reader, type Row, textOf } from './reader.ts'
+import { type Reader, textOf } from './reader.ts'
+import type { RowBinary } from './row-binary.ts'
 import { holdersQuery, slotsQuery } from './usage-query.ts'
 
 /** A month of slots of so many streams is some millions of numbers. */
@@ -18,7 +19,7 @@ export async function readSlots(
   slotMs: number,
 ): Promise<Result<SlotReadings>> {
   const measured = records.filter(({ epochs }) => epochs.length > 0)
-  const epochs = new Map<string, Dial[][]>()
+  const epochs = new Map<string, Dials[]>()
   const batches = new Map<string, Uint8Array>()
   const parts = [...Map.groupBy(measured, ({ stream }) => stream.agentId)].flatMap(([agent, own]) =>
     chunks(own).map((part) => ({ agent, part })),
@@ -33,15 +34,12 @@ export async function readSlots(
     const baseMs = stretch.from - Math.ceil((stretch.from - between.from) / slotMs) * slotMs
     // One is read here while the engine works on the other.
     const [rows, holders] = await Promise.all([
-      reader.rows(slotsQuery(streams, between, baseMs, slotMs)),
+      reader.binary(slotsQuery(streams, between, baseMs, slotMs), dialsOfRow),
       reader.rows(holdersQuery(agent, streams, between)),
     ])
     if (!rows.ok) return rows
     if (!holders.ok) return holders
-    for (const row of rows.value) {
-      const id = textOf(row, 'streamId')
-      epochs.set(id, [...(epochs.get(id) ?? []), dialsOf(row)])
-    }
+    for (const { id, dials } of rows.value) epochs.set(id, [...(epochs.get(id) ?? []), dials])
     for (const row of holders.value) {
       const digest = textOf(row, 'digestHex')
       if (/^0*$/.test(digest))
@@ -58,17 +56,8 @@ function outermost({ epochs }: StreamRecord): Reading[] {
   return epochs.flatMap(({ opening, closing }) => [opening.before, closing.after ?? closing.before])
 }
 
-function dialsOf(row: Row): Dial[] {
-  const times = numbersOf(row, 'times')
-  const registers = numbersOf(row, 'registers')
-  return times.map((time, i) => ({ timeMs: Number(time), register: BigInt(registers[i]!) }))
-}
-
-/** Decimal texts: millions of them, which are read where they are used. */
-function numbersOf(row: Row, column: string): readonly string[] {
-  const values = row[column]
-  if (!Array.isArray(values)) throw new Error(`column ${column} is not an array`)
-  return values
+function dialsOfRow(row: RowBinary): { readonly id: string; readonly dials: Dials } {
+  return { id: row.hex(16), dials: { timesMs: row.integers(), registers: row.uint64s() } }
 }
 
 function chunks<T>(all: readonly T[]): T[][] {

@@ -105,7 +105,10 @@ export function cutsQuery(streams: readonly string[], cuts: readonly number[]): 
   return { sql, params: {} }
 }
 
-/** Of each slot, counted from an instant before all of them, the first and the last reading, once where that is one, by epoch. */
+/**
+ * Of each slot, counted from an instant before all of them, the first and the last reading, once where that is one: a row of RowBinary for an epoch, with
+ * its stream, times and registers. A register only rises in an epoch, so the least and the greatest are those of the first and the last time.
+ */
 export function slotsQuery(
   streams: readonly string[],
   between: Interval,
@@ -113,13 +116,11 @@ export function slotsQuery(
   slotMs: number,
 ): Query {
   const sql =
-    'SELECT lower(hex(stream)) AS streamId, epoch, groupArrayArray(if(low = high, [low.1], [low.1, high.1])) AS times, ' +
-    'groupArrayArray(if(low = high, [low.2], [low.2, high.2])) AS registers FROM (' +
+    'SELECT count() OVER (), stream, groupArrayArray(if(a = b, [a], [a, b])), groupArrayArray(if(a = b, [c], [c, d])) FROM (' +
     `SELECT stream, epoch, intDiv(toUnixTimestamp64Milli(time) - ${baseMs}, ${slotMs}) AS slot, ` +
-    'min((toUnixTimestamp64Milli(time), register)) AS low, max((toUnixTimestamp64Milli(time), register)) AS high ' +
+    'min(toUnixTimestamp64Milli(time)) AS a, max(toUnixTimestamp64Milli(time)) AS b, min(register) AS c, max(register) AS d ' +
     `FROM {database:Identifier}.readings_v1 WHERE stream IN (${ids(streams)}) AND ${during(between)} ` +
-    'GROUP BY stream, epoch, slot ORDER BY stream, epoch, slot) GROUP BY stream, epoch ' +
-    `ORDER BY stream, epoch ${SETTINGS}`
+    'GROUP BY stream, epoch, slot ORDER BY stream, epoch, slot) GROUP BY stream, epoch ORDER BY stream, epoch'
   return { sql, params: {} }
 }
 

@@ -13,6 +13,7 @@ import type { PriceChoice } from '../rule/pieces.ts'
 import { beginsAnew } from '../rule/quantity.ts'
 import { isSpend } from '../rule/spend.ts'
 import type { Facts, Terms, Usage } from '../rule/types.ts'
+import { inSteps } from '../usage/slot-values.ts'
 import type { Quote } from './document.ts'
 
 /** Reads members of a document that its schema has let through; notes every fault with its pointer. */
@@ -99,7 +100,7 @@ export function readFacts(document: Quote, terms: Terms, rules: readonly Rule[],
         ...placeOf(entry),
         unit: entry.unit ?? '1',
         direction: entry.direction ?? 'level',
-        values: entry.values.map((value) => (value === null ? undefined : reader.decimal(value, ZERO))),
+        ...inSteps(entry.values.map((value) => (value === null ? undefined : reader.decimal(value, ZERO)))),
       }
     }),
     billed: continued,

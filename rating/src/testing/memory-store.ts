@@ -7,6 +7,7 @@ import { holesOf } from '../usage/coverage.ts'
 import type { EpochRecord } from '../usage/epoch-usage.ts'
 import { type Interval, clip } from '../usage/interval.ts'
 import { selfAndAncestors } from '@vouch/proto/kernel/id.ts'
+import { dialsOf } from '../usage/slots.ts'
 import type { SlotReadings } from '../usage/slots.ts'
 import { type Stream, type StreamRecord, streamUsage } from '../usage/stream-usage.ts'
 import type { TestAgent, TestBatch } from './test-agent.ts'
@@ -164,7 +165,7 @@ function slotReadings(
       const to = rows.findIndex(({ timeMs }) => timeMs >= stretch.to)
       const around = rows.slice(Math.max(from, 0), to === -1 ? undefined : to + 1)
       used.push(...around)
-      return around
+      return dialsOf(around)
     })
     return [streamId, own] as const
   })

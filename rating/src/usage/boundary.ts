@@ -36,15 +36,22 @@ export function registerAt(
   if (before.timeMs === atMs) return before.register
   if (after === undefined || before.timeMs > atMs || after.timeMs <= atMs)
     throw new Error(`readings do not surround ${atMs}`)
-  if (after.register < before.register) {
-    const [from, to] = [formatInstant(before.timeMs), formatInstant(after.timeMs)]
-    throwFault(
-      'USAGE_CONFLICT',
-      `a register falls from ${before.register} at ${from} to ${after.register} at ${to}, in one epoch`,
-    )
-  }
+  checkRise(before, after)
   const step = after.register - before.register
   return before.register + (step * BigInt(atMs - before.timeMs)) / BigInt(after.timeMs - before.timeMs)
+}
+
+/** Fault, thrown: USAGE_CONFLICT where the register falls from one time of an epoch to a later one. */
+export function checkRise(
+  before: Pick<Reading, 'timeMs' | 'register'>,
+  after: Pick<Reading, 'timeMs' | 'register'>,
+): void {
+  if (after.register >= before.register) return
+  const [from, to] = [formatInstant(before.timeMs), formatInstant(after.timeMs)]
+  throwFault(
+    'USAGE_CONFLICT',
+    `a register falls from ${before.register} at ${from} to ${after.register} at ${to}, in one epoch`,
+  )
 }
 
 /** The boundary at an instant; a reading exactly there needs no second one. */

@@ -11,6 +11,7 @@ import {
   billablePercentile,
   rankOf,
 } from './percentile.ts'
+import { inSteps } from './slot-values.ts'
 
 type Slots = readonly (Rational | undefined)[]
 
@@ -62,7 +63,7 @@ test('it does not fall as the percent rises, and 100 is the largest slot', () =>
       expect(compare(at(high), at(rational(100n)))).toBeLessThanOrEqual(0)
       const counted =
         one.missing === 'zero'
-          ? series.map((each) => ({ ...each, values: each.values.map((value) => value ?? rational(0n)) }))
+          ? series.map((each) => ({ ...each, values: each.values.map((value) => value ?? 0n) }))
           : series
       expect(at(rational(100n))).toEqual(slowly(counted, rational(100n), one.directions))
     }),
@@ -73,11 +74,11 @@ test('it does not fall as a slot rises', () => {
   fc.assert(
     fc.property(ports(), percents(), policies(), fc.nat(), values(), (series, percent, one, at, more) => {
       const [first, ...rest] = series
-      const raised = first!.values.map((value, slot) =>
+      const raised = fractionsOf(first!).map((value, slot) =>
         slot === at % first!.values.length && value !== undefined ? add(value, more) : value,
       )
       const before = billed(series, { ...one, percent }).value
-      const after = billed([{ ...first!, values: raised }, ...rest], { ...one, percent }).value
+      const after = billed([{ ...first!, ...inSteps(raised) }, ...rest], { ...one, percent }).value
       expect(compare(before, after)).toBeLessThanOrEqual(0)
     }),
   )
@@ -102,7 +103,7 @@ test('a factor for all slots is a factor of the value', () => {
     fc.property(ports(), percents(), policies(), factors, (series, percent, one, factor) => {
       const scaled = series.map((s) => ({
         ...s,
-        values: s.values.map((value) => value && multiply(value, factor)),
+        ...inSteps(fractionsOf(s).map((value) => value && multiply(value, factor))),
       }))
       const { value, direction } = billed(series, { ...one, percent })
       expect(billed(scaled, { ...one, percent })).toMatchObject({
@@ -130,13 +131,17 @@ function rule(directions: DirectionPolicy, more: Partial<PercentileRule> = {}): 
 
 function port(inward: Slots, outward: Slots, resource = 'port:1'): SlotSeries[] {
   return [
-    { resource, direction: 'in', values: inward },
-    { resource, direction: 'out', values: outward },
+    { resource, direction: 'in', ...inSteps(inward) },
+    { resource, direction: 'out', ...inSteps(outward) },
   ]
 }
 
+function fractionsOf({ values: own, step }: SlotSeries): Slots {
+  return own.map((value) => (value === undefined ? undefined : multiply(rational(value), step)))
+}
+
 function gauge(slots: Slots): SlotSeries {
-  return { resource: 'gauge:1', direction: 'level', values: slots }
+  return { resource: 'gauge:1', direction: 'level', ...inSteps(slots) }
 }
 
 function billed(series: readonly SlotSeries[], one: PercentileRule): PercentileResult {
@@ -188,7 +193,7 @@ function slowly(series: readonly SlotSeries[], percent: Rational, directions: Di
   const total = (direction: string): Slots =>
     series
       .filter((one) => one.direction === direction)
-      .map((one): Slots => one.values)
+      .map((one) => fractionsOf(one))
       .reduce((sums, others) => sums.map((sum, slot) => both(add, sum, others[slot])))
   const pick = (slots: Slots): Rational =>
     nth(

@@ -10,7 +10,7 @@ import {
   billablePercentile,
   rankOf,
 } from './percentile.ts'
-import { sumSlots } from './sum-slots.ts'
+import { inSteps, sumSlots } from './slot-values.ts'
 
 type Slots = readonly (Rational | undefined)[]
 
@@ -37,13 +37,13 @@ function rule(directions: DirectionPolicy, more: Partial<PercentileRule> = {}): 
 
 function port(inward: Slots, outward: Slots, resource = 'port:1'): SlotSeries[] {
   return [
-    { resource, direction: 'in', values: inward },
-    { resource, direction: 'out', values: outward },
+    { resource, direction: 'in', ...inSteps(inward) },
+    { resource, direction: 'out', ...inSteps(outward) },
   ]
 }
 
 function gauge(values: Slots, resource = 'gauge:1'): SlotSeries {
-  return { resource, direction: 'level', values }
+  return { resource, direction: 'level', ...inSteps(values) }
 }
 
 function billed(series: readonly SlotSeries[], one: PercentileRule): PercentileResult {

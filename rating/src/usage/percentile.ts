@@ -1,15 +1,13 @@
 import { type Result, collect, fail, ok } from '@vouch/proto/kernel/fault.ts'
-import { type Rational, ZERO, compare } from '@vouch/proto/kernel/rational.ts'
+import { type Rational, compare } from '@vouch/proto/kernel/rational.ts'
 import { ceiling, floor } from '@vouch/proto/kernel/rounding.ts'
 import { type TraceStep, exactText } from '../tariff/trace.ts'
-import { sumSlots } from './sum-slots.ts'
+import { type SlotValues, sumSlots } from './slot-values.ts'
 
-/** One series: a port in one direction, or a gauge. All series of one line have the same slots. */
-export interface SlotSeries {
+/** One series: a port in one direction, or a gauge. All series of one line have the same slots, in any unit that they share. */
+export interface SlotSeries extends SlotValues {
   readonly resource: string
   readonly direction: 'in' | 'out' | 'level'
-  /** One value for each slot, in any unit that the line's series share; undefined: the slot is missing. */
-  readonly values: readonly (Rational | undefined)[]
 }
 
 /** The directions that each policy ranks or combines. */
@@ -110,7 +108,7 @@ export function billablePercentile(
 }
 
 function withZeros(series: SlotSeries): SlotSeries {
-  return { ...series, values: series.values.map((value) => value ?? ZERO) }
+  return { ...series, values: series.values.map((value) => value ?? 0n) }
 }
 
 function checkSeries(series: readonly SlotSeries[], policy: DirectionPolicy): Result<void> {

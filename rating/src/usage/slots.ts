@@ -1,10 +1,19 @@
-import { registerAt } from './boundary.ts'
+import { checkRise, registerAt } from './boundary.ts'
 import type { Interval } from './interval.ts'
 
-/** A register at a time. */
-export interface Dial {
-  readonly timeMs: number
-  readonly register: bigint
+/** Registers of one epoch at times, in ascending order of time. Millions of them: arrays of numbers, no objects. */
+export interface Dials {
+  /** Milliseconds since 1970. */
+  readonly timesMs: Float64Array
+  readonly registers: BigUint64Array
+}
+
+/** The same from readings in ascending order of time. */
+export function dialsOf(readings: readonly { readonly timeMs: number; readonly register: bigint }[]): Dials {
+  return {
+    timesMs: Float64Array.from(readings, ({ timeMs }) => timeMs),
+    registers: BigUint64Array.from(readings, ({ register }) => register),
+  }
 }
 
 /** Consecutive slots that one epoch covers from end to end. */
@@ -20,7 +29,7 @@ export interface SlotReadings {
    * By stream id and epoch, in ascending order of time: of each slot at least the first and the last reading, and the
    * ones around the stretch.
    */
-  readonly epochs: ReadonlyMap<string, readonly (readonly Dial[])[]>
+  readonly epochs: ReadonlyMap<string, readonly Dials[]>
   /** Digests of the batches that hold all readings of the stretch, and those around it; ascending. */
   readonly batches: readonly Uint8Array[]
 }
@@ -42,27 +51,38 @@ export function slotWindow(period: Interval, stretch: Interval, slotMs: number):
 
 /**
  * What a register grew in each slot of a stretch of whole slots: slots are those between consecutive edges that readings of the epoch enclose. The register at
- * an edge is that of {@link registerAt}, so the quantities of a run add up to its ends.
+ * an edge is that of {@link registerAt}, so the quantities of a run add up to its ends. Fault, thrown: USAGE_CONFLICT where the register falls.
  */
-export function slotRun(readings: readonly Dial[], stretch: Interval, slotMs: number): SlotRun | undefined {
-  const [first, last] = [readings[0], readings.at(-1)]
+export function slotRun(dials: Dials, stretch: Interval, slotMs: number): SlotRun | undefined {
+  const { timesMs, registers } = dials
+  const [first, last] = [timesMs[0], timesMs.at(-1)]
   if (first === undefined || last === undefined) return undefined
-  const edges = [...slotStarts(stretch, slotMs), stretch.to]
-  const enclosed = edges.filter((at) => first.timeMs <= at && at <= last.timeMs)
-  const [fromMs] = enclosed
-  if (fromMs === undefined || enclosed.length < 2) return undefined
-  let next = 0
-  const registers = enclosed.map((at) => {
-    while (next < readings.length && readings[next]!.timeMs <= at) next += 1
-    return registerAt(at, readings[next - 1]!, readings[next])
-  })
-  return { fromMs, quantities: registers.slice(1).map((register, i) => register - registers[i]!) }
+  const edges = [...slotStarts(stretch, slotMs), stretch.to].filter((at) => first <= at && at <= last)
+  const [fromMs] = edges
+  if (fromMs === undefined || edges.length < 2) return undefined
+  const dial = (index: number) => ({ timeMs: timesMs[index]!, register: registers[index]! })
+  const quantities: bigint[] = []
+  let [next, earlier] = [0, -1n]
+  for (const at of edges) {
+    while (timesMs[next]! <= at) next += 1
+    const before = next - 1
+    const register =
+      timesMs[before] === at
+        ? registers[before]!
+        : registerAt(at, dial(before), next < timesMs.length ? dial(next) : undefined)
+    if (earlier >= 0n) {
+      if (register < earlier) checkRise({ timeMs: at - slotMs, register: earlier }, { timeMs: at, register })
+      quantities.push(register - earlier)
+    }
+    earlier = register
+  }
+  return { fromMs, quantities }
 }
 
 /** The runs of all epochs, in order of time. */
-export function slotRuns(epochs: readonly (readonly Dial[])[], stretch: Interval, slotMs: number): SlotRun[] {
+export function slotRuns(epochs: readonly Dials[], stretch: Interval, slotMs: number): SlotRun[] {
   return epochs
-    .map((readings) => slotRun(readings, stretch, slotMs))
+    .map((dials) => slotRun(dials, stretch, slotMs))
     .filter((run) => run !== undefined)
     .toSorted((a, b) => a.fromMs - b.fromMs)
 }

@@ -1,7 +1,7 @@
 import type { Snapshot } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { toHex } from '@vouch/proto/kernel/bytes.ts'
 import type { Interval } from '../usage/interval.ts'
-import { type Dial, slotRuns, slotWindow } from '../usage/slots.ts'
+import { type Dials, dialsOf, slotRuns, slotWindow } from '../usage/slots.ts'
 import { mismatch, present, same } from './mismatch.ts'
 import type { Archive } from './readings.ts'
 import { periodOf } from './usage.ts'
@@ -23,7 +23,7 @@ export function checkSlots(path: string, snapshot: Snapshot, stretch: Interval, 
     const window = slotWindow(period, stretch, slotMs)
     for (const [j, { streamId, slots }] of measurement.streams.entries()) {
       const own = `${path}.measurements[${i}].streams[${j}].slots`
-      const epochs = [...(readings.get(toHex(streamId))?.values() ?? [])]
+      const epochs = readings.get(toHex(streamId)) ?? []
       const runs = slotMs === 0 ? [] : slotRuns(epochs, window, slotMs)
       same(own, slots.length, runs.length)
       for (const [k, run] of runs.entries()) {
@@ -37,8 +37,13 @@ export function checkSlots(path: string, snapshot: Snapshot, stretch: Interval, 
   }
 }
 
-/** All signed readings by stream and epoch, in order of time. */
-function readingsOf(archive: Archive): ReadonlyMap<string, ReadonlyMap<bigint, readonly Dial[]>> {
+interface Dial {
+  readonly timeMs: number
+  readonly register: bigint
+}
+
+/** All signed readings by stream, of each epoch in order of time. */
+function readingsOf(archive: Archive): ReadonlyMap<string, readonly Dials[]> {
   const found = new Map<string, Map<bigint, Dial[]>>()
   for (const { columns, streamIds, starts } of archive.values()) {
     for (const [segment, start] of starts.entries()) {
@@ -64,5 +69,5 @@ function readingsOf(archive: Archive): ReadonlyMap<string, ReadonlyMap<bigint, r
         )
     }
   }
-  return found
+  return new Map([...found].map(([stream, epochs]) => [stream, [...epochs.values()].map(dialsOf)]))
 }

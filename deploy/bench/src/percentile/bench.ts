@@ -150,14 +150,12 @@ function recordOf(stream: Stream, lastMs: number): StreamRecord {
   return { stream, lastMs, epochs: [{ ...epoch, ...ends }] }
 }
 
-/** Octets of slots as bits a second, as snapshots have them. */
+/** Octets of slots in steps of what is bits a second, as snapshots are read. */
 function seriesOf(streams: readonly Stream[], { epochs }: SlotReadings, stretch: Interval): Series[] {
   return streams.map(({ streamId, resource, meter }, index) => {
     const runs = slotRuns(epochs.get(streamId) ?? [], stretch, SLOT_MS)
-    const values = runs.flatMap(({ quantities }) =>
-      quantities.map((quantity): Rational => multiply(rational(quantity), PER_SLOT)),
-    )
-    return { index, resource, meter, dimensions: {}, unit: 'bit/s', direction: 'in', values }
+    const values = runs.flatMap(({ quantities }) => quantities)
+    return { index, resource, meter, dimensions: {}, unit: 'bit/s', direction: 'in', values, step: PER_SLOT }
   })
 }
 

@@ -1,7 +1,7 @@
 import { type Rational, add, rational } from '@vouch/proto/kernel/rational.ts'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { sumSlots } from './sum-slots.ts'
+import { inSteps, sumSlots } from './slot-values.ts'
 
 const SAFE = BigInt(Number.MAX_SAFE_INTEGER)
 
@@ -27,7 +27,7 @@ test.each([
   const values = fc.array(fc.option(value, { nil: undefined, freq: 20 }), { maxLength: 6 })
   fc.assert(
     fc.property(fc.array(values, { maxLength: 8 }), (series) => {
-      expect(sumSlots(series.map((each) => ({ values: each })))).toEqual(slowly(series))
+      expect(sumSlots(series.map((each) => inSteps(each)))).toEqual(slowly(series))
     }),
     { numRuns: 300 },
   )

@@ -92,25 +92,10 @@ export function bigintOf(row: Row, column: string): bigint {
   return BigInt(textOf(row, column))
 }
 
-/** A column that holds milliseconds since 1970, or a small integer. */
+/** A column that holds milliseconds since 1970, or a small integer. Throws where a double does not hold it exactly. */
 export function integerOf(row: Row, column: string): number {
   const value = row[column]
-  return safeInteger(typeof value === 'number' ? value : textOf(row, column), column)
-}
-
-/** A number, or the text of one, that a double holds exactly. Throws where it does not. */
-export function safeInteger(value: number | string, column: string): number {
-  const number = typeof value === 'number' ? value : Number.parseInt(value, 10)
+  const number = typeof value === 'number' ? value : Number.parseInt(textOf(row, column), 10)
   if (!Number.isSafeInteger(number)) throw new Error(`column ${column} is not a safe integer`)
   return number
-}
-
-/** A column that holds an array of tuples of so many 64-bit integers, each as text. Throws where the store answers something else. */
-export function tuplesOf(row: Row, column: string, length: number): readonly (readonly string[])[] {
-  const value = row[column]
-  const isTuple = (each: unknown): boolean =>
-    Array.isArray(each) && each.length === length && each.every((member) => typeof member === 'string')
-  if (!Array.isArray(value) || !value.every(isTuple))
-    throw new Error(`column ${column} is not an array of tuples of numbers`)
-  return value as readonly (readonly string[])[]
 }

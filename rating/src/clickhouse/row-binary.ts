@@ -37,12 +37,21 @@ export class RowBinary {
 
   /** A UInt64. */
   uint64(): bigint {
-    return this.#take(8).readBigUInt64LE()
+    const value = this.#bytes.readBigUInt64LE(this.#at)
+    this.#at += 8
+    return value
   }
 
   /** An Int64 or a UInt64 that a double holds exactly. */
   integer(): number {
-    return safeNumber(this.#take(8), 0)
+    const value = safeNumber(this.#bytes, this.#at)
+    this.#at += 8
+    return value
+  }
+
+  /** An Array of whatever is parsed, tuples for example, whose members follow one another. */
+  list<T>(parse: () => T): T[] {
+    return Array.from({ length: this.#length() }, parse)
   }
 
   /** An Array(UInt64). */
@@ -61,14 +70,18 @@ export class RowBinary {
   }
 
   #array(elementBytes: number): Buffer {
+    return this.#take(this.#length() * elementBytes)
+  }
+
+  #length(): number {
     let [length, scale] = [0, 1]
     for (;;) {
-      const byte = this.#take(1)[0]!
+      const byte = this.#bytes.readUInt8(this.#at)
+      this.#at += 1
       length += (byte % 128) * scale
-      if (byte < 128) break
+      if (byte < 128) return length
       scale *= 128
     }
-    return this.#take(length * elementBytes)
   }
 
   #take(length: number): Buffer {

@@ -40,7 +40,7 @@ function steps(edges: readonly number[]): {
 }
 
 /**
- * The first and the last reading of each epoch in each step between edges: a row for an epoch, in which each step has the edge at which it begins,
+ * The first and the last reading of each epoch in each step between edges: a row of RowBinary for an epoch, in which each step has the edge at which it begins,
  * two times and two registers; with what lies within `aroundMs` before the first edge (0) and after the last one. Hours without a reading change no least and no greatest value; what has none else is left out.
  */
 export function extremesQuery(streams: readonly string[], edges: readonly number[], aroundMs: number): Query {
@@ -73,9 +73,9 @@ export function extremesQuery(streams: readonly string[], edges: readonly number
       ? hours
       : `SELECT stream, epoch, k, min(t.a) AS a, max(t.b) AS b, min(t.c) AS c, max(t.d) AS d ` +
         `FROM (${hours} UNION ALL ${readings}) AS t ${grouped}`
-  const step = `(${edge('k')}, toUnixTimestamp64Milli(a), toUnixTimestamp64Milli(b), c, d)`
+  const step = `(toInt64(${edge('k')}), toUnixTimestamp64Milli(a), toUnixTimestamp64Milli(b), c, d)`
   const sql =
-    `SELECT lower(hex(stream)) AS streamId, epoch, arraySort(groupArray(${step})) AS steps ` +
+    `SELECT count() OVER (), stream, epoch, arraySort(groupArray(${step})) ` +
     `FROM (${all}) WHERE a <= b GROUP BY stream, epoch ORDER BY stream, epoch ${SETTINGS}`
   return { sql, params: {} }
 }

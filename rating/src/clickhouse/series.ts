@@ -3,7 +3,8 @@ import type { StreamSeries } from '../rate/ports.ts'
 import { growth, minutesBetween, stepsOfSplitHours } from '../usage/series.ts'
 import type { Extremes } from '../usage/series.ts'
 import type { Stream } from '../usage/stream-usage.ts'
-import { type Reader, type Row, bigintOf, integerOf, safeInteger, textOf, tuplesOf } from './reader.ts'
+import { readInParts } from './in-parts.ts'
+import { type Reader, type Row, bigintOf, integerOf, textOf } from './reader.ts'
 import { coveredQuery, extremesQuery, nearestQuery, spanningQuery } from './series-query.ts'
 
 const STREAMS_PER_QUERY = 10_000
@@ -25,26 +26,29 @@ export async function readSeries(
   streams: readonly Stream[],
   edges: readonly number[],
 ): Promise<Result<StreamSeries[]>> {
-  const found: StreamSeries[] = []
   // In the order of the lattice, so that no two questions read the same rows.
   const ordered = streams.toSorted((a, b) => (a.streamId < b.streamId ? -1 : 1))
-  for (let i = 0; i < ordered.length; i += STREAMS_PER_QUERY) {
-    const part = ordered.slice(i, i + STREAMS_PER_QUERY)
-    const own = part.map(({ streamId }) => streamId)
-    const epochs = await readEpochSteps(reader, own, edges)
-    if (!epochs.ok) return epochs
-    const byStream = Map.groupBy(epochs.value, ({ streamId }) => streamId)
-    for (const stream of part) {
+  const parts = await readInParts(ordered, STREAMS_PER_QUERY, (part) => readPart(reader, part, edges))
+  return parts.ok ? ok(parts.value.flat()) : parts
+}
+
+async function readPart(
+  reader: Reader,
+  streams: readonly Stream[],
+  edges: readonly number[],
+): Promise<Result<StreamSeries[]>> {
+  const own = streams.map(({ streamId }) => streamId)
+  const epochs = await readEpochSteps(reader, own, edges)
+  if (!epochs.ok) return epochs
+  const byStream = Map.groupBy(epochs.value, ({ streamId }) => streamId)
+  return ok(
+    streams.flatMap((stream) => {
       const lives = byStream.get(stream.streamId)
-      if (lives === undefined) continue
-      found.push({
-        stream,
-        lives: lives.map(({ steps }) => ({ from: steps[0]!.firstMs, to: steps.at(-1)!.lastMs })),
-        steps: sumOf(lives, edges),
-      })
-    }
-  }
-  return ok(found)
+      if (lives === undefined) return []
+      const times = lives.map(({ steps }) => ({ from: steps[0]!.firstMs, to: steps.at(-1)!.lastMs }))
+      return [{ stream, lives: times, steps: sumOf(lives, edges) }]
+    }),
+  )
 }
 
 /** Minutes of the clock in which something was sampled, by stream id, for each step between edges. */
@@ -57,20 +61,20 @@ export async function readCovered(
   const stepOf = new Map(edges.map((ms, step) => [ms, step]))
   const split = stepsOfSplitHours(edges)
   const ordered = streams.map(({ streamId }) => streamId).toSorted()
-  for (let i = 0; i < ordered.length; i += STREAMS_PER_QUERY) {
-    const rows = await reader.rows(coveredQuery(ordered.slice(i, i + STREAMS_PER_QUERY), edges))
-    if (!rows.ok) return rows
-    for (const row of rows.value) {
-      const id = textOf(row, 'streamId')
-      const own = minutes.get(id) ?? edges.slice(1).map(() => 0)
-      minutes.set(id, own)
-      const place = integerOf(row, 'place')
-      const within = split.get(place)
-      if (within === undefined) own[stepOf.get(place)!]! += integerOf(row, 'minutes')
-      const bits = within === undefined ? 0n : bigintOf(row, 'together')
-      for (const step of within ?? [])
-        own[step]! += minutesBetween(bits, { from: edges[step]! - place, to: edges[step + 1]! - place })
-    }
+  const parts = await readInParts(ordered, STREAMS_PER_QUERY, (part) =>
+    reader.rows(coveredQuery(part, edges)),
+  )
+  if (!parts.ok) return parts
+  for (const row of parts.value.flat()) {
+    const id = textOf(row, 'streamId')
+    const own = minutes.get(id) ?? edges.slice(1).map(() => 0)
+    minutes.set(id, own)
+    const place = integerOf(row, 'place')
+    const within = split.get(place)
+    if (within === undefined) own[stepOf.get(place)!]! += integerOf(row, 'minutes')
+    const bits = within === undefined ? 0n : bigintOf(row, 'together')
+    for (const step of within ?? [])
+      own[step]! += minutesBetween(bits, { from: edges[step]! - place, to: edges[step + 1]! - place })
   }
   return ok(minutes)
 }
@@ -94,20 +98,19 @@ async function readEpochSteps(
   streamIds: readonly string[],
   edges: readonly number[],
 ): Promise<Result<Epoch[]>> {
-  const rows = await reader.rows(extremesQuery(streamIds, edges, AROUND_MS))
-  if (!rows.ok) return rows
   const stepOf = new Map(edges.map((ms, step) => [ms, step]))
-  const seen = rows.value.map((row): Epoch => ({
-    streamId: textOf(row, 'streamId'),
-    epoch: bigintOf(row, 'epoch'),
-    steps: tuplesOf(row, 'steps', 5).map(([edge = '', firstMs = '', lastMs = '', first = '', last = '']) => ({
-      step: stepOf.get(safeInteger(edge, 'steps')) ?? -1,
-      firstMs: safeInteger(firstMs, 'steps'),
-      lastMs: safeInteger(lastMs, 'steps'),
-      firstRegister: BigInt(first),
-      lastRegister: BigInt(last),
-    })),
-  }))
+  const rows = await reader.binary(extremesQuery(streamIds, edges, AROUND_MS), (row): Epoch => {
+    const stepOfRow = (): Step => ({
+      step: stepOf.get(row.integer()) ?? -1,
+      firstMs: row.integer(),
+      lastMs: row.integer(),
+      firstRegister: row.uint64(),
+      lastRegister: row.uint64(),
+    })
+    return { streamId: row.hex(16), epoch: row.uint64(), steps: row.list(stepOfRow) }
+  })
+  if (!rows.ok) return rows
+  const seen = rows.value
   const heard = new Set(seen.map(({ streamId }) => streamId))
   const silent = streamIds.filter((id) => !heard.has(id))
   const spanning = await readSpanning(reader, silent, edges)
@@ -124,21 +127,29 @@ async function readEpochSteps(
   if (!after.ok) return after
   return ok(
     epochs
-      .map((epoch) => {
-        const key = `${epoch.streamId} ${epoch.epoch}`
-        const [earlier, later] = [before.value.get(key), after.value.get(key)]
-        return {
-          ...epoch,
-          steps: [
-            ...(earlier === undefined ? [] : [{ step: -1, ...earlier }]),
-            ...epoch.steps,
-            ...(later === undefined ? [] : [{ step: last, ...later }]),
-          ],
-        }
-      })
+      .map((epoch) => withNearest(epoch, before.value, after.value, last))
       // What lies before or after alone measured nothing in between.
       .filter(({ steps }) => steps[0]!.step < last && steps.at(-1)!.step >= 0),
   )
+}
+
+function withNearest(
+  epoch: Epoch,
+  before: ReadonlyMap<string, Extremes>,
+  after: ReadonlyMap<string, Extremes>,
+  last: number,
+): Epoch {
+  if (before.size === 0 && after.size === 0) return epoch
+  const key = `${epoch.streamId} ${epoch.epoch}`
+  const [earlier, later] = [before.get(key), after.get(key)]
+  return {
+    ...epoch,
+    steps: [
+      ...(earlier === undefined ? [] : [{ step: -1, ...earlier }]),
+      ...epoch.steps,
+      ...(later === undefined ? [] : [{ step: last, ...later }]),
+    ],
+  }
 }
 
 /** Epochs of streams that were silent all the time, but measured before and after it: without steps yet. */

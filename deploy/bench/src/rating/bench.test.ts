@@ -3,7 +3,7 @@ import { benchRating } from './bench.ts'
 
 test('a small lattice is rated line by line, and asked about', async () => {
   const { name, ratio, figures, reference } = await benchRating(
-    { accounts: 2, hours: 5, questions: 2 },
+    { accounts: 2, hours: 5, rounds: 1, questions: 2 },
     () => {},
   )
   expect(name).toBe('rating')

@@ -1,7 +1,7 @@
 import { create, toBinary } from '@bufbuild/protobuf'
 import { RateRequestSchema, RateResponseSchema } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
 import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
-import type { Snapshot } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import type { EpochUsage, Snapshot } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { proofText } from '@vouch/proto/seal/proof.ts'
 import { describe, expect, test } from 'vitest'
@@ -228,6 +228,23 @@ test('usage that was not cut for the prices is refused, not split evenly', async
     fault: { code: 'USAGE_INCOMPLETE', pointer },
   })
   expect(rateSnapshot(RANKED, snapshot)).toMatchObject({ ok: false, fault: { code: 'USAGE_INCOMPLETE' } })
+})
+
+test.each<[string, (epoch: EpochUsage) => void]>([
+  ['no opening', (epoch) => delete epoch.opening],
+  ['no closing', (epoch) => delete epoch.closing],
+  ['a closing before its opening', (epoch) => (epoch.closing!.atMs = epoch.opening!.atMs - 1n)],
+  ['a register that falls', (epoch) => (epoch.opening!.register = epoch.closing!.register + 1n)],
+  ['a cut after its closing', (epoch) => (epoch.cuts.at(-1)!.atMs = epoch.closing!.atMs + 1n)],
+])('an epoch with %s is FIELD_INVALID at its place', async (_, spoil) => {
+  const hourly = tariffOf([usage({ grain: 'hour' })])
+  const snapshot = await measured(hourly, [steady])
+  expect(rateSnapshot(hourly, snapshot).ok).toBe(true)
+  spoil(snapshot.measurements[0]!.streams[0]!.epochs[0]!)
+  expect(rateSnapshot(hourly, snapshot)).toMatchObject({
+    ok: false,
+    fault: { code: 'FIELD_INVALID', pointer: '/measurements/0/streams/0/epochs/0' },
+  })
 })
 
 test('usage without a price is reported with its stretch, never dropped', async () => {

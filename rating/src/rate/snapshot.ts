@@ -13,6 +13,7 @@ import { parseUnit } from '@vouch/proto/kernel/unit.ts'
 import type { Billed, Facts, Series, Usage } from '../rule/types.ts'
 import { CUTS_MAX } from '../rule/cuts.ts'
 import { readQuantity } from '../rule/quantity.ts'
+import { checkEpochs } from './check-epochs.ts'
 import { type Correction, readCorrections, statedEntries, touching, withoutCorrected } from './corrections.ts'
 import { SLOT_MS } from './cuts.ts'
 import type { Frame } from './frame.ts'
@@ -164,6 +165,8 @@ function frameOf(
     })
   if (measurement.slotMs !== 0 && measurement.slotMs !== SLOT_MS)
     return fail('FIELD_INVALID', `slots have ${SLOT_MS} ms`, { pointer: `${pointer}/slotMs` })
+  const epochs = checkEpochs(measurement.streams, pointer)
+  if (!epochs.ok) return epochs
   const { dimensions, resource, meter, itself } = measurement
   const corrections = touching(all, { resource, meter, itself, period: period.value })
   return ok({

@@ -57,8 +57,8 @@ export class RowBinary {
   /** An Array(UInt64). */
   uint64s(): BigUint64Array {
     const bytes = this.#array(8)
-    // A copy, because views need their elements at multiples of eight.
-    return new BigUint64Array(Uint8Array.prototype.slice.call(bytes).buffer)
+    // A copy, because a view needs its elements at multiples of eight.
+    return new BigUint64Array(new Uint8Array(bytes).buffer)
   }
 
   /** An Array(Int64) of what a double holds exactly. */

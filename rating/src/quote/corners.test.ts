@@ -13,10 +13,47 @@ const pointersOf = (document: object): (string | undefined)[] => {
   return answer.ok ? [] : (answer.fault.causes ?? [answer.fault]).map(({ pointer }) => pointer)
 }
 
+describe('credits for availability', () => {
+  const sla = (id: string, service: string): object => ({
+    kind: 'sla-credit',
+    id,
+    service,
+    of: ['f'],
+    bands: [{ below: '99', percent: '100' }],
+  })
+  const availability = ['v', 'w'].map((service) => ({ service, expected: '10', available: '9' }))
+
+  test.each<[string, object[], string[]]>([
+    ['a discount took half', [{ kind: 'discount', id: 'd', percent: '50' }], ['10.00', '-5.00', '-5.00']],
+    [
+      'a grant paid all',
+      [{ kind: 'credit', id: 'c', grants: [{ id: 'g', amount: '10' }] }],
+      ['10.00', '-10.00'],
+    ],
+    ['another one gave all back', [sla('t', 'w')], ['10.00', '-10.00']],
+  ])('never give back more than is due: %s', (_, others, expected) => {
+    const rules = [fee('10'), ...others, sla('s', 'v')]
+    const { lines, total } = ask({ rules, availability })
+    expect([lines.map(({ amount }) => amount), total]).toEqual([expected, '0.00'])
+  })
+})
+
 describe('what is not in force does nothing', () => {
   test.each(['minimum', 'maximum', 'commitment'])('a %s of another month', (kind) => {
     const rule = { kind, id: 'x', amount: '50', effective: FEBRUARY }
     expect(amounts({ rules: [fee('100'), rule] })).toEqual(['100.00'])
+  })
+
+  test.each([
+    ['minimum', '200.00'],
+    ['maximum', '100.00'],
+    ['commitment', '200.00'],
+  ])('a %s in force after the usage counts none of it', (kind, total) => {
+    const rule = { kind, id: 'x', amount: '310', of: ['use'], effective: day('03-22', '04-01') }
+    const counts = (from: string, to: string): string =>
+      ask({ rules: [use(per('1')), rule], usage: [units('100', { period: day(from, to) })] }).total
+    expect(counts('03-01', '03-10')).toBe(total)
+    expect(counts('03-23', '03-30')).toBe('100.00')
   })
 
   test('what was billed for another month', () => {
@@ -206,6 +243,21 @@ describe('what would be ignored is refused', () => {
       'a quantity that is not the sum',
       { rules: [use(per('1'))], usage: [units('1', { items: ['2'] })] },
       ['/usage/0/quantity'],
+    ],
+    [
+      'a rule that goes on while the one before it is in force',
+      {
+        rules: [
+          use(per('1'), { effective: day('03-01', '03-21') }),
+          { ...use(per('1'), { continues: 'use', effective: day('03-11', '04-01') }), id: 'then' },
+        ],
+      },
+      ['/rules/1/effective'],
+    ],
+    [
+      'tiers without a price',
+      { rules: [use({ model: 'volume', tiers: [{ upTo: '1', unitPrice: '1' }, {}] })] },
+      ['/rules/0/price/tiers/1'],
     ],
     [
       'a grant in two rules',

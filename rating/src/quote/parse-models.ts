@@ -94,6 +94,8 @@ function readTiers(
       reader.refuse(`${place}/upTo`, 'tiers ascend: it must end above the one before')
     if (index === tiers.length - 1 && upTo !== undefined)
       reader.refuse(`${place}/upTo`, 'the last tier must have no end; what lies above it would have no price')
+    if (tier.unitPrice === undefined && tier.flat === undefined && tier.percent === undefined)
+      reader.refuse(place, 'a tier needs a price; what is free costs "0"')
     if (tier.percent !== undefined && model !== 'graduated')
       reader.refuse(`${place}/percent`, 'only graduated tiers take per cent')
     if (tier.unitPrice !== undefined && model === 'stairstep')

@@ -1,7 +1,10 @@
+import { isDeepStrictEqual } from 'node:util'
 import { money, parseAmount } from '@vouch/proto/kernel/money.ts'
 import { ONE, ZERO, compare, rational } from '@vouch/proto/kernel/rational.ts'
 import type { BurstRule } from '../rule/burst.ts'
+import { overlaps } from '@vouch/proto/kernel/period.ts'
 import type { Rule } from '../rule/evaluate.ts'
+import type { UsageRule } from '../rule/usage.ts'
 import { beginsAnew } from '../rule/quantity.ts'
 import type { QuantityRule } from '../rule/quantity.ts'
 import { isSpend } from '../rule/spend.ts'
@@ -56,6 +59,11 @@ export function readRules(
           `${pointer}/continues`,
           'free, minimum, thresholds of sums and aggregates but the sum do not go on',
         )
+      else if (read.kind === 'usage' && isTwice(before, read))
+        reader.refuse(
+          `${pointer}/effective`,
+          `${rule.continues}, which it continues, is in force at the same time: usage would be billed twice`,
+        )
     }
     if (rule.kind === 'credit')
       rule.grants.forEach(({ id }, at) => {
@@ -65,6 +73,12 @@ export function readRules(
     known.set(rule.id, read)
     return read
   })
+}
+
+/** Whether one goes on from the other for the same usage while that is still in force. */
+function isTwice(before: UsageRule, after: UsageRule): boolean {
+  if (before.effective === undefined || after.effective === undefined) return false
+  return isDeepStrictEqual(before.select, after.select) && overlaps(before.effective, after.effective)
 }
 
 /** With all rules that a usage rule goes on from, not only the last; and by name those of which earlier documents count. */

@@ -29,7 +29,7 @@ export interface SlaRule {
 
 const HUNDRED = rational(100n)
 
-/** Gives back a share of lines by the availability of their service. Faults: USAGE_INCOMPLETE. */
+/** Gives back a share of lines by the availability of their service, never more than is due after other reductions. Faults: USAGE_INCOMPLETE. */
 export function applySla(rule: SlaRule, scope: Scope): Result<Outcome> {
   const { terms, facts } = scope
   const measured = facts.availability.find(({ service }) => service === rule.service)
@@ -39,7 +39,10 @@ export function applySla(rule: SlaRule, scope: Scope): Result<Outcome> {
   const band = rule.bands.findLast(({ below }) => compare(available, below) < 0)
   if (band === undefined) return ok({ lines: [] })
   const base = sumOf(linesOf(scope, rule.of), terms)
-  const credit = multiply(base, divide(band.credit, HUNDRED))
+  const share = multiply(base, divide(band.credit, HUNDRED))
+  const due = sumOf(scope.lines, terms)
+  const isCapped = compare(share, due) > 0
+  const credit = isCapped ? due : share
   if (compare(credit, rule.minimum) <= 0 || compare(credit, ZERO) <= 0) return ok({ lines: [] })
   const trace = [
     {
@@ -50,8 +53,11 @@ export function applySla(rule: SlaRule, scope: Scope): Result<Outcome> {
     {
       rule: `credit below ${exactText(band.below)} per cent`,
       input: `${exactText(base)} × ${exactText(band.credit)} per cent`,
-      output: exactText(credit),
+      output: exactText(share),
     },
+    ...(isCapped
+      ? [{ rule: 'no more than is due', input: exactText(share), output: exactText(credit) }]
+      : []),
   ]
   const { id, name } = rule
   const draft = { rule: id, kind: 'sla-credit', pool: '', name, period: terms.period } as const

@@ -10,7 +10,7 @@ import type { ProrationBasis } from '../tariff/proration.ts'
 import { exactText } from '../tariff/trace.ts'
 import type { TraceStep } from '../tariff/trace.ts'
 import { lineOf, linesOf, sumOf } from './lines.ts'
-import type { Billed, LineKind, Outcome, Scope } from './types.ts'
+import type { Billed, Line, LineKind, Outcome, Scope } from './types.ts'
 import { earlierIn, windowOf } from './window.ts'
 import type { Window } from './window.ts'
 
@@ -146,7 +146,7 @@ function spendOf(
   const { terms } = scope
   const share = prorate(part, whole, rule.proration, terms)
   const bound = multiply(rule.amount, share.fraction)
-  const lines = sumOf(linesOf(scope, rule.of), terms)
+  const lines = sumOf(linesWithin(rule, part, scope), terms)
   const billed = amountOf(before)
   const spent = add(lines, billed)
   const trace = [
@@ -163,6 +163,18 @@ function spendOf(
     },
   ]
   return { bound, spent, isOver, trace }
+}
+
+/** The lines that count: none of which all lies outside of the time in which the rule is in force. */
+function linesWithin({ of, effective }: SpendRule, part: Period, scope: Scope): readonly Line[] {
+  const lines = linesOf(scope, of)
+  if (effective === undefined) return lines
+  const usage = scope.facts.usage
+  return lines.filter(({ period, sources, kind }) => {
+    const isOfUsage = sources !== undefined && (kind === 'usage' || kind === 'estimate')
+    const periods = isOfUsage ? sources.map((index) => usage[index]?.period ?? period) : [period]
+    return periods.some((each) => intersect(each, part) !== undefined)
+  })
 }
 
 function amountOf(billed: readonly Billed[]): Rational {

@@ -79,7 +79,20 @@ describe('the published vectors of 20 samples', () => {
       { rule: 'directions higher', input: 'in 0.653, out 1.435', output: 'out' },
     ])
     expect(billed(port(IN, OUT), rule('sum')).trace).toEqual([
+      { rule: 'directions sum', input: 'in and out of each slot', output: 'combined' },
       { rule: 'percentile 95 combined', input: '20 slots, rank 19', output: '2.088' },
+    ])
+  })
+
+  test('the trace tells in and out joined by their larger from their sum, and what counts as zero', () => {
+    const [, ...rest] = IN
+    const patchy = port([undefined, ...rest], [undefined, ...OUT.slice(1)])
+    const { trace, value } = billed(patchy, rule('larger-per-slot', { missing: 'zero' }))
+    expect(value).toEqual(decimal('1.435'))
+    expect(trace).toEqual([
+      { rule: 'missing slots zero', input: '2 slots of 2 series', output: '0' },
+      { rule: 'directions larger-per-slot', input: 'in and out of each slot', output: 'combined' },
+      { rule: 'percentile 95 combined', input: '20 slots, rank 19', output: '1.435' },
     ])
   })
 

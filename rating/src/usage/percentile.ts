@@ -100,11 +100,29 @@ export function billablePercentile(
   const ranked = collect(candidatesOf(series, directions).map((candidate) => rank(candidate, rule)))
   if (!ranked.ok) return ranked
   const [first, second] = ranked.value
-  if (second === undefined) return ok(first!)
+  const filled = missingSteps(given, rule)
+  if (second === undefined)
+    return ok({ ...first!, trace: [...filled, ...joinSteps(first!, rule), ...first!.trace] })
   const billed = compare(first!.value, second.value) >= 0 ? first! : second
   const input = ranked.value.map(({ direction, value }) => `${direction} ${exactText(value)}`).join(', ')
   const choice = { rule: `directions ${directions}`, input, output: billed.direction }
-  return ok({ ...billed, trace: [...ranked.value.flatMap(({ trace }) => trace), choice] })
+  return ok({ ...billed, trace: [...filled, ...ranked.value.flatMap(({ trace }) => trace), choice] })
+}
+
+/** Slots that count as 0. Where they are left out, that is said with the ranking. */
+function missingSteps(series: readonly SlotSeries[], { missing }: PercentileRule): TraceStep[] {
+  const count = series.reduce(
+    (sum, { values }) => sum + values.filter((value) => value === undefined).length,
+    0,
+  )
+  if (missing !== 'zero' || count === 0) return []
+  return [{ rule: 'missing slots zero', input: `${count} slots of ${series.length} series`, output: '0' }]
+}
+
+/** How in and out became one. */
+function joinSteps({ direction }: PercentileResult, { directions }: PercentileRule): TraceStep[] {
+  if (direction !== 'combined') return []
+  return [{ rule: `directions ${directions}`, input: 'in and out of each slot', output: direction }]
 }
 
 function withZeros(series: SlotSeries): SlotSeries {

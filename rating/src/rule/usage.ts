@@ -20,6 +20,7 @@ import { lineOf } from './lines.ts'
 import type { Draft } from './lines.ts'
 import { converted, piecesOf, sourcesOf, statedSteps } from './pieces.ts'
 import type { Piece, Pool, PriceChoice } from './pieces.ts'
+import { policySteps } from './policy-steps.ts'
 import { beginsAnew, billable } from './quantity.ts'
 import type { QuantityRule } from './quantity.ts'
 import { selects } from './select.ts'
@@ -241,7 +242,13 @@ function draftLine(
     unitPrice: unitPriceOf(model),
     sources: sourcesOf(pieces),
     exact: priced.amount,
-    trace: [...converted(rule, pieces), ...statedSteps(rule, pieces), ...trace, ...priced.trace],
+    trace: [
+      ...converted(rule, pieces),
+      ...policySteps(rule, pieces, kind, scope.facts.usage),
+      ...statedSteps(rule, pieces),
+      ...trace,
+      ...priced.trace,
+    ],
   }
   return ok(isCorrection ? correction(draft, rule, model, scope) : draft)
 }

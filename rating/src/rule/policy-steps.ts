@@ -1,0 +1,41 @@
+import { formatInstant } from '@vouch/proto/kernel/period.ts'
+import { ZERO, add } from '@vouch/proto/kernel/rational.ts'
+import type { Rational } from '@vouch/proto/kernel/rational.ts'
+import { exactText } from '../tariff/trace.ts'
+import type { TraceStep } from '../tariff/trace.ts'
+import type { Piece } from './pieces.ts'
+import type { LineKind, Usage } from './types.ts'
+import type { UsageRule } from './usage.ts'
+import { partsOf } from './whole.ts'
+
+/** By which policies the pieces of a line came to be, with what they sum to in the billable unit, for the trace. */
+export function policySteps(
+  { level, grain, late }: UsageRule,
+  pieces: readonly Piece[],
+  kind: LineKind,
+  measured: readonly Usage[],
+): TraceStep[] {
+  if (pieces.length === 0) return []
+  const output = exactText(pieces.reduce<Rational>((sum, { quantity }) => add(sum, quantity), ZERO))
+  const step = (rule: string, input: string): TraceStep => ({ rule, input, output })
+  if (level !== undefined) return [step(`level averaged by ${level}`, `${pieces.length} levels`)]
+  const entries = new Set(pieces.flatMap(({ usage }) => partsOf(usage).map(({ index }) => index)))
+  const steps: TraceStep[] = []
+  if (kind === 'late-usage' && late === 'this-period') {
+    const from = Math.min(...pieces.map(({ usage }) => usage.period.from))
+    steps.push(step('late usage this-period', `${entries.size} entries from ${formatInstant(from)} on`))
+  }
+  if (pieces.some(({ usage }) => isCut(usage, measured)))
+    steps.push(step('split by time', `${entries.size} entries, of which a part is billed here`))
+  if (grain !== undefined)
+    steps.push(step(`cut by ${grain}`, `${pieces.length} parts of ${entries.size} entries`))
+  return steps
+}
+
+/** Whether a piece is a part of what was measured or given as one. */
+function isCut(usage: Usage, measured: readonly Usage[]): boolean {
+  return partsOf(usage).some(({ index, period }) => {
+    const whole = measured[index]?.period
+    return whole !== undefined && (whole.from < period.from || whole.to > period.to)
+  })
+}

@@ -270,6 +270,11 @@ describe('what would be ignored is refused', () => {
       ['/rules/0/bands/0/percent'],
     ],
     [
+      'an availability beyond what was expected',
+      { rules: [fee('1')], availability: [{ service: 'x', expected: '10', available: '12' }] },
+      ['/availability/0/available'],
+    ],
+    [
       'an availability twice',
       {
         rules: [fee('1')],

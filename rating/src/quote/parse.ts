@@ -7,7 +7,7 @@ import { parseAmount } from '@vouch/proto/kernel/money.ts'
 import { parsePeriod, parseZone } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
-import { ONE, ZERO, add, equals } from '@vouch/proto/kernel/rational.ts'
+import { ONE, ZERO, add, compare, equals } from '@vouch/proto/kernel/rational.ts'
 import type { Rule } from '../rule/evaluate.ts'
 import type { PriceChoice } from '../rule/pieces.ts'
 import { beginsAnew } from '../rule/quantity.ts'
@@ -109,11 +109,10 @@ export function readFacts(document: Quote, terms: Terms, rules: readonly Rule[],
     availability: availability.map(({ service, expected, available }, index) => {
       if (availability.findIndex((each) => each.service === service) < index)
         reader.refuse(`/availability/${index}/service`, `the availability of ${service} is there already`)
-      return {
-        service,
-        expected: reader.decimal(expected, ONE),
-        available: reader.decimal(available, ZERO),
-      }
+      const [whole, part] = [reader.decimal(expected, ONE), reader.decimal(available, ZERO)]
+      if (compare(part, whole) > 0)
+        reader.refuse(`/availability/${index}/available`, `it is no more than was expected: ${expected}`)
+      return { service, expected: whole, available: part }
     }),
   }
 }

@@ -1,6 +1,7 @@
 import { ONE, ZERO, compare } from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import type { PriceChoice } from '../rule/pieces.ts'
+import { matches } from '../rule/select.ts'
 import { checkWindows } from '../tariff/calendar-windows.ts'
 import type { Model } from '../tariff/model.ts'
 import type { Tier } from '../tariff/tiers.ts'
@@ -11,7 +12,15 @@ type Price = Extract<QuoteRule, { kind: 'usage' }>['price']
 
 /** Reads a price that may depend on when or on what. */
 export function readPrice(price: Price, pointer: string, reader: Reader): PriceChoice {
-  if (price.model === 'matrix')
+  if (price.model === 'matrix') {
+    price.rows.forEach(({ when }, index) => {
+      const before = price.rows.slice(0, index).findIndex((row) => matches(row.when, when))
+      if (before >= 0)
+        reader.refuse(
+          `${pointer}/rows/${index}/when`,
+          `row ${before} takes all of it: put the narrower row first`,
+        )
+    })
     return {
       by: 'matrix',
       rows: price.rows.map(({ when, price: model }, index) => ({
@@ -23,6 +32,7 @@ export function readPrice(price: Price, pointer: string, reader: Reader): PriceC
           ? undefined
           : readModel(price.otherwise, `${pointer}/otherwise`, reader),
     }
+  }
   if (price.model !== 'calendar') return { by: 'nothing', model: readModel(price, pointer, reader) }
   const { windows, prices } = price
   for (const fault of checkWindows(windows)) reader.take(`${pointer}/windows`, { ok: false, fault })

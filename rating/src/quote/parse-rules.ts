@@ -191,13 +191,19 @@ function readSpend(
 function readGrants({ grants }: Of<'credit'>, pointer: string, terms: Terms, reader: Reader) {
   return grants.map(({ id, amount, priority = 0, from, expires }, index) => {
     const place = `${pointer}/grants/${index}`
+    const [fromMs, expiresMs] = [
+      reader.instant(`${place}/from`, from),
+      reader.instant(`${place}/expires`, expires),
+    ]
+    if (fromMs !== undefined && expiresMs !== undefined && expiresMs <= fromMs)
+      reader.refuse(`${place}/expires`, 'it expires after it begins')
     return {
       id,
       amount:
         reader.take(`${place}/amount`, parseAmount(amount, terms.currency)) ?? money(0n, terms.currency),
       priority,
-      fromMs: reader.instant(`${place}/from`, from),
-      expiresMs: reader.instant(`${place}/expires`, expires),
+      fromMs,
+      expiresMs,
     }
   })
 }

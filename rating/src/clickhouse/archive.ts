@@ -17,6 +17,7 @@ import {
   keysQuery,
   newestQuery,
 } from './archive-query.ts'
+import { readInParts } from './in-parts.ts'
 import { type Reader, type Row, bigintOf, integerOf, textOf } from './reader.ts'
 import type { Query } from './usage-query.ts'
 
@@ -30,13 +31,8 @@ export function createArchive(reader: Reader): Archive {
     query: (part: readonly In[]) => Query,
     parse: (row: Row) => Out,
   ): Promise<Result<Out[]>> => {
-    const found: Out[] = []
-    for (let i = 0; i < all.length; i += IDS_PER_QUERY) {
-      const rows = await reader.rows(query(all.slice(i, i + IDS_PER_QUERY)))
-      if (!rows.ok) return rows
-      found.push(...rows.value.map(parse))
-    }
-    return ok(found)
+    const rows = await readInParts(all, IDS_PER_QUERY, async (part) => reader.rows(query(part)))
+    return rows.ok ? ok(rows.value.flatMap((part) => part.map(parse))) : rows
   }
   return {
     find: (digests) => inParts(digests, findQuery, placeOf),

@@ -116,7 +116,7 @@ export function slotsQuery(
   slotMs: number,
 ): Query {
   const sql =
-    'SELECT count() OVER (), stream, groupArrayArray(if(a = b, [a], [a, b])), groupArrayArray(if(a = b, [c], [c, d])) FROM (' +
+    'SELECT count() OVER (), stream, groupArrayArray(if(a = b AND c = d, [a], [a, b])), groupArrayArray(if(a = b AND c = d, [c], [c, d])) FROM (' +
     `SELECT stream, epoch, intDiv(toUnixTimestamp64Milli(time) - ${baseMs}, ${slotMs}) AS slot, ` +
     'min(toUnixTimestamp64Milli(time)) AS a, max(toUnixTimestamp64Milli(time)) AS b, min(register) AS c, max(register) AS d ' +
     `FROM {database:Identifier}.readings_v1 WHERE stream IN (${ids(streams)}) AND ${during(between)} ` +

@@ -7,6 +7,7 @@ import { selfAndAncestors } from '@vouch/proto/kernel/id.ts'
 import type { Stream, StreamRecord } from '../usage/stream-usage.ts'
 import { type Expiry, readExpiry } from './expiry.ts'
 import { type EpochRow, boundaryTimes, epochKey, epochRecord, readEpochs, readingKeys } from './epochs.ts'
+import { readInParts } from './in-parts.ts'
 import { type Reader, bigintOf, integerOf, textOf } from './reader.ts'
 import { readReadings } from './readings-at.ts'
 import { readCovered, readSeries } from './series.ts'
@@ -28,14 +29,9 @@ export function createUsageStore(reader: Reader): UsageStore {
     records: async (streams, period, cuts = []) => {
       const expiry = await readExpiry(reader)
       if (!expiry.ok) return expiry
-      const records: StreamRecord[] = []
-      for (let i = 0; i < streams.length; i += STREAMS_PER_QUERY) {
-        const part = streams.slice(i, i + STREAMS_PER_QUERY)
-        const read = await readRecords(reader, part, { period, cuts, expiry: expiry.value })
-        if (!read.ok) return read
-        records.push(...read.value)
-      }
-      return ok(records)
+      const how = { period, cuts, expiry: expiry.value }
+      const parts = await readInParts(streams, STREAMS_PER_QUERY, (part) => readRecords(reader, part, how))
+      return parts.ok ? ok(parts.value.flat()) : parts
     },
     series: async (streams, edges) => {
       const expiry = await readExpiry(reader)

@@ -44,18 +44,6 @@ describe('what is not in force does nothing', () => {
     expect(amounts({ rules: [fee('100'), rule] })).toEqual(['100.00'])
   })
 
-  test.each([
-    ['minimum', '200.00'],
-    ['maximum', '100.00'],
-    ['commitment', '200.00'],
-  ])('a %s in force after the usage counts none of it', (kind, total) => {
-    const rule = { kind, id: 'x', amount: '310', of: ['use'], effective: day('03-22', '04-01') }
-    const counts = (from: string, to: string): string =>
-      ask({ rules: [use(per('1')), rule], usage: [units('100', { period: day(from, to) })] }).total
-    expect(counts('03-01', '03-10')).toBe(total)
-    expect(counts('03-23', '03-30')).toBe('100.00')
-  })
-
   test('what was billed for another month', () => {
     const rules = [fee('10'), { kind: 'minimum', id: 'x', amount: '50' }]
     expect(ask({ rules, billed: [{ rule: 'x', period: FEBRUARY, amount: '40' }] }).total).toBe('50.00')
@@ -250,6 +238,16 @@ describe('what would be ignored is refused', () => {
         rules: [
           use(per('1'), { effective: day('03-01', '03-21') }),
           { ...use(per('1'), { continues: 'use', effective: day('03-11', '04-01') }), id: 'then' },
+        ],
+      },
+      ['/rules/1/effective'],
+    ],
+    [
+      'a rule that goes on for the whole period from one that is in force for a part',
+      {
+        rules: [
+          use(per('1'), { effective: day('03-01', '03-21') }),
+          { ...use(per('1'), { continues: 'use' }), id: 'then' },
         ],
       },
       ['/rules/1/effective'],

@@ -3,6 +3,7 @@ import { money, parseAmount } from '@vouch/proto/kernel/money.ts'
 import { ONE, ZERO, compare, rational } from '@vouch/proto/kernel/rational.ts'
 import type { BurstRule } from '../rule/burst.ts'
 import { overlaps } from '@vouch/proto/kernel/period.ts'
+import type { Period } from '@vouch/proto/kernel/period.ts'
 import type { Rule } from '../rule/evaluate.ts'
 import type { UsageRule } from '../rule/usage.ts'
 import { beginsAnew } from '../rule/quantity.ts'
@@ -59,7 +60,7 @@ export function readRules(
           `${pointer}/continues`,
           'free, minimum, thresholds of sums and aggregates but the sum do not go on',
         )
-      else if (read.kind === 'usage' && isTwice(before, read))
+      else if (read.kind === 'usage' && isTwice(before, read, terms.period))
         reader.refuse(
           `${pointer}/effective`,
           `${rule.continues}, which it continues, is in force at the same time: usage would be billed twice`,
@@ -76,9 +77,10 @@ export function readRules(
 }
 
 /** Whether one goes on from the other for the same usage while that is still in force. */
-function isTwice(before: UsageRule, after: UsageRule): boolean {
-  if (before.effective === undefined || after.effective === undefined) return false
-  return isDeepStrictEqual(before.select, after.select) && overlaps(before.effective, after.effective)
+function isTwice(before: UsageRule, after: UsageRule, period: Period): boolean {
+  if (before.effective === undefined && after.effective === undefined) return false
+  const isSame = isDeepStrictEqual(before.select, after.select)
+  return isSame && overlaps(before.effective ?? period, after.effective ?? period)
 }
 
 /** With all rules that a usage rule goes on from, not only the last; and by name those of which earlier documents count. */

@@ -65,13 +65,12 @@ function chargeOf(
   { usageFrom, estimatedOf, seriesFrom, facts, place }: SnapshotFacts,
   snapshot: Snapshot,
 ): Charge {
-  const sources = line.sources ?? []
+  const { sources = [], ranked = [] } = line
   const rule = ruleOf(line, rules)
-  const isRanked = rule?.kind === 'percentile'
-  const places = new Set(sources.map((index) => (isRanked ? seriesFrom : usageFrom)[index]!))
-  const measurements = [...places].toSorted((a, b) => a - b)
+  const places = [...sources.map((index) => usageFrom[index]!), ...ranked.map((index) => seriesFrom[index]!)]
+  const measurements = [...new Set(places)].toSorted((a, b) => a - b)
   const measured = measurements.map((index) => snapshot.measurements[index]!)
-  const parts = isRanked ? [] : sources.map((index) => facts.usage[index]!.period)
+  const parts = sources.map((index) => facts.usage[index]!.period)
   const period = hull(parts) ?? clipped(line.period, place.inForce)
   const estimatedMs = estimatedIn(measurements, rule, estimatedOf)
   const coverage = { ...coverageOf(measured), estimatedMs }

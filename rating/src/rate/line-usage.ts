@@ -4,7 +4,6 @@ import { conversion } from '@vouch/proto/kernel/unit.ts'
 import type { Charge } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import type { Line, Usage } from '../rule/types.ts'
 import type { SnapshotFacts } from './snapshot.ts'
-import type { PricedTariff } from './tariff.ts'
 
 /** What a metered resource used in a stretch that a line prices. */
 export interface UsagePart {
@@ -29,12 +28,10 @@ export interface LineUsage {
 export function lineUsages(
   lines: readonly Line[],
   charges: readonly Charge[],
-  tariff: PricedTariff,
   read: SnapshotFacts,
 ): LineUsage[] {
-  const ranked = new Set(tariff.rules.flatMap(({ id, kind }) => (kind === 'percentile' ? [id] : [])))
   return lines.flatMap((line, index) => {
-    const usage = ranked.has(line.rule) ? rankedUsage(line, read) : pricedUsage(line, read)
+    const usage = line.ranked === undefined ? pricedUsage(line, read) : rankedUsage(line, read)
     return usage.length === 0 ? [] : [{ lineId: charges[index]!.lineId, parts: joined(line, usage, read) }]
   })
 }
@@ -44,10 +41,10 @@ function pricedUsage({ sources = [] }: Line, { facts }: SnapshotFacts): Usage[] 
 }
 
 /** What the ports moved that were ranked. */
-function rankedUsage({ sources = [] }: Line, { facts, usageFrom, seriesFrom }: SnapshotFacts): Usage[] {
+function rankedUsage({ ranked = [] }: Line, { facts, usageFrom, seriesFrom }: SnapshotFacts): Usage[] {
   const nameOf = (measurement: number, { dimensions }: Pick<Usage, 'dimensions'>): string =>
     `${measurement} ${dimensions['resource']}`
-  const ports = new Set(sources.map((index) => nameOf(seriesFrom[index]!, facts.series[index]!)))
+  const ports = new Set(ranked.map((index) => nameOf(seriesFrom[index]!, facts.series[index]!)))
   return facts.usage.filter(
     (usage) => usage.estimated === undefined && ports.has(nameOf(usageFrom[usage.index]!, usage)),
   )

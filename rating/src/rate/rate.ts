@@ -90,7 +90,7 @@ export function rateSnapshot(tariff: Tariff, snapshot: Snapshot): Result<Rated> 
   if (!evaluated.ok) return evaluated
   const charges = chargesOf(evaluated.value, priced.value, read.value, snapshot)
   const unpriced = unpricedOf(evaluated.value, read.value)
-  const usage = () => lineUsages(evaluated.value.lines, charges, priced.value, read.value)
+  const usage = () => lineUsages(evaluated.value.lines, charges, read.value)
   const due = (snapshot.corrects === '' ? beyond : differences)(charges, snapshot.billed, terms.currency)
   return due.ok ? ok({ charges: due.value, unpriced, usage }) : due
 }

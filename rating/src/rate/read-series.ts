@@ -57,7 +57,8 @@ function knownOf(
   const known = starts.map((): bigint | undefined => undefined)
   for (const { fromMs, quantities } of streams.flatMap(({ slots }) => slots)) {
     const first = (Number(fromMs) - starts[0]!) / slotMs
-    for (const [i, quantity] of quantities.entries()) known[first + i] = (known[first + i] ?? 0n) + quantity
+    for (const [i, quantity] of quantities.entries())
+      if (first + i in known) known[first + i] = (known[first + i] ?? 0n) + quantity
   }
   return known
 }

@@ -84,7 +84,7 @@ function burstLine(rule: BurstRule, pool: string, series: readonly Series[], { t
     period: terms.period,
     unit: rule.unit === '1' ? undefined : rule.unit,
     unitPrice: rule.effective === undefined ? unitPriceOf(rule.price) : undefined,
-    sources: series.map(({ index }) => index),
+    ranked: series.map(({ index }) => index),
   } as const
   const steps = [
     ...ranked.value.trace,

@@ -8,28 +8,39 @@ import type { LineKind, Usage } from './types.ts'
 import type { UsageRule } from './usage.ts'
 import { partsOf } from './whole.ts'
 
-/** By which policies the pieces of a line came to be, with what they sum to in the billable unit, for the trace. */
+/**
+ * By which policies the pieces of a line came to be, with what they sum to in the billable unit, for the trace.
+ *
+ * @param sources places of the usage, as it was measured, that the pieces are of.
+ */
 export function policySteps(
   { level, grain, late }: UsageRule,
-  pieces: readonly Piece[],
-  kind: LineKind,
+  {
+    pieces,
+    sources,
+    kind,
+  }: Readonly<{ pieces: readonly Piece[]; sources: readonly number[]; kind: LineKind }>,
   measured: readonly Usage[],
 ): TraceStep[] {
   if (pieces.length === 0) return []
-  const output = exactText(pieces.reduce<Rational>((sum, { quantity }) => add(sum, quantity), ZERO))
-  const step = (rule: string, input: string): TraceStep => ({ rule, input, output })
+  const step = (rule: string, input: string): TraceStep => ({ rule, input, output: sumText(pieces) })
   if (level !== undefined) return [step(`level averaged by ${level}`, `${pieces.length} levels`)]
-  const entries = new Set(pieces.flatMap(({ usage }) => partsOf(usage).map(({ index }) => index)))
+  const entries = `${sources.length} entries`
   const steps: TraceStep[] = []
-  if (kind === 'late-usage' && late === 'this-period') {
-    const from = Math.min(...pieces.map(({ usage }) => usage.period.from))
-    steps.push(step('late usage this-period', `${entries.size} entries from ${formatInstant(from)} on`))
-  }
+  if (kind === 'late-usage' && late === 'this-period')
+    steps.push(step('late usage this-period', `${entries} from ${formatInstant(earliestOf(pieces))} on`))
   if (pieces.some(({ usage }) => isCut(usage, measured)))
-    steps.push(step('split by time', `${entries.size} entries, of which a part is billed here`))
-  if (grain !== undefined)
-    steps.push(step(`cut by ${grain}`, `${pieces.length} parts of ${entries.size} entries`))
+    steps.push(step('split by time', `${entries}, of which a part is billed here`))
+  if (grain !== undefined) steps.push(step(`cut by ${grain}`, `${pieces.length} parts of ${entries}`))
   return steps
+}
+
+function sumText(pieces: readonly Piece[]): string {
+  return exactText(pieces.reduce<Rational>((sum, { quantity }) => add(sum, quantity), ZERO))
+}
+
+function earliestOf(pieces: readonly Piece[]): number {
+  return pieces.reduce((least, { usage }) => Math.min(least, usage.period.from), Infinity)
 }
 
 /** Whether a piece is a part of what was measured or given as one. */

@@ -165,15 +165,15 @@ function spendOf(
   return { bound, spent, isOver, trace }
 }
 
-/** The lines that count: none of which all lies outside of the time in which the rule is in force. */
+/** The lines that count: those of which something lies in the part, by the usage that they price, or by their own period. */
 function linesWithin({ of, effective }: SpendRule, part: Period, scope: Scope): readonly Line[] {
   const lines = linesOf(scope, of)
   if (effective === undefined) return lines
-  const usage = scope.facts.usage
-  return lines.filter(({ period, sources, kind }) => {
-    const isOfUsage = sources !== undefined && (kind === 'usage' || kind === 'estimate')
-    const periods = isOfUsage ? sources.map((index) => usage[index]?.period ?? period) : [period]
-    return periods.some((each) => intersect(each, part) !== undefined)
+  const { usage } = scope.facts
+  return lines.filter(({ period, sources = [], kind }) => {
+    // What is late counts for the period that it is billed with, or corrects.
+    const used = kind === 'late-usage' ? [] : sources.map((index) => usage[index]!.period)
+    return (used.length > 0 ? used : [period]).some((each) => intersect(each, part) !== undefined)
   })
 }
 

@@ -130,8 +130,10 @@ export interface Line {
   readonly unit: UnitId | undefined
   /** Where one price holds for every unit. */
   readonly unitPrice?: Rational | undefined
-  /** Places of the usage that it prices, or of the series, where its rule is about those; ascending. */
+  /** Places of the usage that it prices, ascending. */
   readonly sources?: readonly number[] | undefined
+  /** Places of the series that it ranks, ascending. */
+  readonly ranked?: readonly number[] | undefined
   /** Before it is rounded to the currency. */
   readonly exact: Rational
   /** Rounded to the currency by the terms. */

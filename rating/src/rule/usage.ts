@@ -231,6 +231,7 @@ function draftLine(
       ? chosen.reduce((sum, quantity) => add(sum, quantity), ZERO)
       : undefined,
   })
+  const sources = sourcesOf(pieces)
   const draft = {
     rule: rule.id,
     kind,
@@ -240,11 +241,11 @@ function draftLine(
     quantity: value,
     unit: rule.unit,
     unitPrice: unitPriceOf(model),
-    sources: sourcesOf(pieces),
+    sources,
     exact: priced.amount,
     trace: [
       ...converted(rule, pieces),
-      ...policySteps(rule, pieces, kind, scope.facts.usage),
+      ...policySteps(rule, { pieces, sources, kind }, scope.facts.usage),
       ...statedSteps(rule, pieces),
       ...trace,
       ...priced.trace,

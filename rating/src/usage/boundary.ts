@@ -36,17 +36,16 @@ export function registerAt(
   if (before.timeMs === atMs) return before.register
   if (after === undefined || before.timeMs > atMs || after.timeMs <= atMs)
     throw new Error(`readings do not surround ${atMs}`)
-  checkRise(before, after)
+  if (after.register < before.register) throwFall(before, after)
   const step = after.register - before.register
   return before.register + (step * BigInt(atMs - before.timeMs)) / BigInt(after.timeMs - before.timeMs)
 }
 
-/** Fault, thrown: USAGE_CONFLICT where the register falls from one time of an epoch to a later one. */
-export function checkRise(
+/** Throws the fault USAGE_CONFLICT of a register that falls from one time of an epoch to a later one. */
+export function throwFall(
   before: Pick<Reading, 'timeMs' | 'register'>,
   after: Pick<Reading, 'timeMs' | 'register'>,
-): void {
-  if (after.register >= before.register) return
+): never {
   const [from, to] = [formatInstant(before.timeMs), formatInstant(after.timeMs)]
   throwFault(
     'USAGE_CONFLICT',

@@ -96,6 +96,11 @@ describe('the published vectors of 20 samples', () => {
     ])
   })
 
+  test('slots that a direction left aside misses are none that count as zero', () => {
+    const { trace } = billed(port(IN, [undefined, ...OUT.slice(1)]), rule('in', { missing: 'zero' }))
+    expect(trace.map(({ rule: name }) => name)).toEqual(['percentile 95 in'])
+  })
+
   test('the peak is percent 100', () => {
     expect(billed(port(IN, OUT), rule('higher', { percent: rational(100n) })).value).toEqual(decimal('3.988'))
   })

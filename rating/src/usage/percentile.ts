@@ -110,12 +110,14 @@ export function billablePercentile(
 }
 
 /** Slots that count as 0. Where they are left out, that is said with the ranking. */
-function missingSteps(series: readonly SlotSeries[], { missing }: PercentileRule): TraceStep[] {
+function missingSteps(given: readonly SlotSeries[], { missing, directions }: PercentileRule): TraceStep[] {
+  if (missing !== 'zero') return []
+  const series = given.filter(({ direction }) => rankedDirections(directions).includes(direction))
   const count = series.reduce(
     (sum, { values }) => sum + values.filter((value) => value === undefined).length,
     0,
   )
-  if (missing !== 'zero' || count === 0) return []
+  if (count === 0) return []
   return [{ rule: 'missing slots zero', input: `${count} slots of ${series.length} series`, output: '0' }]
 }
 

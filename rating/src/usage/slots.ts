@@ -1,4 +1,4 @@
-import { checkRise, registerAt } from './boundary.ts'
+import { registerAt, throwFall } from './boundary.ts'
 import type { Interval } from './interval.ts'
 
 /** Registers of one epoch at times, in ascending order of time. Millions of them: arrays of numbers, no objects. */
@@ -62,7 +62,8 @@ export function slotRun(dials: Dials, stretch: Interval, slotMs: number): SlotRu
   if (fromMs === undefined || edges.length < 2) return undefined
   const dial = (index: number) => ({ timeMs: timesMs[index]!, register: registers[index]! })
   const quantities: bigint[] = []
-  let [next, earlier] = [0, -1n]
+  let next = 0
+  let earlier: bigint | undefined
   for (const at of edges) {
     while (timesMs[next]! <= at) next += 1
     const before = next - 1
@@ -70,8 +71,8 @@ export function slotRun(dials: Dials, stretch: Interval, slotMs: number): SlotRu
       timesMs[before] === at
         ? registers[before]!
         : registerAt(at, dial(before), next < timesMs.length ? dial(next) : undefined)
-    if (earlier >= 0n) {
-      if (register < earlier) checkRise({ timeMs: at - slotMs, register: earlier }, { timeMs: at, register })
+    if (earlier !== undefined) {
+      if (register < earlier) throwFall({ timeMs: at - slotMs, register: earlier }, { timeMs: at, register })
       quantities.push(register - earlier)
     }
     earlier = register

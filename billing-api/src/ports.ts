@@ -1,3 +1,4 @@
+import type { Fault } from '@vouch/proto/kernel/fault.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import type { AgentKey, SignedBatch, StreamDefinition } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import type { LineUsage, MeterUsage, SeriesRow } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
@@ -68,8 +69,8 @@ export interface Rating {
     assigned: readonly AssignedResource[],
     meters: readonly string[],
   ): Promise<readonly SeriesRow[]>
-  /** Refuses a tariff that cannot be published. Faults: TARIFF_INVALID with every single one. */
-  checkTariff(tariff: Tariff): Promise<void>
+  /** What keeps a tariff from being published, each with a pointer into it. */
+  checkTariff(tariff: Tariff): Promise<readonly Fault[]>
   /** What the assigned resources used, cut where the tariff's prices change, and what persons decided about it. */
   measure(
     tariff: Tariff,

@@ -3,8 +3,8 @@ import { TariffSchema } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import type { Item, Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import { parseCurrency } from '@vouch/proto/kernel/currency.ts'
 import { parseDecimal } from '@vouch/proto/kernel/decimal.ts'
-import { collect, fail, ok } from '@vouch/proto/kernel/fault.ts'
-import type { Result } from '@vouch/proto/kernel/fault.ts'
+import { fail, ok } from '@vouch/proto/kernel/fault.ts'
+import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import type { JsonObject } from '@vouch/proto/kernel/json.ts'
 import { sign } from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
@@ -63,44 +63,52 @@ export function wantedItems({ prices, rules, items = [] }: TariffRequest): Wante
   return all.filter(({ id }, i) => all.findIndex((other) => other.id === id) === i)
 }
 
+/** A tariff as it would be published, and what keeps it from that. */
+export interface TariffDraft {
+  readonly tariff: Tariff
+  readonly faults: readonly Fault[]
+  /** Whether rating would read the rules as they were written. */
+  readonly isPlain: boolean
+}
+
 /**
  * The tariff as its next version. `items` answers with each wanted item, or undefined. What is in the rules is
- * rating's to check. Faults, all at once: CURRENCY_UNKNOWN, ROUNDING_UNKNOWN, CURRENCY_MISMATCH, DECIMAL_INVALID, OUT_OF_RANGE, NOT_FOUND, TARIFF_INVALID, FIELD_INVALID, FIELD_UNKNOWN.
+ * rating's to check. Its faults, all at once: CURRENCY_UNKNOWN, ROUNDING_UNKNOWN, CURRENCY_MISMATCH, DECIMAL_INVALID, OUT_OF_RANGE, NOT_FOUND, TARIFF_INVALID, FIELD_INVALID, FIELD_UNKNOWN.
  */
 export function draftTariff(
   request: TariffRequest,
   version: number,
   items: readonly (Item | undefined)[],
-): Result<Tariff> {
+): TariffDraft {
   const { prices, rules } = request
   const wanted = wantedItems(request)
-  const checks = collect<unknown>([
+  const objections = (rules ?? []).flatMap((rule, index) => ruleObjections(rule, `/rules/${index}`))
+  const checks: readonly Result<unknown>[] = [
     at('/currency', parseCurrency(request.currency)),
     at('/amountRounding', parseRoundingName(request.amountRounding)),
     (prices === undefined) === (rules === undefined)
       ? fail('TARIFF_INVALID', 'give either prices or rules', { pointer: '/rules' })
       : ok(undefined),
     ...(prices ?? []).flatMap((price, index) => priceChecks(request, price, index)),
-    ...(rules ?? []).flatMap((rule, index) => ruleObjections(rule, `/rules/${index}`)),
+    ...objections,
     ...wanted.map(({ id, pointer }, i) =>
       items[i] === undefined
         ? fail('NOT_FOUND', `there is no item ${id} of this version`, { pointer })
         : ok(undefined),
     ),
     ...pinChecks(request, wanted),
-  ])
-  if (!checks.ok) return checks
-  return ok(
-    create(TariffSchema, {
-      tariffId: request.id,
-      version,
-      currency: request.currency,
-      amountRounding: request.amountRounding,
-      roundingStage: request.roundingStage ?? 'line',
-      rules: (rules ?? (prices ?? []).map(ruleOf)).map(canonicalRule),
-      items: items.filter((item) => item !== undefined),
-    }),
-  )
+  ]
+  const tariff = create(TariffSchema, {
+    tariffId: request.id,
+    version,
+    currency: request.currency,
+    amountRounding: request.amountRounding,
+    roundingStage: request.roundingStage ?? 'line',
+    rules: (rules ?? (prices ?? []).map(ruleOf)).map(canonicalRule),
+    items: items.filter((item) => item !== undefined),
+  })
+  const faults = checks.flatMap((check) => (check.ok ? [] : [check.fault]))
+  return { tariff, faults, isPlain: objections.length === 0 }
 }
 
 /** Items that are listed have a price, and one version. */

@@ -15,7 +15,7 @@ import {
 } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
 import type { GetEvidenceResponse } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
 import type { AgentKey, SignedBatch, StreamDefinition } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
-import { FaultError, throwFault } from '@vouch/proto/kernel/fault.ts'
+import { FaultError, isFaultCode, throwFault } from '@vouch/proto/kernel/fault.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import { faultOfError, makeClient } from '@vouch/proto/wire/grpc.ts'
 import type { Client } from '@vouch/proto/wire/grpc.ts'
@@ -67,7 +67,11 @@ export function openRating(options: RatingClientOptions): Rating & { close(): vo
       return (await translated(client.getSeries(request, deadline()))).rows
     },
     checkTariff: async (tariff) => {
-      await translated(client.checkTariff(create(CheckTariffRequestSchema, { tariff }), deadline()))
+      const request = create(CheckTariffRequestSchema, { tariff })
+      const { faults } = await translated(client.checkTariff(request, deadline()))
+      return faults.map(({ code, message, pointer }) => {
+        return { code: isFaultCode(code) ? code : 'TARIFF_INVALID', message, pointer }
+      })
     },
     measure: async (tariff, { period, inForce, timeZone }, assigned, corrections) => {
       const place = { period: periodInit(period), inForce: periodInit(inForce), timeZone }

@@ -1,10 +1,14 @@
 import type { FastifySchemaCompiler } from 'fastify'
 import { Compile } from 'typebox/compile'
+import { Settings } from 'typebox/system'
 import type { TLocalizedValidationError } from 'typebox/error'
 import type { TSchema } from '@fastify/type-provider-typebox'
 import { FaultError, fail, summarise } from '@vouch/proto/kernel/fault.ts'
 import type { Fault } from '@vouch/proto/kernel/fault.ts'
 import { nearest } from '@vouch/proto/kernel/nearest.ts'
+
+/** It would tell of the first eight faults alone. */
+Settings.Set({ maxErrors: 1000 })
 
 /** Checks a part of a request against its schema, as it is: nothing is coerced, added or dropped. */
 export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema }) => {

@@ -67,10 +67,17 @@ export function makeClient<Methods extends GenServiceMethods>(
   return { ...Object.fromEntries(calls), close: () => raw.close() } as Client<Methods>
 }
 
-/** A fault as the error that ends a call, with the fault itself in the trailing metadata. */
+/** Causes of a fault that travel with it: a header is small. */
+const CAUSES_MAX = 20
+
+/** A fault as the error that ends a call, with the fault itself in the trailing metadata, and the first twenty of its causes. */
 export function faultToStatus(of: Fault): grpc.ServiceError {
   const metadata = new grpc.Metadata()
-  metadata.set(FAULT_KEY, faultBytes(of))
+  const { causes, ...alone } = of
+  metadata.set(
+    FAULT_KEY,
+    faultBytes(causes === undefined ? alone : { ...alone, causes: causes.slice(0, CAUSES_MAX) }),
+  )
   const code: grpc.status = FAULTS[of.code].grpc
   return Object.assign(new Error(of.message), { code, details: of.message, metadata })
 }

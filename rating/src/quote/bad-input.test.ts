@@ -22,6 +22,10 @@ const document = (rules: readonly object[], more: object = {}): object => ({
   rules,
   ...more,
 })
+const graduatedAs = (id: string, ...rows: Parameters<typeof tiers>[1]): object => ({
+  ...use(tiers('graduated', rows)),
+  id,
+})
 const graduated = (...rows: Parameters<typeof tiers>[1]): object => use(tiers('graduated', rows))
 
 describe('every fault of a document is named, with its place', () => {
@@ -161,7 +165,7 @@ describe('every fault of a document is named, with its place', () => {
     [
       'usage of another dimension',
       document([use(per('1'), { unit: 'GB' })], { usage: [units('1', { unit: 's' })] }),
-      ['/rules/0 UNIT_MISMATCH'],
+      ['/usage/0/unit UNIT_MISMATCH'],
     ],
     [
       'usage without a quantity',
@@ -212,6 +216,66 @@ describe('every fault of a document is named, with its place', () => {
       'several at once',
       document([use(per('x')), { kind: 'fee', id: '', amount: '1' }, { kind: 'what', id: 'z' }]),
       ['/rules/0/price/unitPrice FIELD_INVALID', '/rules/1/id FIELD_INVALID', '/rules/2/kind FIELD_INVALID'],
+    ],
+    [
+      'some of the form, some of the meaning, some of what it comes to',
+      document(
+        [
+          use(per('x')),
+          { kind: 'discount', id: 'd', percent: '101' },
+          graduatedAs('tiers', ['', '1']),
+          { kind: 'minimum', id: 'm', amount: '1', of: ['use', 'd', 'nobody'] },
+        ],
+        {
+          usage: [units('x'), units('1', { unit: 's' }), units('-1')],
+          billed: [
+            { rule: 'use', quantity: '1' },
+            { rule: 'nobody', quantity: '1' },
+          ],
+        },
+      ),
+      [
+        '/rules/0/price/unitPrice FIELD_INVALID',
+        '/rules/1/percent TARIFF_INVALID',
+        '/rules/3/of/2 TARIFF_INVALID',
+        '/usage/0/quantity FIELD_INVALID',
+        '/usage/1/unit UNIT_MISMATCH',
+        '/billed/1/rule TARIFF_INVALID',
+      ],
+    ],
+    [
+      'what rules come to beside a rule that cannot be read, at its place',
+      document([use(per('x')), graduatedAs('tiers', ['', '1'])], { usage: [units('1'), units('-2')] }),
+      ['/rules/0/price/unitPrice FIELD_INVALID', '/rules/1 OUT_OF_RANGE'],
+    ],
+    [
+      'no currency and no period, and rules beside them',
+      {
+        rules: [{ kind: 'discount', id: 'd', percent: '101' }, graduatedAs('g', ['1', '1'])],
+        usage: [units('x')],
+      },
+      [
+        '/currency FIELD_MISSING',
+        '/period FIELD_MISSING',
+        '/rules/0/percent TARIFF_INVALID',
+        '/rules/1/price/tiers/0/upTo TARIFF_INVALID',
+        '/usage/0/quantity FIELD_INVALID',
+      ],
+    ],
+    [
+      'a reversed period, which says nothing of what was billed before it',
+      document([use(per('1'), { window: 'year' }), { kind: 'discount', id: 'd', percent: '101' }], {
+        period: { from: MARCH.to, to: MARCH.from },
+        billed: [{ rule: 'use', quantity: '1', amount: '1', period: MARCH }],
+      }),
+      ['/period PERIOD_REVERSED', '/rules/1/percent TARIFF_INVALID'],
+    ],
+    [
+      'an item that cannot be read, and a rule that sells it',
+      document([{ kind: 'usage', id: 'use', item: 'i', price: per('1') }], {
+        items: [{ id: 'i', meter: 'app.units' }],
+      }),
+      ['/items/0/unit FIELD_MISSING'],
     ],
   ])('%s', (_, given, expected) => {
     expect(faultsOf(given).toSorted()).toEqual(expected.toSorted())

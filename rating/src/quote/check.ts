@@ -1,4 +1,5 @@
 import { Compile } from 'typebox/compile'
+import { Settings } from 'typebox/system'
 import type { TSchema } from 'typebox'
 import type { TLocalizedValidationError } from 'typebox/error'
 import { fail } from '@vouch/proto/kernel/fault.ts'
@@ -7,6 +8,9 @@ import { nearest } from '@vouch/proto/kernel/nearest.ts'
 
 /** Members that say which of several forms an object has. */
 const DISCRIMINATORS = ['kind', 'model']
+
+/** It would tell of the first eight alone. */
+Settings.Set({ maxErrors: 10_000 })
 
 /** A JSON Schema, as far as it is walked here. */
 interface Schema {
@@ -20,7 +24,7 @@ interface Schema {
 }
 
 /**
- * What is wrong with a value by its schema, all at once, each with its JSON pointer. Of several forms only that one counts
+ * What is wrong with a value by its schema, all at once up to 10,000 faults, each with its JSON pointer. Of several forms only that one counts
  * which the member `kind` or `model` names.
  */
 export function faultsBySchema(schema: TSchema, value: unknown): Fault[] {

@@ -46,7 +46,7 @@ function sold(rule: Selling, items: ReadonlyMap<string, Item>, pointer: string, 
   }
   const item = items.get(rule.item)
   if (item === undefined) {
-    reader.refuse(`${pointer}/item`, `there is no item ${rule.item}`)
+    if (!reader.unread.items.has(rule.item)) reader.refuse(`${pointer}/item`, `there is no item ${rule.item}`)
     return { rule, item }
   }
   if (rule.select?.meters !== undefined)

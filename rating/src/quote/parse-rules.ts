@@ -41,7 +41,7 @@ export function readRules(
     const pointer = `/rules/${index}`
     const earlier = (ids: readonly string[], member: string): void =>
       ids.forEach((id, at) => {
-        if (!known.has(id))
+        if (!known.has(id) && !reader.unread.rules.has(id))
           reader.refuse(
             `${pointer}/${member}/${at}`,
             `${id} is no rule before this one; a rule sees only what stands above it`,
@@ -53,14 +53,18 @@ export function readRules(
     if (rule.kind === 'usage') checkUsage(rule, pointer, reader)
     if (rule.kind === 'usage' && rule.continues !== undefined) {
       const before = known.get(rule.continues)
-      if (before?.kind !== 'usage')
+      if (before?.kind !== 'usage' && !reader.unread.rules.has(rule.continues))
         reader.refuse(`${pointer}/continues`, `${rule.continues} is no usage rule before this one`)
-      else if (read.kind === 'usage' && (beginsAnew(read.quantity) || beginsAnew(before.quantity)))
+      else if (
+        before?.kind === 'usage' &&
+        read.kind === 'usage' &&
+        (beginsAnew(read.quantity) || beginsAnew(before.quantity))
+      )
         reader.refuse(
           `${pointer}/continues`,
           'free, minimum, thresholds of sums and aggregates but the sum do not go on',
         )
-      else if (read.kind === 'usage' && isTwice(before, read, terms.period))
+      else if (before?.kind === 'usage' && read.kind === 'usage' && isTwice(before, read, terms.period))
         reader.refuse(
           `${pointer}/effective`,
           `${rule.continues}, which it continues, is in force at the same time: usage would be billed twice`,

@@ -1,7 +1,11 @@
 import { LONGEST_HOURS } from '@vouch/proto/kernel/estimate.ts'
 import { ONE, ZERO } from '@vouch/proto/kernel/rational.ts'
+import { conversion } from '@vouch/proto/kernel/unit.ts'
+import type { Rule } from '../rule/evaluate.ts'
 import type { QuantityRule } from '../rule/quantity.ts'
+import { selects } from '../rule/select.ts'
 import type { Selector } from '../rule/select.ts'
+import type { Facts } from '../rule/types.ts'
 import type { UsageRule } from '../rule/usage.ts'
 import type { QuoteRule } from './rule-document.ts'
 import { originOf } from './parse-items.ts'
@@ -42,6 +46,18 @@ function checkWindow(rule: Of<'usage'>, pointer: string, reader: Reader): void {
   if (price.model === 'percentage') refuse('a percentage has no tiers that go on')
   if (level !== undefined) refuse('an average does not go on')
   if (late === 'own-period') refuse('late usage of its own period has a window of its own')
+}
+
+/** Notes entries of usage whose unit is not one that a rule for them bills. */
+export function checkUnits(rules: readonly Rule[], { usage }: Facts, reader: Reader): void {
+  const pricing = rules.filter((rule) => rule.kind === 'usage')
+  for (const entry of usage) {
+    const wrong = pricing
+      .filter(({ select }) => selects(select, entry))
+      .map(({ unit }) => conversion(entry.unit, unit))
+      .find(({ ok }) => !ok)
+    if (wrong !== undefined) reader.take(`/usage/${entry.index}/unit`, wrong)
+  }
 }
 
 /** A rule that prices usage; what it does not say of a quantity is the default. */

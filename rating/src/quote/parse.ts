@@ -15,10 +15,17 @@ import { isSpend } from '../rule/spend.ts'
 import type { Facts, Terms, Usage } from '../rule/types.ts'
 import { inSteps } from '../usage/slot-values.ts'
 import type { Quote } from './document.ts'
+import { STAND_INS } from './remainder.ts'
+import type { Unread } from './remainder.ts'
 
 /** Reads members of a document that its schema has let through; notes every fault with its pointer. */
 export class Reader {
   readonly faults: Fault[] = []
+  readonly unread: Unread
+
+  constructor(unread: Unread) {
+    this.unread = unread
+  }
 
   take<T>(pointer: string, result: Result<T>): T | undefined {
     if (result.ok) return result.value
@@ -58,7 +65,7 @@ export function readTerms(document: Quote, reader: Reader): Terms {
   const { rounding } = document
   const period = reader.period('/period', document.period, NO_PERIOD)
   return {
-    currency: reader.take('/currency', parseCurrency(document.currency)) ?? 'EUR',
+    currency: reader.take('/currency', parseCurrency(document.currency)) ?? STAND_INS.currency,
     zone: document.zone === undefined ? 'UTC' : (reader.take('/zone', parseZone(document.zone)) ?? 'UTC'),
     period,
     inForce: period,
@@ -155,7 +162,7 @@ function readBilled(
   const check = rules.some(countsOverWindow) ? checkEarlier : checkBilled
   return billed.map((entry, index) => {
     const pointer = `/billed/${index}`
-    check(entry, rules, pointer, reader)
+    if (!reader.unread.rules.has(entry.rule)) check(entry, rules, pointer, reader)
     const span = reader.period(`${pointer}/period`, entry.period, terms.period)
     if (check === checkEarlier && entry.period !== undefined && span.to > terms.period.from)
       reader.refuse(`${pointer}/period`, 'it was not billed for a time before this one')

@@ -6,18 +6,37 @@ import type { JsonValue } from '@vouch/proto/kernel/json.ts'
 import { formatAmount } from '@vouch/proto/kernel/money.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import { evaluate } from '../rule/evaluate.ts'
-import type { Evaluation } from '../rule/evaluate.ts'
+import type { Evaluation, Rule } from '../rule/evaluate.ts'
 import { quantityText } from '../rule/quantity.ts'
-import type { Line, Terms } from '../rule/types.ts'
+import type { Facts, Line, Terms } from '../rule/types.ts'
 import { exactText } from '../tariff/trace.ts'
 import { faultsBySchema } from './check.ts'
 import { QuoteDocument } from './document.ts'
 import type { Quote } from './document.ts'
 import { readRules } from './parse-rules.ts'
+import { checkUnits } from './parse-usage.ts'
 import { Reader, readFacts, readTerms } from './parse.ts'
+import { remainderOf, without } from './remainder.ts'
+import type { Remainder } from './remainder.ts'
 
 /** Characters of a document at most. */
 const TEXT_MAX = 64 * 1024 * 1024
+/** What says when everything is. */
+const HEAD = ['period', 'zone', 'contract']
+/** Without all of these nothing can be said of what the rules come to. */
+const UNJUDGED = [...HEAD, 'changes', 'series', 'billed', 'availability']
+
+/** A document of nothing that happened. */
+const NO_FACTS = { usage: [], changes: [], series: [], billed: [], availability: [] }
+
+/** A document that has been read. */
+interface Read {
+  readonly document: Quote
+  readonly terms: Terms
+  readonly rules: readonly Rule[]
+  readonly facts: Facts
+  readonly faults: readonly Fault[]
+}
 
 /**
  * Applies a contract to usage, both in one document: charges with their traces. The same document gives the same answer.
@@ -27,26 +46,41 @@ export function quote(text: string): Result<JsonValue> {
   if (text.length > TEXT_MAX) return fail('BODY_MALFORMED', `a document has at most ${TEXT_MAX} characters`)
   const json = parseJson(text)
   if (!json.ok) return json
-  const faults = faultsBySchema(QuoteDocument, json.value)
-  if (faults.length > 0) return invalid(faults)
-  // The schema has just accepted it.
-  const document = json.value as unknown as Quote
-  const reader = new Reader()
-  const terms = readTerms(document, reader)
+  const readable = without(remainderOf(json.value), faultsBySchema(QuoteDocument, json.value))
+  if (readable.document === undefined) return invalid(readable)
+  const first = read(readable)
+  const sound = without(readable, first.faults)
+  if (sound.document === undefined || UNJUDGED.some((member) => sound.changed.has(member)))
+    return invalid(sound)
+  const { document, terms, rules, facts } = sound === readable ? first : read(sound)
+  const evaluated = evaluate(terms, rules, facts)
+  const rest = evaluated.ok ? sound : without(sound, evaluated.fault.causes ?? [evaluated.fault])
+  return evaluated.ok && rest.faults.length === 0
+    ? ok(answer(document, terms, evaluated.value))
+    : invalid(rest)
+}
+
+/** What the schema has accepted of a document, and what is wrong with its meaning. */
+function read({ document: given, unread, changed }: Remainder): Read {
+  const whole = given as unknown as Quote
+  const reader = new Reader(unread)
+  const terms = readTerms(whole, reader)
+  // Nothing can be said of facts where nobody knows for when they are.
+  const isTimeless = HEAD.some((member) => changed.has(member)) || reader.faults.length > 0
+  const document = isTimeless ? { ...whole, ...NO_FACTS } : whole
   const rules = readRules(document, terms, reader)
   const facts = readFacts(document, terms, rules, reader)
+  checkUnits(rules, facts, reader)
   document.rules.forEach((rule, index) => {
     if ('reviewBelow' in rule)
       reader.refuse(`/rules/${index}/reviewBelow`, 'a quote does not know what readings cover; a tariff does')
     if ('timing' in rule)
       reader.refuse(`/rules/${index}/timing`, 'a quote is one document: name the period that the fee is for')
   })
-  if (reader.faults.length > 0) return invalid(reader.faults)
-  const evaluated = evaluate(terms, rules, facts)
-  return evaluated.ok ? ok(answer(document, terms, evaluated.value)) : evaluated
+  return { document, terms, rules, facts, faults: reader.faults }
 }
 
-function invalid(causes: readonly Fault[]): Failure {
+function invalid({ faults: causes }: Remainder): Failure {
   const text = causes.map(({ pointer, message }) => `${pointer}: ${message}`).join('; ')
   return fail('TARIFF_INVALID', text, { causes })
 }

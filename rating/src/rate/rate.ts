@@ -36,11 +36,12 @@ export interface Rated {
   readonly usage: () => readonly LineUsage[]
 }
 
-/** Whether a tariff can be published. Faults: FIELD_MISSING, TARIFF_INVALID. */
+/** What keeps a tariff from being published. Fault: FIELD_MISSING. */
 export function checkTariff({ tariff }: CheckTariffRequest): Result<CheckTariffResponse> {
   if (tariff === undefined) return fail('FIELD_MISSING', 'name the tariff', { pointer: '/tariff' })
   const parsed = parseTariff(tariff)
-  return parsed.ok ? ok(create(CheckTariffResponseSchema)) : parsed
+  const faults = parsed.ok ? [] : (parsed.fault.causes ?? [parsed.fault])
+  return ok(create(CheckTariffResponseSchema, { faults: [...faults] }))
 }
 
 /** Charges for a snapshot, in the order of the tariff's rules. The same request gives the same bytes. Faults: as of {@link rateSnapshot}. */

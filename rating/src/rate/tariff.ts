@@ -9,6 +9,7 @@ import { ContractDocument, type ContractText } from '../quote/document.ts'
 import type { QuoteRule } from '../quote/rule-document.ts'
 import { readRules } from '../quote/parse-rules.ts'
 import { Reader } from '../quote/parse.ts'
+import { STAND_INS, remainderOf, without } from '../quote/remainder.ts'
 import type { Rule } from '../rule/evaluate.ts'
 import { isSpend } from '../rule/spend.ts'
 import type { Terms } from '../rule/types.ts'
@@ -37,23 +38,23 @@ export interface PricedTariff {
 
 /** Rule and item of the line that makes lines sum to a total which alone is rounded; no rule has this id. */
 export const ROUNDING = 'rounding'
-/** A fault travels in a header, which is small. */
-const CAUSES_MAX = 20
+/** The first ones are told in words, too. */
+const WORDS_MAX = 20
 const SOME_PLACE: Place = { period: { from: 0, to: 1 }, inForce: { from: 0, to: 1 }, zone: 'UTC' }
 
 /**
- * Checks a tariff, and what its rules come to in a stretch. Fault: TARIFF_INVALID with the single faults, the first
- * twenty, in `causes`, each with a JSON pointer into the tariff and its own code.
+ * Checks a tariff, and what its rules come to in a stretch. Fault: TARIFF_INVALID with every single fault in `causes`,
+ * each with a JSON pointer into the tariff and its own code.
  */
 export function parseTariff(tariff: Tariff, place: Place = SOME_PLACE): Result<PricedTariff> {
   const document = documentOf(tariff)
-  const faults = faultsBySchema(ContractDocument, document)
-  if (faults.length > 0) return invalid(tariff, faults)
+  const readable = without(remainderOf(document), faultsBySchema(ContractDocument, document))
+  if (readable.document === undefined) return invalid(tariff, readable)
   // The schema has just accepted it.
-  const contract = document as ContractText
-  const reader = new Reader()
+  const contract = readable.document as unknown as ContractText
+  const reader = new Reader(readable.unread)
   const terms: Terms = {
-    currency: reader.take('/currency', parseCurrency(contract.currency)) ?? 'EUR',
+    currency: reader.take('/currency', parseCurrency(contract.currency)) ?? STAND_INS.currency,
     zone: place.zone,
     period: place.period,
     inForce: place.inForce,
@@ -67,14 +68,15 @@ export function parseTariff(tariff: Tariff, place: Place = SOME_PLACE): Result<P
     ),
   )
   contract.rules.forEach((rule, index) => checkMeasurable(rule, `/rules/${index}`, reader))
-  checkItems(contract, reader)
+  checkItems(contract, tariff.rules, reader)
   rules.forEach((rule, index) => {
     const pointer = `/rules/${index}`
     checkUnits(rule, pointer, reader)
     checkDirections(rule, pointer, reader)
     if (!itemOf.has(rule.id)) checkMeters(rule, pointer, reader)
   })
-  if (reader.faults.length > 0) return invalid(tariff, reader.faults)
+  const { faults } = without(readable, reader.faults)
+  if (faults.length > 0) return invalid(tariff, { faults })
   return ok({ terms, rules: rules.flatMap((rule) => inForce(rule, place)), itemOf })
 }
 
@@ -114,12 +116,11 @@ function said(members: Readonly<Record<string, string>>): Readonly<Record<string
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== ''))
 }
 
-function invalid(tariff: Tariff, faults: readonly Fault[]): Result<never> {
-  const causes = faults
-    .slice(0, CAUSES_MAX)
-    .map((fault) => ({ ...fault, pointer: ownPointer(fault.pointer ?? '') }))
-  const text = causes.map(({ pointer, message }) => `${pointer}: ${message}`).join('; ')
-  const more = faults.length - causes.length
+function invalid(tariff: Tariff, { faults }: { readonly faults: readonly Fault[] }): Result<never> {
+  const causes = faults.map((fault) => ({ ...fault, pointer: ownPointer(fault.pointer ?? '') }))
+  const told = causes.slice(0, WORDS_MAX)
+  const text = told.map(({ pointer, message }) => `${pointer}: ${message}`).join('; ')
+  const more = causes.length - told.length
   const rest = more === 0 ? '' : `; and ${more} more`
   const name = tariff.tariffId === '' ? 'the tariff' : `tariff ${tariff.tariffId}`
   return fail('TARIFF_INVALID', `${name}: ${text}${rest}`, { causes })
@@ -146,8 +147,9 @@ function checkMeasurable(rule: QuoteRule, pointer: string, reader: Reader): void
     reader.refuse(`${pointer}/period`, 'a fee of a tariff is for the period of each invoice')
 }
 
-function checkItems({ items = [], rules }: ContractText, reader: Reader): void {
-  const named = new Set(rules.map((rule) => ('item' in rule ? rule.item : undefined)))
+/** @param rules all of them, also those that nobody could read. */
+function checkItems({ items = [] }: ContractText, rules: Tariff['rules'], reader: Reader): void {
+  const named = new Set<unknown>(rules.map(({ item }) => item))
   items.forEach(({ id, meter, unit }, index) => {
     if (!named.has(id)) reader.refuse(`/items/${index}/id`, `item ${id} has no price`)
     reader.take(`/items/${index}/meter`, parseMeter(meter, isBuiltInMeter(meter) ? undefined : unit))

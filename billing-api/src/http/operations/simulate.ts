@@ -2,7 +2,8 @@ import type { Static } from '@fastify/type-provider-typebox'
 import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import { parseCurrency } from '@vouch/proto/kernel/currency.ts'
 import type { CurrencyCode } from '@vouch/proto/kernel/currency.ts'
-import { throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
+import { collect, fail, ok, throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
+import type { Result } from '@vouch/proto/kernel/fault.ts'
 import { parseAmount, sumMoney } from '@vouch/proto/kernel/money.ts'
 import type { Money } from '@vouch/proto/kernel/money.ts'
 import { formatInstant, monthOf } from '@vouch/proto/kernel/period.ts'
@@ -45,13 +46,9 @@ export const simulate = write({
     const currency = present?.currency ?? currencyOf(candidates[0]!)
     const months = present?.months ?? periods.map((period) => ({ period, stretches: [period] }))
     const courses: Course[] = present === undefined ? [] : [present.course]
-    for (const [index, tariff] of candidates.entries()) {
-      if (tariff.currency !== currency)
-        throwFault('CURRENCY_MISMATCH', `it is in ${tariff.currency}, others are in ${currency}`, {
-          pointer: `/candidates/${index}`,
-        })
+    checkCurrencies(candidates, currency)
+    for (const tariff of candidates)
       courses.push(await courseUnder(context, account, months, tariff, currency))
-    }
     return {
       reply: simulationView(account, periods, rankCourses(courses, currency)),
       subject: account.id,
@@ -80,15 +77,28 @@ async function tariffsOf(
   { sql }: WriteContext,
   { candidates }: Static<typeof SimulationBody>,
 ): Promise<Tariff[]> {
-  const tariffs: Tariff[] = []
+  const tariffs: Result<Tariff>[] = []
   for (const [index, candidate] of candidates.entries()) {
     const tariff = await findTariff(sql, candidate)
     const pointer = `/candidates/${index}`
     tariffs.push(
-      tariff ?? throwFault('NOT_FOUND', `there is no tariff ${candidate.id} of this version`, { pointer }),
+      tariff === undefined
+        ? fail('NOT_FOUND', `there is no tariff ${candidate.id} of this version`, { pointer })
+        : ok(tariff),
     )
   }
-  return tariffs
+  return unwrap(collect(tariffs))
+}
+
+function checkCurrencies(candidates: readonly Tariff[], currency: CurrencyCode): void {
+  const checks = candidates.map((tariff, index) =>
+    tariff.currency === currency
+      ? ok(tariff)
+      : fail('CURRENCY_MISMATCH', `it is in ${tariff.currency}, others are in ${currency}`, {
+          pointer: `/candidates/${index}`,
+        }),
+  )
+  unwrap(collect<Tariff>(checks))
 }
 
 /** A month, and where in it the account is under contract: another tariff is compared over just that. */

@@ -18,7 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file vouch/rating/v1/rating.proto.
  */
 export const file_vouch_rating_v1_rating: GenFile = /*@__PURE__*/
-  fileDesc("Chx2b3VjaC9yYXRpbmcvdjEvcmF0aW5nLnByb3RvEg92b3VjaC5yYXRpbmcudjEiWwoPR2V0VXNhZ2VSZXF1ZXN0EhAKCHJlc291cmNlGAEgASgJEg0KBW1ldGVyGAIgASgJEicKBnBlcmlvZBgDIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QiagoKTWV0ZXJVc2FnZRINCgVtZXRlchgBIAEoCRIMCgR1bml0GAIgASgJEhAKCHF1YW50aXR5GAMgASgJEi0KB3N0cmVhbXMYBCADKAsyHC52b3VjaC5yYXRpbmcudjEuU3RyZWFtVXNhZ2UiPwoQR2V0VXNhZ2VSZXNwb25zZRIrCgZtZXRlcnMYASADKAsyGy52b3VjaC5yYXRpbmcudjEuTWV0ZXJVc2FnZSK3AQoQR2V0U2VyaWVzUmVxdWVzdBInCgZwZXJpb2QYASABKAsyFy52b3VjaC5yYXRpbmcudjEuUGVyaW9kEhEKCXRpbWVfem9uZRgCIAEoCRIlCgVncmFpbhgDIAEoDjIWLnZvdWNoLnJhdGluZy52MS5HcmFpbhIwCgthc3NpZ25tZW50cxgEIAMoCzIbLnZvdWNoLnJhdGluZy52MS5Bc3NpZ25tZW50Eg4KBm1ldGVycxgFIAMoCSKOAQoJU2VyaWVzUm93EhAKCHJlc291cmNlGAEgASgJEg0KBW1ldGVyGAIgASgJEgwKBHVuaXQYAyABKAkSJwoGcGVyaW9kGAQgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBIQCghxdWFudGl0eRgFIAEoCRIXCg9jb3ZlcmVkX21pbnV0ZXMYBiABKA0iPQoRR2V0U2VyaWVzUmVzcG9uc2USKAoEcm93cxgBIAMoCzIaLnZvdWNoLnJhdGluZy52MS5TZXJpZXNSb3ciXQoUTGlzdFJlc291cmNlc1JlcXVlc3QSJwoGcGVyaW9kGAEgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBINCgVhZnRlchgCIAEoCRINCgVsaW1pdBgDIAEoDSIqChVMaXN0UmVzb3VyY2VzUmVzcG9uc2USEQoJcmVzb3VyY2VzGAEgAygJIj0KEkNoZWNrVGFyaWZmUmVxdWVzdBInCgZ0YXJpZmYYASABKAsyFy52b3VjaC5yYXRpbmcudjEuVGFyaWZmIhUKE0NoZWNrVGFyaWZmUmVzcG9uc2Ui2gEKCkFzc2lnbm1lbnQSEAoIcmVzb3VyY2UYASABKAkSJwoGcGVyaW9kGAIgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBI/CgpkaW1lbnNpb25zGAMgAygLMisudm91Y2gucmF0aW5nLnYxLkFzc2lnbm1lbnQuRGltZW5zaW9uc0VudHJ5Eg0KBXNoYXJlGAQgASgJEg4KBml0c2VsZhgFIAEoCBoxCg9EaW1lbnNpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKPAgoOTWVhc3VyZVJlcXVlc3QSJwoGcGVyaW9kGAEgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBIpCghpbl9mb3JjZRgCIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSEQoJdGltZV96b25lGAMgASgJEicKBnRhcmlmZhgEIAEoCzIXLnZvdWNoLnJhdGluZy52MS5UYXJpZmYSMAoLYXNzaWdubWVudHMYBSADKAsyGy52b3VjaC5yYXRpbmcudjEuQXNzaWdubWVudBI7ChF1c2FnZV9jb3JyZWN0aW9ucxgGIAMoCzIgLnZvdWNoLnJhdGluZy52MS5Vc2FnZUNvcnJlY3Rpb24iPgoPTWVhc3VyZVJlc3BvbnNlEisKCHNuYXBzaG90GAEgASgLMhkudm91Y2gucmF0aW5nLnYxLlNuYXBzaG90IpgBCgtSYXRlUmVxdWVzdBInCgZ0YXJpZmYYAiABKAsyFy52b3VjaC5yYXRpbmcudjEuVGFyaWZmEisKCHNuYXBzaG90GAQgASgLMhkudm91Y2gucmF0aW5nLnYxLlNuYXBzaG90EhIKCndpdGhfdXNhZ2UYBSABKAhKBAgBEAJKBAgDEARSBnBlcmlvZFILYXNzaWdubWVudHMikAEKDFJhdGVSZXNwb25zZRIoCgdjaGFyZ2VzGAEgAygLMhcudm91Y2gucmF0aW5nLnYxLkNoYXJnZRIrCgh1bnByaWNlZBgCIAMoCzIZLnZvdWNoLnJhdGluZy52MS5VbnByaWNlZBIpCgV1c2FnZRgDIAMoCzIaLnZvdWNoLnJhdGluZy52MS5MaW5lVXNhZ2UidQoJVXNhZ2VQYXJ0EhAKCHJlc291cmNlGAEgASgJEg0KBW1ldGVyGAIgASgJEicKBnBlcmlvZBgDIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSEAoIcXVhbnRpdHkYBCABKAkSDAoEZXZlbhgFIAEoCCJHCglMaW5lVXNhZ2USDwoHbGluZV9pZBgBIAEoCRIpCgVwYXJ0cxgCIAMoCzIaLnZvdWNoLnJhdGluZy52MS5Vc2FnZVBhcnQiKwoSR2V0RXZpZGVuY2VSZXF1ZXN0EhUKDWJhdGNoX2RpZ2VzdHMYASADKAwiqwEKE0dldEV2aWRlbmNlUmVzcG9uc2USLQoFYmF0Y2gYASABKAsyHC52b3VjaC5pbmdlc3QudjEuU2lnbmVkQmF0Y2hIABIzCgZzdHJlYW0YAiABKAsyIS52b3VjaC5pbmdlc3QudjEuU3RyZWFtRGVmaW5pdGlvbkgAEigKA2tleRgDIAEoCzIZLnZvdWNoLmluZ2VzdC52MS5BZ2VudEtleUgAQgYKBGtpbmQiVgoSUGluRXZpZGVuY2VSZXF1ZXN0EhAKCGRvY3VtZW50GAEgASgJEhcKD3JldGFpbl91bnRpbF9tcxgCIAEoAxIVCg1iYXRjaF9kaWdlc3RzGAMgAygMIjUKE1BpbkV2aWRlbmNlUmVzcG9uc2USDwoHYmF0Y2hlcxgBIAEoDRINCgVsaW5rcxgCIAEoDSpeCgVHcmFpbhIVChFHUkFJTl9VTlNQRUNJRklFRBAAEg4KCkdSQUlOX0hPVVIQARINCglHUkFJTl9EQVkQAhIPCgtHUkFJTl9NT05USBADEg4KCkdSQUlOX1lFQVIQBDK3BQoNUmF0aW5nU2VydmljZRJPCghHZXRVc2FnZRIgLnZvdWNoLnJhdGluZy52MS5HZXRVc2FnZVJlcXVlc3QaIS52b3VjaC5yYXRpbmcudjEuR2V0VXNhZ2VSZXNwb25zZRJSCglHZXRTZXJpZXMSIS52b3VjaC5yYXRpbmcudjEuR2V0U2VyaWVzUmVxdWVzdBoiLnZvdWNoLnJhdGluZy52MS5HZXRTZXJpZXNSZXNwb25zZRJeCg1MaXN0UmVzb3VyY2VzEiUudm91Y2gucmF0aW5nLnYxLkxpc3RSZXNvdXJjZXNSZXF1ZXN0GiYudm91Y2gucmF0aW5nLnYxLkxpc3RSZXNvdXJjZXNSZXNwb25zZRJYCgtDaGVja1RhcmlmZhIjLnZvdWNoLnJhdGluZy52MS5DaGVja1RhcmlmZlJlcXVlc3QaJC52b3VjaC5yYXRpbmcudjEuQ2hlY2tUYXJpZmZSZXNwb25zZRJMCgdNZWFzdXJlEh8udm91Y2gucmF0aW5nLnYxLk1lYXN1cmVSZXF1ZXN0GiAudm91Y2gucmF0aW5nLnYxLk1lYXN1cmVSZXNwb25zZRJDCgRSYXRlEhwudm91Y2gucmF0aW5nLnYxLlJhdGVSZXF1ZXN0Gh0udm91Y2gucmF0aW5nLnYxLlJhdGVSZXNwb25zZRJaCgtHZXRFdmlkZW5jZRIjLnZvdWNoLnJhdGluZy52MS5HZXRFdmlkZW5jZVJlcXVlc3QaJC52b3VjaC5yYXRpbmcudjEuR2V0RXZpZGVuY2VSZXNwb25zZTABElgKC1BpbkV2aWRlbmNlEiMudm91Y2gucmF0aW5nLnYxLlBpbkV2aWRlbmNlUmVxdWVzdBokLnZvdWNoLnJhdGluZy52MS5QaW5FdmlkZW5jZVJlc3BvbnNlYgZwcm90bzM", [file_vouch_ingest_v1_batch, file_vouch_rating_v1_tariff, file_vouch_rating_v1_usage]);
+  fileDesc("Chx2b3VjaC9yYXRpbmcvdjEvcmF0aW5nLnByb3RvEg92b3VjaC5yYXRpbmcudjEiWwoPR2V0VXNhZ2VSZXF1ZXN0EhAKCHJlc291cmNlGAEgASgJEg0KBW1ldGVyGAIgASgJEicKBnBlcmlvZBgDIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QiagoKTWV0ZXJVc2FnZRINCgVtZXRlchgBIAEoCRIMCgR1bml0GAIgASgJEhAKCHF1YW50aXR5GAMgASgJEi0KB3N0cmVhbXMYBCADKAsyHC52b3VjaC5yYXRpbmcudjEuU3RyZWFtVXNhZ2UiPwoQR2V0VXNhZ2VSZXNwb25zZRIrCgZtZXRlcnMYASADKAsyGy52b3VjaC5yYXRpbmcudjEuTWV0ZXJVc2FnZSK3AQoQR2V0U2VyaWVzUmVxdWVzdBInCgZwZXJpb2QYASABKAsyFy52b3VjaC5yYXRpbmcudjEuUGVyaW9kEhEKCXRpbWVfem9uZRgCIAEoCRIlCgVncmFpbhgDIAEoDjIWLnZvdWNoLnJhdGluZy52MS5HcmFpbhIwCgthc3NpZ25tZW50cxgEIAMoCzIbLnZvdWNoLnJhdGluZy52MS5Bc3NpZ25tZW50Eg4KBm1ldGVycxgFIAMoCSKBAgoJU2VyaWVzUm93EhAKCHJlc291cmNlGAEgASgJEg0KBW1ldGVyGAIgASgJEgwKBHVuaXQYAyABKAkSJwoGcGVyaW9kGAQgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBIQCghxdWFudGl0eRgFIAEoCRIXCg9jb3ZlcmVkX21pbnV0ZXMYBiABKA0SPgoKZGltZW5zaW9ucxgHIAMoCzIqLnZvdWNoLnJhdGluZy52MS5TZXJpZXNSb3cuRGltZW5zaW9uc0VudHJ5GjEKD0RpbWVuc2lvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIj0KEUdldFNlcmllc1Jlc3BvbnNlEigKBHJvd3MYASADKAsyGi52b3VjaC5yYXRpbmcudjEuU2VyaWVzUm93Il0KFExpc3RSZXNvdXJjZXNSZXF1ZXN0EicKBnBlcmlvZBgBIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSDQoFYWZ0ZXIYAiABKAkSDQoFbGltaXQYAyABKA0iKgoVTGlzdFJlc291cmNlc1Jlc3BvbnNlEhEKCXJlc291cmNlcxgBIAMoCSI9ChJDaGVja1RhcmlmZlJlcXVlc3QSJwoGdGFyaWZmGAEgASgLMhcudm91Y2gucmF0aW5nLnYxLlRhcmlmZiI9CgtUYXJpZmZGYXVsdBIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSDwoHcG9pbnRlchgDIAEoCSJDChNDaGVja1RhcmlmZlJlc3BvbnNlEiwKBmZhdWx0cxgBIAMoCzIcLnZvdWNoLnJhdGluZy52MS5UYXJpZmZGYXVsdCLaAQoKQXNzaWdubWVudBIQCghyZXNvdXJjZRgBIAEoCRInCgZwZXJpb2QYAiABKAsyFy52b3VjaC5yYXRpbmcudjEuUGVyaW9kEj8KCmRpbWVuc2lvbnMYAyADKAsyKy52b3VjaC5yYXRpbmcudjEuQXNzaWdubWVudC5EaW1lbnNpb25zRW50cnkSDQoFc2hhcmUYBCABKAkSDgoGaXRzZWxmGAUgASgIGjEKD0RpbWVuc2lvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIo8CCg5NZWFzdXJlUmVxdWVzdBInCgZwZXJpb2QYASABKAsyFy52b3VjaC5yYXRpbmcudjEuUGVyaW9kEikKCGluX2ZvcmNlGAIgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBIRCgl0aW1lX3pvbmUYAyABKAkSJwoGdGFyaWZmGAQgASgLMhcudm91Y2gucmF0aW5nLnYxLlRhcmlmZhIwCgthc3NpZ25tZW50cxgFIAMoCzIbLnZvdWNoLnJhdGluZy52MS5Bc3NpZ25tZW50EjsKEXVzYWdlX2NvcnJlY3Rpb25zGAYgAygLMiAudm91Y2gucmF0aW5nLnYxLlVzYWdlQ29ycmVjdGlvbiI+Cg9NZWFzdXJlUmVzcG9uc2USKwoIc25hcHNob3QYASABKAsyGS52b3VjaC5yYXRpbmcudjEuU25hcHNob3QimAEKC1JhdGVSZXF1ZXN0EicKBnRhcmlmZhgCIAEoCzIXLnZvdWNoLnJhdGluZy52MS5UYXJpZmYSKwoIc25hcHNob3QYBCABKAsyGS52b3VjaC5yYXRpbmcudjEuU25hcHNob3QSEgoKd2l0aF91c2FnZRgFIAEoCEoECAEQAkoECAMQBFIGcGVyaW9kUgthc3NpZ25tZW50cyKQAQoMUmF0ZVJlc3BvbnNlEigKB2NoYXJnZXMYASADKAsyFy52b3VjaC5yYXRpbmcudjEuQ2hhcmdlEisKCHVucHJpY2VkGAIgAygLMhkudm91Y2gucmF0aW5nLnYxLlVucHJpY2VkEikKBXVzYWdlGAMgAygLMhoudm91Y2gucmF0aW5nLnYxLkxpbmVVc2FnZSJ1CglVc2FnZVBhcnQSEAoIcmVzb3VyY2UYASABKAkSDQoFbWV0ZXIYAiABKAkSJwoGcGVyaW9kGAMgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBIQCghxdWFudGl0eRgEIAEoCRIMCgRldmVuGAUgASgIIkcKCUxpbmVVc2FnZRIPCgdsaW5lX2lkGAEgASgJEikKBXBhcnRzGAIgAygLMhoudm91Y2gucmF0aW5nLnYxLlVzYWdlUGFydCIrChJHZXRFdmlkZW5jZVJlcXVlc3QSFQoNYmF0Y2hfZGlnZXN0cxgBIAMoDCKrAQoTR2V0RXZpZGVuY2VSZXNwb25zZRItCgViYXRjaBgBIAEoCzIcLnZvdWNoLmluZ2VzdC52MS5TaWduZWRCYXRjaEgAEjMKBnN0cmVhbRgCIAEoCzIhLnZvdWNoLmluZ2VzdC52MS5TdHJlYW1EZWZpbml0aW9uSAASKAoDa2V5GAMgASgLMhkudm91Y2guaW5nZXN0LnYxLkFnZW50S2V5SABCBgoEa2luZCJWChJQaW5FdmlkZW5jZVJlcXVlc3QSEAoIZG9jdW1lbnQYASABKAkSFwoPcmV0YWluX3VudGlsX21zGAIgASgDEhUKDWJhdGNoX2RpZ2VzdHMYAyADKAwiNQoTUGluRXZpZGVuY2VSZXNwb25zZRIPCgdiYXRjaGVzGAEgASgNEg0KBWxpbmtzGAIgASgNKl4KBUdyYWluEhUKEUdSQUlOX1VOU1BFQ0lGSUVEEAASDgoKR1JBSU5fSE9VUhABEg0KCUdSQUlOX0RBWRACEg8KC0dSQUlOX01PTlRIEAMSDgoKR1JBSU5fWUVBUhAEMrcFCg1SYXRpbmdTZXJ2aWNlEk8KCEdldFVzYWdlEiAudm91Y2gucmF0aW5nLnYxLkdldFVzYWdlUmVxdWVzdBohLnZvdWNoLnJhdGluZy52MS5HZXRVc2FnZVJlc3BvbnNlElIKCUdldFNlcmllcxIhLnZvdWNoLnJhdGluZy52MS5HZXRTZXJpZXNSZXF1ZXN0GiIudm91Y2gucmF0aW5nLnYxLkdldFNlcmllc1Jlc3BvbnNlEl4KDUxpc3RSZXNvdXJjZXMSJS52b3VjaC5yYXRpbmcudjEuTGlzdFJlc291cmNlc1JlcXVlc3QaJi52b3VjaC5yYXRpbmcudjEuTGlzdFJlc291cmNlc1Jlc3BvbnNlElgKC0NoZWNrVGFyaWZmEiMudm91Y2gucmF0aW5nLnYxLkNoZWNrVGFyaWZmUmVxdWVzdBokLnZvdWNoLnJhdGluZy52MS5DaGVja1RhcmlmZlJlc3BvbnNlEkwKB01lYXN1cmUSHy52b3VjaC5yYXRpbmcudjEuTWVhc3VyZVJlcXVlc3QaIC52b3VjaC5yYXRpbmcudjEuTWVhc3VyZVJlc3BvbnNlEkMKBFJhdGUSHC52b3VjaC5yYXRpbmcudjEuUmF0ZVJlcXVlc3QaHS52b3VjaC5yYXRpbmcudjEuUmF0ZVJlc3BvbnNlEloKC0dldEV2aWRlbmNlEiMudm91Y2gucmF0aW5nLnYxLkdldEV2aWRlbmNlUmVxdWVzdBokLnZvdWNoLnJhdGluZy52MS5HZXRFdmlkZW5jZVJlc3BvbnNlMAESWAoLUGluRXZpZGVuY2USIy52b3VjaC5yYXRpbmcudjEuUGluRXZpZGVuY2VSZXF1ZXN0GiQudm91Y2gucmF0aW5nLnYxLlBpbkV2aWRlbmNlUmVzcG9uc2ViBnByb3RvMw", [file_vouch_ingest_v1_batch, file_vouch_rating_v1_tariff, file_vouch_rating_v1_usage]);
 
 /**
  * What to look at.
@@ -214,6 +214,13 @@ export type SeriesRow = Message<"vouch.rating.v1.SeriesRow"> & {
    * @generated from field: uint32 covered_minutes = 6;
    */
   coveredMinutes: number;
+
+  /**
+   * Those of the assignment.
+   *
+   * @generated from field: map<string, string> dimensions = 7;
+   */
+  dimensions: { [key: string]: string };
 };
 
 /**
@@ -322,11 +329,52 @@ export const CheckTariffRequestSchema: GenMessage<CheckTariffRequest> = /*@__PUR
   messageDesc(file_vouch_rating_v1_rating, 8);
 
 /**
- * The tariff is sound.
+ * What is wrong with one place of a tariff.
+ *
+ * @generated from message vouch.rating.v1.TariffFault
+ */
+export type TariffFault = Message<"vouch.rating.v1.TariffFault"> & {
+  /**
+   * Of the closed list of faults.
+   *
+   * @generated from field: string code = 1;
+   */
+  code: string;
+
+  /**
+   * In words.
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * JSON pointer into the tariff.
+   *
+   * @generated from field: string pointer = 3;
+   */
+  pointer: string;
+};
+
+/**
+ * Describes the message vouch.rating.v1.TariffFault.
+ * Use `create(TariffFaultSchema)` to create a new message.
+ */
+export const TariffFaultSchema: GenMessage<TariffFault> = /*@__PURE__*/
+  messageDesc(file_vouch_rating_v1_rating, 9);
+
+/**
+ * What is wrong with the tariff, all of it.
  *
  * @generated from message vouch.rating.v1.CheckTariffResponse
  */
 export type CheckTariffResponse = Message<"vouch.rating.v1.CheckTariffResponse"> & {
+  /**
+   * None: it can be published.
+   *
+   * @generated from field: repeated vouch.rating.v1.TariffFault faults = 1;
+   */
+  faults: TariffFault[];
 };
 
 /**
@@ -334,7 +382,7 @@ export type CheckTariffResponse = Message<"vouch.rating.v1.CheckTariffResponse">
  * Use `create(CheckTariffResponseSchema)` to create a new message.
  */
 export const CheckTariffResponseSchema: GenMessage<CheckTariffResponse> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 9);
+  messageDesc(file_vouch_rating_v1_rating, 10);
 
 /**
  * A resource and the stretch of time in which it belongs to the payer.
@@ -383,7 +431,7 @@ export type Assignment = Message<"vouch.rating.v1.Assignment"> & {
  * Use `create(AssignmentSchema)` to create a new message.
  */
 export const AssignmentSchema: GenMessage<Assignment> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 10);
+  messageDesc(file_vouch_rating_v1_rating, 11);
 
 /**
  * What to measure.
@@ -439,7 +487,7 @@ export type MeasureRequest = Message<"vouch.rating.v1.MeasureRequest"> & {
  * Use `create(MeasureRequestSchema)` to create a new message.
  */
 export const MeasureRequestSchema: GenMessage<MeasureRequest> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 11);
+  messageDesc(file_vouch_rating_v1_rating, 12);
 
 /**
  * What was measured. A resource and meter without any stream gives no measurement.
@@ -460,7 +508,7 @@ export type MeasureResponse = Message<"vouch.rating.v1.MeasureResponse"> & {
  * Use `create(MeasureResponseSchema)` to create a new message.
  */
 export const MeasureResponseSchema: GenMessage<MeasureResponse> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 12);
+  messageDesc(file_vouch_rating_v1_rating, 13);
 
 /**
  * What to rate.
@@ -495,7 +543,7 @@ export type RateRequest = Message<"vouch.rating.v1.RateRequest"> & {
  * Use `create(RateRequestSchema)` to create a new message.
  */
 export const RateRequestSchema: GenMessage<RateRequest> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 13);
+  messageDesc(file_vouch_rating_v1_rating, 14);
 
 /**
  * Charges in the order of the tariff's rules.
@@ -530,7 +578,7 @@ export type RateResponse = Message<"vouch.rating.v1.RateResponse"> & {
  * Use `create(RateResponseSchema)` to create a new message.
  */
 export const RateResponseSchema: GenMessage<RateResponse> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 14);
+  messageDesc(file_vouch_rating_v1_rating, 15);
 
 /**
  * What a metered resource used in a stretch that a line prices.
@@ -579,7 +627,7 @@ export type UsagePart = Message<"vouch.rating.v1.UsagePart"> & {
  * Use `create(UsagePartSchema)` to create a new message.
  */
 export const UsagePartSchema: GenMessage<UsagePart> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 15);
+  messageDesc(file_vouch_rating_v1_rating, 16);
 
 /**
  * The usage that a line prices, before increments, rounding and allowances.
@@ -607,7 +655,7 @@ export type LineUsage = Message<"vouch.rating.v1.LineUsage"> & {
  * Use `create(LineUsageSchema)` to create a new message.
  */
 export const LineUsageSchema: GenMessage<LineUsage> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 16);
+  messageDesc(file_vouch_rating_v1_rating, 17);
 
 /**
  * Which batches, and the stretch of each agent's chain between them.
@@ -628,7 +676,7 @@ export type GetEvidenceRequest = Message<"vouch.rating.v1.GetEvidenceRequest"> &
  * Use `create(GetEvidenceRequestSchema)` to create a new message.
  */
 export const GetEvidenceRequestSchema: GenMessage<GetEvidenceRequest> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 17);
+  messageDesc(file_vouch_rating_v1_rating, 18);
 
 /**
  * One item of evidence: batches in full, then the headers that link them, then streams, then keys.
@@ -671,7 +719,7 @@ export type GetEvidenceResponse = Message<"vouch.rating.v1.GetEvidenceResponse">
  * Use `create(GetEvidenceResponseSchema)` to create a new message.
  */
 export const GetEvidenceResponseSchema: GenMessage<GetEvidenceResponse> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 18);
+  messageDesc(file_vouch_rating_v1_rating, 19);
 
 /**
  * What to keep, and for how long.
@@ -706,7 +754,7 @@ export type PinEvidenceRequest = Message<"vouch.rating.v1.PinEvidenceRequest"> &
  * Use `create(PinEvidenceRequestSchema)` to create a new message.
  */
 export const PinEvidenceRequestSchema: GenMessage<PinEvidenceRequest> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 19);
+  messageDesc(file_vouch_rating_v1_rating, 20);
 
 /**
  * What is kept.
@@ -734,7 +782,7 @@ export type PinEvidenceResponse = Message<"vouch.rating.v1.PinEvidenceResponse">
  * Use `create(PinEvidenceResponseSchema)` to create a new message.
  */
 export const PinEvidenceResponseSchema: GenMessage<PinEvidenceResponse> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 20);
+  messageDesc(file_vouch_rating_v1_rating, 21);
 
 /**
  * Steps of the calendar.
@@ -828,7 +876,7 @@ export const RatingService: GenService<{
     output: typeof ListResourcesResponseSchema;
   },
   /**
-   * Whether a tariff can be published. Faults: TARIFF_INVALID with every single one, each with its pointer.
+   * Whether a tariff can be published: every single fault of it is in the answer, with its place.
    *
    * @generated from rpc vouch.rating.v1.RatingService.CheckTariff
    */

@@ -1,0 +1,83 @@
+import type { Fault } from '@vouch/proto/kernel/fault.ts'
+
+/** Ids of what a document has, but nobody could read: whoever names them is not at fault. */
+export interface Unread {
+  readonly rules: ReadonlySet<string>
+  readonly items: ReadonlySet<string>
+}
+
+/** A document without the entries in which faults were found, so that these hide no others. */
+export interface Remainder {
+  /** What can still be read; undefined = nothing. */
+  readonly document: Readonly<Record<string, unknown>> | undefined
+  /** All faults so far, with pointers into the document as it was given. */
+  readonly faults: readonly Fault[]
+  readonly unread: Unread
+  /** Members that are not as they were given. */
+  readonly changed: ReadonlySet<string>
+  /** Where entries of an array were before others were left out; absent = where they are. */
+  readonly places: Readonly<Record<string, readonly number[]>>
+}
+
+/** In the place of what every document needs: the currency has the most decimals, so that no amount has too many. */
+export const STAND_INS = {
+  currency: 'CLF',
+  period: { from: '1970-01-01T00:00:00Z', to: '1970-01-02T00:00:00Z' },
+} as const
+
+/** A document in which nobody has looked for faults. */
+export function remainderOf(document: unknown): Remainder {
+  const none = new Set<string>()
+  return {
+    document: isObject(document) ? document : undefined,
+    faults: [],
+    unread: { rules: none, items: none },
+    changed: none,
+    places: {},
+  }
+}
+
+/** What is left without the entries and members in which these faults are, by their pointers into what was left so far. */
+export function without(rest: Remainder, faults: readonly Fault[]): Remainder {
+  if (faults.length === 0) return rest
+  const all = [
+    ...rest.faults,
+    ...faults.map((fault) => ({ ...fault, pointer: givenPointer(rest, fault.pointer ?? '') })),
+  ]
+  const { document: given } = rest
+  const paths = faults.map(({ pointer = '' }) => pointer.split('/').slice(1))
+  if (given === undefined || paths.some(([member]) => member === undefined))
+    return { ...rest, document: undefined, faults: all }
+  const document: Record<string, unknown> = { ...given }
+  const places: Record<string, readonly number[]> = { ...rest.places }
+  const unread = { rules: new Set(rest.unread.rules), items: new Set(rest.unread.items) }
+  const byMember = Map.groupBy(paths, ([member]) => member!)
+  for (const [member, own] of byMember) {
+    const entries = given[member]
+    const faulty = new Set(own.map(([, index]) => Number(index ?? Number.NaN)))
+    if (Array.isArray(entries) && !faulty.has(Number.NaN)) {
+      const kept = [...entries.keys()].filter((index) => !faulty.has(index))
+      document[member] = kept.map((index) => entries[index] as unknown)
+      places[member] = kept.map((index) => rest.places[member]?.[index] ?? index)
+      if (member === 'rules' || member === 'items')
+        for (const index of faulty) noteId(unread[member], entries[index])
+    } else if (member in STAND_INS) document[member] = STAND_INS[member as keyof typeof STAND_INS]
+    else delete document[member]
+  }
+  const changed = new Set([...rest.changed, ...byMember.keys()])
+  return { document: 'rules' in document ? document : undefined, faults: all, unread, changed, places }
+}
+
+function noteId(ids: Set<string>, entry: unknown): void {
+  if (isObject(entry) && typeof entry['id'] === 'string') ids.add(entry['id'])
+}
+
+function givenPointer({ places }: Remainder, pointer: string): string {
+  const [, member = '', index = '', ...inner] = pointer.split('/')
+  const place = places[member]?.[Number(index)]
+  return place === undefined || index === '' ? pointer : ['', member, `${place}`, ...inner].join('/')
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -8,7 +8,7 @@ import type { Outcome, Scope } from './types.ts'
 
 /**
  * What a discount is a share of: `remaining`, what is left of its lines after the reductions among them, or `original`,
- * the lines without these. It never makes the remaining less than nothing.
+ * the lines without these. It is never more than what is left of them, and no more than is due in all.
  */
 export type DiscountBase = 'remaining' | 'original'
 
@@ -44,15 +44,17 @@ export function applyDiscount(rule: DiscountRule, scope: Scope): Outcome {
     lines.filter(({ kind }) => REDUCTIONS.has(kind)),
     terms,
   )
-  const remaining = lesser(add(original, reduced), sumOf(scope.lines, terms))
+  const remaining = add(original, reduced)
+  const most = lesser(remaining, sumOf(scope.lines, terms))
   // Nothing is given on what is given back.
-  if (sign(remaining) <= 0) return { lines: [] }
+  if (sign(most) <= 0) return { lines: [] }
   const base = rule.base === 'remaining' ? remaining : original
   const { amount: wanted, trace: part } =
     rule.percent === undefined
       ? duePart(rule.amount ?? ZERO, rule.effective, terms)
       : { amount: multiply(base, multiply(rule.percent, rational(1n, 100n))), trace: [] }
-  const exact = negate(compare(wanted, remaining) > 0 ? remaining : wanted)
+  const given = lesser(wanted, most)
+  const exact = negate(given)
   if (isZero(exact)) return { lines: [] }
   const what =
     rule.percent === undefined
@@ -66,7 +68,10 @@ export function applyDiscount(rule: DiscountRule, scope: Scope): Outcome {
       output: exactText(base),
     },
     ...part,
-    { rule: what, input: exactText(base), output: exactText(exact) },
+    { rule: what, input: exactText(base), output: exactText(negate(wanted)) },
+    ...(compare(wanted, most) > 0
+      ? [{ rule: 'no more than is due', input: exactText(wanted), output: exactText(given) }]
+      : []),
   ]
   const draft = { rule: id, kind: 'discount', pool: '', name, period: terms.period } as const
   return { lines: [lineOf({ ...draft, quantity: undefined, unit: undefined, exact, trace }, terms)] }

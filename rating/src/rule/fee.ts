@@ -1,12 +1,13 @@
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import { intersect } from '@vouch/proto/kernel/period.ts'
-import { multiply } from '@vouch/proto/kernel/rational.ts'
+import { ZERO, multiply } from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
+import { prorate } from '../tariff/proration.ts'
 import type { ProrationBasis } from '../tariff/proration.ts'
 import { exactText } from '../tariff/trace.ts'
 import { prorated } from './due-part.ts'
 import { lineOf } from './lines.ts'
-import type { Outcome, Scope } from './types.ts'
+import type { Outcome, Scope, Terms } from './types.ts'
 
 /** With which invoice a fee is billed: that of its period, or the one before. */
 export const FEE_TIMINGS = ['arrears', 'advance'] as const
@@ -43,5 +44,14 @@ export function applyFee(rule: FeeRule, { terms }: Scope): Outcome {
   ]
   const { id, name, quantity } = rule
   const draft = { rule: id, kind: 'fee', pool: '', name, period: part, quantity, unit: undefined } as const
-  return { lines: [lineOf({ ...draft, exact: due.amount, trace: steps }, terms)] }
+  return {
+    lines: [lineOf({ ...draft, exact: due.amount, trace: steps }, terms, dueBefore(rule, part, terms))],
+  }
+}
+
+/** What the fee comes to for the part of its period before this one, whoever bills it. */
+function dueBefore({ amount, quantity, period, proration }: FeeRule, part: Period, terms: Terms): Rational {
+  if (proration === 'none' || part.from <= period.from) return ZERO
+  const { fraction } = prorate({ from: period.from, to: part.from }, period, proration, terms)
+  return multiply(multiply(amount, quantity), fraction)
 }

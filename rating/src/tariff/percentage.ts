@@ -9,12 +9,12 @@ export interface Percentage {
   readonly percent: Rational
   /** Charged for each item beside the share. */
   readonly fixed: Rational
-  /** Bounds of what one item costs; undefined = none. */
+  /** Bounds of what one item costs that is no correction below zero; undefined = none. */
   readonly itemMinimum: Rational | undefined
   readonly itemMaximum: Rational | undefined
   /** The first items that cost nothing. */
   readonly freeItems: bigint
-  /** The first part of the sum that costs nothing. */
+  /** The first part of the sum that costs nothing; what takes the sum below zero gives back. */
   readonly freeAmount: Rational
 }
 
@@ -30,13 +30,15 @@ export function percentage(rule: Percentage, items: readonly Rational[]): ModelA
   items.forEach((item, index) => {
     const before = passed
     passed = add(passed, item)
-    const priced = subtract(later(passed, rule.freeAmount), later(before, rule.freeAmount))
-    if (BigInt(index) < rule.freeItems || (priced.n === 0n && item.n !== 0n)) {
+    const priced = subtract(beyond(passed, rule.freeAmount), beyond(before, rule.freeAmount))
+    // An item of nothing is free where the free amount is not used up.
+    const isInside = item.n !== 0n || (passed.n >= 0n && compare(passed, rule.freeAmount) < 0)
+    if (BigInt(index) < rule.freeItems || (priced.n === 0n && isInside)) {
       free += 1n
       return
     }
     const exact = add(multiply(priced, share), rule.fixed)
-    const kept = within(exact, rule)
+    const kept = item.n < 0n ? exact : within(exact, rule)
     if (compare(kept, exact) !== 0) bounded += 1n
     amount = add(amount, kept)
   })
@@ -55,8 +57,10 @@ export function percentage(rule: Percentage, items: readonly Rational[]): ModelA
   return { amount, trace }
 }
 
-function later(a: Rational, b: Rational): Rational {
-  return compare(a, b) < 0 ? b : a
+/** What of a sum is not free. */
+function beyond(sum: Rational, free: Rational): Rational {
+  if (sum.n < 0n) return sum
+  return compare(sum, free) < 0 ? ZERO : subtract(sum, free)
 }
 
 function within(value: Rational, { itemMinimum, itemMaximum }: Percentage): Rational {

@@ -1,10 +1,10 @@
 import type { CurrencyCode } from '@vouch/proto/kernel/currency.ts'
 import { formatAmount, roundToMoney } from '@vouch/proto/kernel/money.ts'
 import { type Period } from '@vouch/proto/kernel/period.ts'
-import { ONE, type Rational, ZERO, multiply, rational } from '@vouch/proto/kernel/rational.ts'
+import { type Rational, multiply, rational } from '@vouch/proto/kernel/rational.ts'
 import { halfUp } from '@vouch/proto/kernel/rounding.ts'
 import { describe, expect, test } from 'vitest'
-import { type ProrationBasis, prorate, prorateParts } from './proration.ts'
+import { type ProrationBasis, prorate } from './proration.ts'
 
 const BERLIN = 'Europe/Berlin'
 
@@ -147,13 +147,11 @@ test('a whole without a day is measured by elapsed time', () => {
   }
 })
 
-test('without proration any part is the whole, and of several the first has it', () => {
+test('without proration any part is the whole', () => {
   const whole = span('2026-03-01', '2026-04-01')
   const parts = [span('2026-03-01', '2026-03-15'), span('2026-03-15', '2026-04-01')]
   expect(parts.map((part) => share(part, whole, 'none'))).toEqual(['1/1', '1/1'])
   expect(share(span('2026-04-01', '2026-05-01'), whole, 'none')).toBe('0/1')
-  const shares = prorateParts(parts, whole, 'none', { zone: BERLIN })
-  expect(shares.map(({ fraction }) => fraction)).toEqual([ONE, ZERO])
 })
 
 test('the trace says what was counted', () => {
@@ -172,16 +170,4 @@ test('the trace says what was counted', () => {
     },
   })
   expect(prorate(whole, whole, 'second', { zone: 'UTC' }).trace.rule).toBe('proration second')
-})
-
-test.each([
-  ['none', []],
-  ['a gap', [span('2026-03-01', '2026-03-10'), span('2026-03-11', '2026-04-01')]],
-  ['an overlap', [span('2026-03-01', '2026-03-12'), span('2026-03-11', '2026-04-01')]],
-  ['too short', [span('2026-03-01', '2026-03-31')]],
-  ['too long', [span('2026-03-01', '2026-04-02')]],
-])('parts that are not the whole are refused: %s', (_, parts) => {
-  expect(() => prorateParts(parts, span('2026-03-01', '2026-04-01'), 'day', { zone: BERLIN })).toThrow(
-    RangeError,
-  )
 })

@@ -66,26 +66,6 @@ export function prorate(part: Period, whole: Period, basis: ProrationBasis, cale
   return proration(part, whole, basis, calendar, cut === undefined ? { ...measure, numerator: 0n } : measure)
 }
 
-/**
- * Shares of consecutive parts which together are `whole`; they sum to exactly 1. With the basis `none` the
- * first part has all of it. Throws when the parts are not the whole, or the zone is unknown.
- */
-export function prorateParts(
-  parts: readonly Period[],
-  whole: Period,
-  basis: ProrationBasis,
-  calendar: Calendar,
-): readonly Proration[] {
-  const end = parts.reduce((from, part) => (part.from === from ? part.to : Number.NaN), whole.from)
-  if (end !== whole.to)
-    throw new RangeError('the parts must follow one another from start to end of the whole')
-  return parts.map((part, index) => {
-    const measure = PRORATION_BASES[basis](part, whole, calendar)
-    const free = basis === 'none' && index > 0
-    return proration(part, whole, basis, calendar, free ? { ...measure, numerator: 0n } : measure)
-  })
-}
-
 function proration(
   part: Period,
   whole: Period,

@@ -90,7 +90,7 @@ export const RuleDocument = Type.Union([
         ]),
       ),
       aggregate: optional(
-        oneOf(['sum', 'maximum', 'last'], 'how entries become one quantity; sum by default'),
+        oneOf(['sum', 'maximum', 'last', 'count'], 'how entries become one quantity; sum by default'),
       ),
       grain: optional(oneOf(GRAINS, 'entries are cut at every local hour or day; not by default')),
       level: optional(Basis),

@@ -41,6 +41,8 @@ export interface Piece extends Entry {
   /** Pool, and window or row: for people, and for machines, which must not take one for another. */
   readonly pool: string
   readonly key: string
+  /** The window or row that chose the price, in words; empty = there is one price. */
+  readonly choice: string
 }
 
 /** Usage in the billable unit, cut where the rule begins and ends, where the price changes, and by the rule's grain. */
@@ -72,12 +74,19 @@ function pricedPieces(rule: UsageRule, usage: Usage, { terms }: Scope): Result<P
   const inForce = rule.effective === undefined ? known : within(known, rule.effective, isWhole)
   if (inForce === undefined) return ok([])
   if (usage.items.length > 0 && inForce !== usage) return uncut(rule)
-  const piece = (part: Usage, model: Model, name: string, choice: number | string = name): Piece => ({
+  const piece = (
+    part: Usage,
+    model: Model,
+    name: string,
+    choice = '',
+    row: number | string = name,
+  ): Piece => ({
     usage: part,
     quantity: multiply(part.quantity, factor.value),
     model,
     pool: [poolOf(rule.per, usage), name].filter((text) => text !== '').join(' '),
-    key: JSON.stringify([poolOf(rule.per, usage), choice]),
+    key: JSON.stringify([poolOf(rule.per, usage), row]),
+    choice,
   })
   const { price } = rule
   if (price.by === 'nothing') return ok([piece(inForce, price.model, '')])
@@ -86,7 +95,7 @@ function pricedPieces(rule: UsageRule, usage: Usage, { terms }: Scope): Result<P
     const row = price.rows[index]
     const model = row?.model ?? price.otherwise
     const name = row === undefined ? 'otherwise' : rowName(row.when)
-    return ok(model === undefined ? [] : [piece(inForce, model, name, index)])
+    return ok(model === undefined ? [] : [piece(inForce, model, name, `matrix row ${name}`, index)])
   }
   const parts = cutByWindows(inForce.period, price.windows, price.otherwise, terms.zone)
   if (!parts.ok) return parts
@@ -95,7 +104,9 @@ function pricedPieces(rule: UsageRule, usage: Usage, { terms }: Scope): Result<P
     parts.value.flatMap(({ period, window }) => {
       const part = within(inForce, period, isWhole)
       const model = price.models[window]
-      return part === undefined || model === undefined ? [] : [piece(part, model, window)]
+      return part === undefined || model === undefined
+        ? []
+        : [piece(part, model, window, `calendar window ${window}, ${terms.zone}`)]
     }),
   )
 }

@@ -3,7 +3,7 @@ import { ZERO, add } from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import { exactText } from '../tariff/trace.ts'
 import type { TraceStep } from '../tariff/trace.ts'
-import type { Piece } from './pieces.ts'
+import type { Piece, Pool } from './pieces.ts'
 import type { LineKind, Usage } from './types.ts'
 import type { UsageRule } from './usage.ts'
 import { partsOf } from './whole.ts'
@@ -14,25 +14,33 @@ import { partsOf } from './whole.ts'
  * @param sources places of the usage, as it was measured, that the pieces are of.
  */
 export function policySteps(
-  { level, grain, late }: UsageRule,
+  { per, level, grain, late }: UsageRule,
   {
     pieces,
     sources,
     kind,
-  }: Readonly<{ pieces: readonly Piece[]; sources: readonly number[]; kind: LineKind }>,
+    pool,
+  }: Readonly<{ pieces: readonly Piece[]; sources: readonly number[]; kind: LineKind; pool: string }>,
   measured: readonly Usage[],
 ): TraceStep[] {
   if (pieces.length === 0) return []
   const step = (rule: string, input: string): TraceStep => ({ rule, input, output: sumText(pieces) })
-  if (level !== undefined) return [step(`level averaged by ${level}`, `${pieces.length} levels`)]
+  const pooled = per === 'contract' ? [] : [step(perName(per), pool)]
+  if (level !== undefined) return [step(`level averaged by ${level}`, `${pieces.length} levels`), ...pooled]
   const entries = `${sources.length} entries`
-  const steps: TraceStep[] = []
+  const steps: TraceStep[] = [...pooled]
+  const { choice } = pieces[0]!
+  if (choice !== '') steps.push(step(choice, `${pieces.length} parts of ${entries}`))
   if (kind === 'late-usage' && late === 'this-period')
     steps.push(step('late usage this-period', `${entries} from ${formatInstant(earliestOf(pieces))} on`))
   if (pieces.some(({ usage }) => isCut(usage, measured)))
     steps.push(step('split by time', `${entries}, of which a part is billed here`))
   if (grain !== undefined) steps.push(step(`cut by ${grain}`, `${pieces.length} parts of ${entries}`))
   return steps
+}
+
+function perName(per: Pool): string {
+  return typeof per === 'string' ? `per ${per}` : `per dimension ${per.dimension}`
 }
 
 function sumText(pieces: readonly Piece[]): string {

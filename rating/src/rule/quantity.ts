@@ -21,8 +21,11 @@ import type { Usage } from './types.ts'
 /** Where something happens to quantities: to each entry, to the sum of a resource, or to the sum of a line. */
 export type Stage = 'entry' | 'resource' | 'line'
 
-/** How entries become one quantity. */
-export type Aggregate = 'sum' | 'maximum' | 'last'
+/**
+ * How entries become one quantity: the `sum`; the `maximum` of all; the sum of what was `last` of each resource; or the `count` of resources of
+ * which anything was used, whatever the unit.
+ */
+export type Aggregate = 'sum' | 'maximum' | 'last' | 'count'
 
 /** Where a member of a rule has its value from, for the trace; empty = from the rule alone. */
 type Origin = string
@@ -134,12 +137,13 @@ function aggregate(entries: readonly Entry[], how: Aggregate): Rational {
     return entries.toSorted((a, b) => a.usage.period.to - b.usage.period.to).at(-1)!.quantity
   return combined(
     entries.map(({ quantity }) => quantity),
-    how,
+    how === 'count' ? 'sum' : how,
   )
 }
 
-/** The largest of all, or the sum; of what is last, each resource has its own. */
+/** The largest of all, how many, or the sum; of what is last, each resource has its own. */
 function combined(values: readonly Rational[], how: Aggregate): Rational {
+  if (how === 'count') return rational(BigInt(values.filter(({ n }) => n > 0n).length))
   const [first = ZERO, ...rest] = values
   return rest.reduce((all, value) => (how === 'maximum' ? atLeast(all, value) : add(all, value)), first)
 }

@@ -68,8 +68,14 @@ export function priceOf(model: Model, priced: Priced): ModelAmount {
   }
 }
 
-function priceAlone(model: Model, { quantity, chosenBy, items }: Priced): ModelAmount {
-  if ('tiers' in model && model.zero === 'free' && isZero(quantity)) return FREE
+function priceAlone(model: Model, priced: Priced): ModelAmount {
+  if (!('tiers' in model) || !isZero(priced.quantity)) return priceBy(model, priced)
+  if (model.zero === 'free') return FREE
+  const { amount, trace } = priceBy(model, priced)
+  return { amount, trace: [{ rule: 'zero usage charged', input: '0', output: exactText(amount) }, ...trace] }
+}
+
+function priceBy(model: Model, { quantity, chosenBy, items }: Priced): ModelAmount {
   switch (model.model) {
     case 'per-unit':
       return perUnit(quantity, model.unitPrice)

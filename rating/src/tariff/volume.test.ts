@@ -91,7 +91,7 @@ describe.each<[string, Row[], Case[]]>([
 ])('%s', (_, rows, cases) => {
   test.each(cases)('%s', (quantity, inclusive, exclusive) => {
     const priced = (['inclusive', 'exclusive'] as const).map((edge) =>
-      exactText(volume(tiersOf(rows), exact(quantity), edge).amount),
+      exactText(volume(tiersOf(rows), exact(quantity), edge, undefined).amount),
     )
     expect(priced).toEqual([inclusive, exclusive])
   })
@@ -113,10 +113,10 @@ test.each<[quantity: string, chosenBy: string, inclusive: string, exclusive: str
 
 test('the choice of the tier is a step', () => {
   expect(volume(tiersOf(FLATS), exact('198.6'), 'exclusive', exact('200')).trace).toEqual([
-    { rule: 'volume tier exclusive', input: '200', output: 'above 200' },
+    { rule: 'volume tier exclusive, chosen by another quantity', input: '200', output: 'above 200' },
     { rule: 'volume tier above 200', input: '198.6 × 0.5 + 50', output: '149.3' },
   ])
-  expect(volume(tiersOf(FLATS), exact('100'), 'inclusive').trace).toEqual([
+  expect(volume(tiersOf(FLATS), exact('100'), 'inclusive', undefined).trace).toEqual([
     { rule: 'volume tier inclusive', input: '100', output: '0 to 100' },
     { rule: 'volume tier 0 to 100', input: '100 × 2 + 10', output: '210' },
   ])

@@ -15,15 +15,19 @@ export function volume(
   tiers: readonly Tier[],
   quantity: Rational,
   edge: TierEdge,
-  chosenBy: Rational = quantity,
+  chosenBy: Rational | undefined,
 ): ModelAmount {
-  const { tier, index } = tierOf(tiers, chosenBy, edge)
+  const { tier, index } = tierOf(tiers, chosenBy ?? quantity, edge)
   const amount = add(multiply(quantity, tier.unitPrice), tier.flat)
   const name = tierName(tiers, index, exactText)
   return {
     amount,
     trace: [
-      { rule: `volume tier ${edge}`, input: exactText(chosenBy), output: name },
+      {
+        rule: `volume tier ${edge}${chosenBy === undefined ? '' : ', chosen by another quantity'}`,
+        input: exactText(chosenBy ?? quantity),
+        output: name,
+      },
       {
         rule: `volume tier ${name}`,
         input: `${exactText(quantity)} × ${exactText(tier.unitPrice)} + ${exactText(tier.flat)}`,

@@ -35,7 +35,7 @@ describe('items with a threshold and an increment', () => {
       ['0.5', '0.02'],
       ['0', '0.00'],
     ])
-    expect(charges[0]!.trace.slice(1, 4).map((step) => `${step.rule} = ${step.output}`)).toEqual([
+    expect(charges[0]!.trace.slice(2, 5).map((step) => `${step.rule} = ${step.output}`)).toEqual([
       expect.stringMatching(/^sum, threshold 0\.1 of item cpu per resource = .*$/),
       'increment 0.25, at least 0 of item cpu = 0.5',
       'quantity half-even 6 = 0.5',
@@ -46,7 +46,7 @@ describe('items with a threshold and an increment', () => {
     ['another threshold', ({ threshold }) => void (threshold!.quantity = '0.6'), 'quantity'],
     ['another step', ({ increment }) => void (increment!.size = '0.3'), 'quantity'],
     ['no increment', (item) => void delete item.increment, 'quantity'],
-    ['another stage', ({ threshold }) => void (threshold!.at = 'line'), 'trace[1].rule'],
+    ['another stage', ({ threshold }) => void (threshold!.at = 'line'), 'trace[2].rule'],
   ])('%s is found', (_, change, member) => {
     const copy = clone(ProofSchema, made)
     change(copy.tariffs[0]!.items[0]!)

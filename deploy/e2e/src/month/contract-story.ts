@@ -167,6 +167,7 @@ export const TRACES: Readonly<Record<string, readonly string[]>> = {
   'memory 2': [
     'MiB-second to GiB-hour: each entry = × 1/3686400',
     // Eleven nights touch the stretch, the first and the last with a part.
+    'calendar window night, Europe/Berlin: 11 parts of 11 entries = 158',
     'sum: 11 entries of 1 resources = 158',
     'quantity half-up 6: 158 = 158',
     'per unit: 158 × 0.005 = 0.79',

@@ -94,6 +94,46 @@ describe('usage that arrives after its invoice', () => {
     })
   })
 
+  it.each<[string, object, (string | null)[]]>([
+    ['taken', {}, ['44.44', 'next-invoice']],
+    ['rejected', { lateUsage: 'reject' }, ['44.44', 'contract-rejects']],
+    ['tiny', { lateMinimum: '44.45' }, ['44.44', 'too-small']],
+  ])('is reported: %s', async (name, closing, expected) => {
+    const account = `report-${name}`
+    await billed(account, closing)
+    const report = async () =>
+      (
+        await fixture.send(
+          'GET',
+          `/v1/accounts/${account}/late-usage?from=2026-02-01T00:00:00Z&to=2026-07-01T00:00:00Z&format=json`,
+        )
+      ).body['rows'] as unknown as { From: string; Difference: string | null; Standing: string }[]
+    expect(await report()).toEqual([])
+    fixture.rating.arriveLate(`host:${account}`, 3_600_000n)
+    expect((await report()).map(({ Difference, Standing }) => [Difference, Standing])).toEqual([expected])
+  })
+
+  it('is reported as too old where invoices have gone on, and as unknown where readings have expired', async () => {
+    await billed('report-old', { lateDays: 27 })
+    await issue(await draw(fixture, 'report-old', 3))
+    fixture.rating.arriveLate('host:report-old', 3_600_000n)
+    const report = async () =>
+      (
+        await fixture.send(
+          'GET',
+          '/v1/accounts/report-old/late-usage?from=2026-02-01T00:00:00Z&to=2026-07-01T00:00:00Z&format=json',
+        )
+      ).body['rows'] as unknown as { From: string; Standing: string }[]
+    const standings = (await report()).map(({ From, Standing }) => [From, Standing])
+    expect(standings).toEqual([
+      ['2026-02-01T00:00:00Z', 'too-old'],
+      ['2026-03-01T00:00:00Z', 'next-invoice'],
+    ])
+    fixture.rating.measureFault = () => fail('EVIDENCE_MISSING', 'expired').fault
+    expect((await report()).map(({ Standing }) => Standing)).toEqual(['EVIDENCE_MISSING', 'EVIDENCE_MISSING'])
+    fixture.rating.measureFault = undefined
+  })
+
   it.each([
     [0, 3, 4],
     // March was invoiced as well, so April corrects it.

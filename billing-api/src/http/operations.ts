@@ -1,5 +1,6 @@
 import type { Operation } from './operation.ts'
 import { accountCharges } from './operations/account-charges.ts'
+import { accountLateUsage } from './operations/account-late-usage.ts'
 import { accountUsage } from './operations/account-usage.ts'
 import { simulate } from './operations/simulate.ts'
 import { releaseInvoice } from './operations/release-invoice.ts'
@@ -46,6 +47,7 @@ import { withdrawUsageCorrection } from './operations/withdraw-usage-correction.
 /** Every operation of the interface, one file each. */
 export const OPERATIONS: readonly Operation[] = [
   accountCharges,
+  accountLateUsage,
   accountUsage,
   createAccount,
   createAssignment,

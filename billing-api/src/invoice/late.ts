@@ -7,6 +7,10 @@ import { parseDecimal } from '@vouch/proto/kernel/decimal.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { majorAmount, money, parseAmount, sumMoney } from '@vouch/proto/kernel/money.ts'
 import { compare } from '@vouch/proto/kernel/rational.ts'
+import type { Contract } from '../contract/contract.ts'
+import { periodOf } from './invoice.ts'
+
+const DAY_MS = 86_400_000
 
 /** A charge as later documents see that it was billed. */
 export function billedLine(charge: Charge): BilledLine {
@@ -39,6 +43,16 @@ export function billedAlike(a: readonly BilledLine[], b: readonly BilledLine[]):
 export function usedAlike(a: readonly UsedGrant[], b: readonly UsedGrant[]): boolean {
   const grants = (used: readonly UsedGrant[]) => create(SnapshotSchema, { used: [...used] })
   return equals(SnapshotSchema, grants(a), grants(b))
+}
+
+/** What becomes of late usage: whether an invoice takes it whose period begins at an instant, and if not, why. */
+export function lateStanding(
+  { closing: { lateUsage, lateDays } }: Contract,
+  { period }: Pick<Snapshot, 'period'>,
+  atMs: number,
+): 'next-invoice' | 'contract-rejects' | 'too-old' {
+  if (lateUsage === 'reject') return 'contract-rejects'
+  return atMs <= periodOf(period).to + lateDays * DAY_MS ? 'next-invoice' : 'too-old'
 }
 
 /** Whether a correction comes to the minimum, whatever its sign; one of nothing never does. */

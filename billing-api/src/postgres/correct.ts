@@ -4,7 +4,7 @@ import type { Snapshot } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import type { Account, Contract } from '../contract/contract.ts'
 import type { Rated } from '../invoice/draft.ts'
 import { periodOf } from '../invoice/invoice.ts'
-import { correction, isWorthwhile, measuresAlike } from '../invoice/late.ts'
+import { correction, isWorthwhile, lateStanding, measuresAlike } from '../invoice/late.ts'
 import type { Rating } from '../ports.ts'
 import { skippedOf } from '../invoice/skipped.ts'
 import { countsAlike, windowsOf } from '../invoice/windows.ts'
@@ -51,7 +51,7 @@ export async function corrections(
   for (const statement of found) {
     const contract = await contractOf(sql, account.id, statement)
     if (contract === undefined) continue
-    const isLateTaken = takesLate(contract, statement.snapshot, period)
+    const isLateTaken = lateStanding(contract, statement.snapshot, period.from) === 'next-invoice'
     try {
       const corrected = await correct({ sql, rating }, account, statement, {
         contract,
@@ -134,10 +134,4 @@ export async function contractOf(
 ): Promise<Contract | undefined> {
   const contracts = await contractsIn(sql, account, periodOf(snapshot.inForce))
   return contracts.find((contract) => contract.tariff === tariff && contract.tariffVersion === tariffVersion)
-}
-
-/** An invoice whose period begins so many days after the other one's; the very next always does. */
-function takesLate({ closing }: Contract, snapshot: Snapshot, period: Period): boolean {
-  const { lateUsage, lateDays } = closing
-  return lateUsage === 'next-invoice' && period.from <= periodOf(snapshot.period).to + lateDays * DAY_MS
 }

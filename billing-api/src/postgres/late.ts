@@ -57,6 +57,17 @@ export async function statementsOfInvoice(sql: Sql, invoice: string): Promise<Is
   return rows.map(issuedOf)
 }
 
+/** Where the next invoice of an account begins: with the end of the last one that was issued; undefined = none was. */
+export async function nextInvoiceFrom(sql: Sql, account: string): Promise<number | undefined> {
+  const [row] = await sql.rows<{ from: string | null }>(
+    `SELECT (extract(epoch FROM max(upper(period))) * 1000)::bigint AS from FROM billing.invoices
+     WHERE account_id = $1 AND issued_at IS NOT NULL`,
+    [account],
+  )
+  const from = row?.from ?? undefined
+  return from === undefined ? undefined : Number(from)
+}
+
 /** What was billed of a statement in advance, its lines, and those of all its corrections that were issued, in the order of invoices. */
 export async function billedLines(
   sql: Sql,

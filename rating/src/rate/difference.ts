@@ -102,7 +102,7 @@ function due(charge: Charge, before: Earlier | undefined, currency: CurrencyCode
   message.kind = lateKind(charge.kind)
   message.trace.push(
     create(TraceStepSchema, {
-      rule: 'less what was billed before',
+      rule: restName(message.kind),
       input: `${charge.amount} - ${formatAmount(billed.amount)}`,
       output: message.amount,
     }),
@@ -132,7 +132,7 @@ function reversed({ line, quantity, amount }: Earlier, currency: CurrencyCode): 
     exact: exactText(majorAmount(rest)),
     trace: [
       {
-        rule: 'less what was billed before',
+        rule: restName(lateKind(kind)),
         input: `nothing is due any more - ${formatAmount(amount)}`,
         output: formatAmount(rest),
       },
@@ -144,6 +144,11 @@ function reversed({ line, quantity, amount }: Earlier, currency: CurrencyCode): 
 /** Usage that is corrected is late; all else stays what it is, so that a credit given back is one. */
 function lateKind(kind: string): string {
   return kind === 'usage' ? 'late-usage' : kind
+}
+
+/** Usage that became known since is billed as a correction of its own period. */
+function restName(kind: string): string {
+  return `${kind === 'late-usage' ? 'late usage own-period, ' : ''}less what was billed before`
 }
 
 function quantityOf({

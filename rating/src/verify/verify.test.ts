@@ -115,6 +115,11 @@ describe('a new proof under another seal still names what does not follow from t
       (p) => void (epoch(p).opening!.before!.timeMs += 1n),
       `${first}.opening.before.timeMs`,
     ],
+    [
+      'time that a stream is said to estimate',
+      (p) => void (stream(p).coverage!.estimatedMs = 1n),
+      `${usage}.coverage.estimatedMs`,
+    ],
     ['row of a reading', (p) => void (epoch(p).closing!.before!.row += 1), `${first}.closing.before.row`],
     [
       'row out of the batch',

@@ -1,16 +1,13 @@
 import { Type } from '@fastify/type-provider-typebox'
 import type { Static } from '@fastify/type-provider-typebox'
 import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
-import type { Snapshot } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { throwFault } from '@vouch/proto/kernel/fault.ts'
-import { correction } from '../../invoice/late.ts'
-import { openBooks } from '../../postgres/books.ts'
-import type { Books } from '../../postgres/books.ts'
 import { findTariff, tariffOf } from '../../postgres/catalogue.ts'
-import { contractOf, measureAgain, windowsAt } from '../../postgres/correct.ts'
 import { findInvoice } from '../../postgres/invoices.ts'
-import { billedLines, statementsOfInvoice } from '../../postgres/late.ts'
+import { statementsOfInvoice } from '../../postgres/late.ts'
 import type { IssuedStatement } from '../../postgres/late.ts'
+import { rerated } from '../../postgres/rerate.ts'
+import type { Rerated } from '../../postgres/rerate.ts'
 import type { Invoice } from '../../invoice/invoice.ts'
 import { ReratingReply } from '../invoice-schemas.ts'
 import { found, read } from '../operation.ts'
@@ -53,51 +50,24 @@ export const rerateInvoice = read({
       throwFault('FIELD_INVALID', 'name the tariff of this version', { pointer: '/version' })
     const statements = []
     for (const statement of await statementsOfInvoice(services.database, id))
-      statements.push(await rerated(services, invoice, statement, query))
+      statements.push(await reratedBy(services, invoice, statement, query))
     return reratingView(invoice, statements)
   },
 })
 
-/** What a statement and its corrections are short of, or over. */
-async function rerated(
-  { database, rating }: Services,
+/** A statement rated again as it is asked for. */
+async function reratedBy(
+  { database: sql, rating }: Services,
   { buyer: { id: account }, currency }: Invoice,
   statement: IssuedStatement,
   query: Static<typeof Query>,
-) {
+): Promise<Rerated> {
   const { tariff: id, usage } = query
   const tariff =
     id === undefined
-      ? await tariffOf(database, statement)
-      : await otherTariff(database, { id, version: versionOf(query) }, currency)
-  const measured =
-    usage === 'frozen'
-      ? statement.latest
-      : await measureAgain({ sql: database, rating }, account, statement, tariff)
-  const billed = await billedLines(database, statement)
-  const books = openBooks(database, account)
-  const known =
-    usage === 'frozen' ? measured : await knownNow({ database, books }, account, statement, tariff)
-  const snapshot = correction(
-    { ...measured, ...known, availability: statement.snapshot.availability },
-    statement.number,
-    billed,
-  )
-  const { charges } = await rating.rate(tariff, snapshot)
-  return { tariff, snapshot, billed, charges }
-}
-
-/** What other documents used of grants and billed in windows, as it is known now. */
-async function knownNow(
-  { database, books }: Pick<Services, 'database'> & { readonly books: Books },
-  account: string,
-  statement: IssuedStatement,
-  tariff: Tariff,
-): Promise<Pick<Snapshot, 'used' | 'windowBilled' | 'contract'>> {
-  const used = await books.grants.used(tariff.currency, statement.ref)
-  const contract = await contractOf(database, account, statement)
-  if (contract === undefined) return { used, windowBilled: [] }
-  return { used, ...(await windowsAt(database, books, tariff, statement, contract)) }
+      ? await tariffOf(sql, statement)
+      : await otherTariff(sql, { id, version: versionOf(query) }, currency)
+  return rerated({ sql, rating }, account, statement, { tariff, isFrozen: usage === 'frozen' })
 }
 
 async function otherTariff(

@@ -1,23 +1,21 @@
-import type { Charge, Measurement } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
-import { allocate } from '@vouch/proto/kernel/allocation.ts'
-import { formatDecimal, formatExact, parseDecimal, powerOfTen } from '@vouch/proto/kernel/decimal.ts'
+import type { Charge } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import { formatDecimal, formatExact, parseDecimal } from '@vouch/proto/kernel/decimal.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { formatAmount, majorAmount } from '@vouch/proto/kernel/money.ts'
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
-import { absolute, isZero, multiply, negate, rational, sign } from '@vouch/proto/kernel/rational.ts'
+import { absolute, isZero, multiply, negate, sign } from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import { ROUNDINGS } from '@vouch/proto/kernel/rounding.ts'
 import { UNITS, parseUnit } from '@vouch/proto/kernel/unit.ts'
-import { wholeWeights } from '../attribution/cost-centre.ts'
 import type { CostCentrePart } from '../attribution/division.ts'
+import { commonDimensions, dimensionsText } from '../invoice/dimensions.ts'
+import { divideQuantity } from '../invoice/divide-quantity.ts'
 import { exactOf, exactText } from '../invoice/exact.ts'
 import { measurementsOf, periodOf } from '../invoice/invoice.ts'
 import type { Invoice, InvoiceLine } from '../invoice/invoice.ts'
 import type { FocusRow } from './columns.ts'
 
 const SCALE = 12
-/** Fewest decimals of a quantity that is divided: with six of a price, a product still has no more than the dataset holds. */
-const QUANTITY_SCALE = 6
 
 /** What kind of charge a line is, in the words of FOCUS. */
 const CATEGORIES: Readonly<Record<string, string>> = {
@@ -63,15 +61,11 @@ function partOf(line: InvoiceLine, { amount, share }: CostCentrePart, quantity: 
   return { ...line, amount, charge }
 }
 
-/** A line's quantity by cost centre: by its shares, of a correction by its amounts whatever their sign. Odd units go by largest remainder. */
+/** A line's quantity by cost centre: by its shares, of a correction by its amounts whatever their sign. */
 function quantitiesOf({ charge: { quantity }, costCentres }: InvoiceLine): string[] {
   const weights = costCentres.map(({ share, amount }) => share ?? absolute(majorAmount(amount)))
   if (quantity === '' || weights.every(isZero)) return costCentres.map(() => quantity)
-  const scale = Math.max(QUANTITY_SCALE, (quantity.split('.')[1] ?? '').length)
-  const units = multiply(unwrap(parseDecimal(quantity)), rational(powerOfTen(scale)))
-  return allocate(units.n / units.d, wholeWeights(weights)).map((part) =>
-    decimal(rational(part, powerOfTen(scale))),
-  )
+  return divideQuantity(quantity, weights)
 }
 
 function focusRow(
@@ -130,7 +124,7 @@ function focusRow(
     SubAccountId: null,
     SubAccountName: null,
     SubAccountType: null,
-    Tags: tagsOf(measured),
+    Tags: measured.length === 0 ? null : dimensionsText(commonDimensions(measured)),
     x_CorrectsInvoiceId: corrects === '' ? null : corrects,
     x_CostCentre: costCentre,
     x_InvoiceLineNumber: `${lineNumber}`,
@@ -191,17 +185,6 @@ function serviceOf(meters: readonly string[]): Pick<FocusRow, 'ServiceCategory' 
   return isOne
     ? { ServiceCategory: first[1], ServiceName: first[2] }
     : { ServiceCategory: 'Other', ServiceName: 'Infrastructure' }
-}
-
-/** The dimensions that all measurements have in common, as FOCUS wants them: one JSON object. */
-function tagsOf(measured: readonly Measurement[]): string | null {
-  if (measured.length === 0) return null
-  const names = Object.keys(measured[0]!.dimensions).toSorted()
-  const tags = names.flatMap((name) => {
-    const value = common(measured.map(({ dimensions }) => dimensions[name]))
-    return value === null ? [] : [[name, value] as const]
-  })
-  return JSON.stringify(Object.fromEntries(tags))
 }
 
 function common(values: readonly (string | undefined)[]): string | null {

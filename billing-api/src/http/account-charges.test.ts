@@ -1,3 +1,6 @@
+import { formatExact, parseDecimal } from '@vouch/proto/kernel/decimal.ts'
+import { unwrap } from '@vouch/proto/kernel/fault.ts'
+import { add, rational } from '@vouch/proto/kernel/rational.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { draw, list, openAccount, publishTariff, startFixture } from '../testing/billing-fixture.ts'
 import type { Fixture } from '../testing/billing-fixture.ts'
@@ -71,6 +74,64 @@ describe('what the usage of an account costs', () => {
     expect(await count(`${SPRING}&resource=host:acme`)).toBe(8)
     expect(await count(`${SPRING}&resource=host:other`)).toBe(0)
     expect(await count('from=2026-03-10T00:00:00Z&to=2026-03-11T00:00:00Z')).toBe(2)
+  })
+
+  it('comes by steps of the calendar, which sum to the line', async () => {
+    const whole = await rows('from=2026-03-10T00:00:00Z&to=2026-03-11T00:00:00Z&item=compute.cpu')
+    const steps = await rows('from=2026-02-28T23:00:00Z&to=2026-03-31T22:00:00Z&item=compute.cpu&grain=day')
+    expect(steps).toHaveLength(31)
+    // The day on which clocks go forward has 23 hours.
+    expect(steps[28]).toMatchObject({
+      From: '2026-03-28T23:00:00Z',
+      To: '2026-03-29T22:00:00Z',
+      CoveredMs: null,
+    })
+    const sum = (member: string) =>
+      steps.map((row) => unwrap(parseDecimal(String(row[member])))).reduce(add, rational(0n))
+    expect(formatExact(sum('Amount'))).toBe(String(whole[0]!['Amount']).replace(/0+$/, ''))
+    expect(formatExact(sum('Quantity'))).toBe(String(whole[0]!['Quantity']).replace(/0+$/, ''))
+    const hours = await rows('from=2026-03-29T00:00:00Z&to=2026-03-29T04:00:00Z&item=compute.cpu&grain=hour')
+    expect(hours.map((row) => row['From'])).toEqual([
+      '2026-03-29T00:00:00Z',
+      '2026-03-29T01:00:00Z',
+      '2026-03-29T02:00:00Z',
+      '2026-03-29T03:00:00Z',
+    ])
+  })
+
+  it('may be asked of dimensions, and usage too', async () => {
+    await openAccount(fixture, 'classes')
+    const period = { from: '2026-01-01T00:00:00Z' }
+    const gold = {
+      account: 'classes',
+      resource: 'host:gold',
+      period,
+      dimensions: { class: 'gold', region: 'eu' },
+    }
+    expect((await fixture.send('POST', '/v1/assignments', gold)).status).toBe(201)
+    const of = async (what: string, query: string) =>
+      list(
+        (
+          await fixture.send(
+            'GET',
+            `/v1/accounts/classes/${what}?from=2026-03-01T00:00:00Z&to=2026-03-31T00:00:00Z&format=json&${query}`,
+          )
+        ).body['rows'],
+      ).map((row) => [row['Resource'], row['Dimensions']])
+    const text = '{"class":"gold","region":"eu"}'
+    const both = 'dimension=class=gold&dimension=region=eu'
+    expect(await of('charges', both)).toEqual([
+      ['host:gold', text],
+      ['host:gold', text],
+    ])
+    expect(await of('usage', `grain=total&meter=host.cpu.used&${both}`)).toEqual([['host:gold', text]])
+    expect(await of('usage', 'grain=total&meter=host.cpu.used')).toEqual([
+      ['host:classes', null],
+      ['host:gold', text],
+    ])
+    expect(await of('charges', 'dimension=class=silver')).toEqual([])
+    const { body } = await ask(`${SPRING}&dimension=gold`, 'classes')
+    expect(body).toMatchObject({ code: 'FIELD_INVALID', pointer: '/dimension' })
   })
 
   it('comes as CSV too', async () => {

@@ -97,22 +97,23 @@ describe('a simulation', () => {
 
 describe('usage of an account', () => {
   it('is fetched for what is assigned, in each form', async () => {
-    const query = 'from=2026-02-01T00:00:00Z&to=2026-03-01T00:00:00Z&grain=month&meter=host.cpu.used'
+    const query = 'from=2026-01-31T23:00:00Z&to=2026-02-28T23:00:00Z&grain=month&meter=host.cpu.used'
     const { body } = await fixture.send('GET', `/v1/accounts/acme/usage?${query}&format=json`)
     expect(body['rows']).toEqual([
       {
         Resource: 'host:acme',
+        Dimensions: null,
         Meter: 'host.cpu.used',
         Unit: 'ms',
-        From: '2026-02-01T00:00:00Z',
-        To: '2026-03-01T00:00:00Z',
+        From: '2026-01-31T23:00:00Z',
+        To: '2026-02-28T23:00:00Z',
         Quantity: '2419200',
         CoveredMinutes: '1',
       },
     ])
     const { bytes } = await fixture.send('GET', `/v1/accounts/acme/usage?${query}`)
     expect(new TextDecoder().decode(bytes).split('\r\n')[1]).toBe(
-      'host:acme,host.cpu.used,ms,2026-02-01T00:00:00Z,2026-03-01T00:00:00Z,2419200,1',
+      'host:acme,,host.cpu.used,ms,2026-01-31T23:00:00Z,2026-02-28T23:00:00Z,2419200,1',
     )
   })
 

@@ -1,6 +1,9 @@
 import type { Charge } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
 import type { Table } from '../ports.ts'
+import type { ChargeStep } from './charge-steps.ts'
+import { dimensionsText } from './dimensions.ts'
+import type { Dimensions } from './dimensions.ts'
 import { periodOf } from './invoice.ts'
 
 /** Columns of charges. */
@@ -13,6 +16,7 @@ export const CHARGE_COLUMNS = {
   Pool: 'text',
   Description: 'text',
   Resource: 'text',
+  Dimensions: 'text',
   Meter: 'text',
   From: 'instant',
   To: 'instant',
@@ -36,7 +40,7 @@ export type ChargeState =
   | { readonly state: 'open' | 'running'; readonly number?: undefined }
 
 /** A charge as a row. */
-export function chargeRow(charge: Charge, { state, number }: ChargeState): ChargeRow {
+export function chargeRow(charge: Charge, { state, number }: ChargeState, dimensions: Dimensions): ChargeRow {
   const { from, to } = periodOf(charge.period)
   const { coverage, unitPrice } = charge
   const texts = {
@@ -48,6 +52,7 @@ export function chargeRow(charge: Charge, { state, number }: ChargeState): Charg
     Pool: charge.pool,
     Description: charge.description,
     Resource: charge.resource,
+    Dimensions: Object.keys(dimensions).length === 0 ? '' : dimensionsText(dimensions),
     Meter: charge.meter,
     From: formatInstant(from),
     To: formatInstant(to),
@@ -65,4 +70,19 @@ export function chargeRow(charge: Charge, { state, number }: ChargeState): Charg
   return Object.fromEntries(
     Object.entries(texts).map(([name, text]) => [name, text === '' ? null : text]),
   ) as ChargeRow
+}
+
+/** What of a charge falls to a step, as a row; what is known of the whole charge alone is null. */
+export function stepRow(row: ChargeRow, { period: { from, to }, quantity, amount }: ChargeStep): ChargeRow {
+  return {
+    ...row,
+    From: formatInstant(from),
+    To: formatInstant(to),
+    Quantity: quantity === '' ? null : quantity,
+    Amount: amount,
+    CoveredMs: null,
+    SpreadMs: null,
+    MissingMs: null,
+    EstimatedMs: null,
+  }
 }

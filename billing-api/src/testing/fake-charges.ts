@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf'
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import {
+  Grain,
   type LineUsageSchema,
   RateRequestSchema,
   RateResponseSchema,
@@ -12,9 +13,12 @@ import type {
   RateResponse,
   SeriesRowSchema,
 } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
+import { PeriodSchema } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import type { Item, Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import { ChargeSchema, SnapshotSchema } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import type { Charge, Measurement, Snapshot } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import { cutBySteps } from '@vouch/proto/kernel/calendar-steps.ts'
+import type { Step } from '@vouch/proto/kernel/calendar-steps.ts'
 import { parseCurrency } from '@vouch/proto/kernel/currency.ts'
 import { formatDecimal, formatExact, parseDecimal } from '@vouch/proto/kernel/decimal.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
@@ -112,15 +116,28 @@ function due(charges: readonly Charge[], { billed }: Snapshot): Charge[] {
     .filter(({ amount }) => Number(amount) !== 0)
 }
 
-/** A row for each resource and meter, whatever the steps. */
+const STEPS = new Map<Grain, Step>([
+  [Grain.HOUR, 'hour'],
+  [Grain.DAY, 'day'],
+  [Grain.MONTH, 'month'],
+  [Grain.YEAR, 'year'],
+])
+
+/** A row for each resource, meter and step. */
 export function seriesOf(
   agent: TestAgent,
-  { assignments, meters }: GetSeriesRequest,
+  { assignments, meters, grain, timeZone }: GetSeriesRequest,
 ): MessageInitShape<typeof SeriesRowSchema>[] {
-  return assignments.flatMap(({ resource, period }) =>
-    meters.map((meter) => {
-      const { quantity } = agent.measure(resource, meter, period!)
-      return { resource, meter, unit: unitOf(meter), period: period!, quantity, coveredMinutes: 1 }
+  return assignments.flatMap(({ resource, period, dimensions }) =>
+    meters.flatMap((meter) => {
+      const whole = { from: Number(period!.fromMs), to: Number(period!.toMs) }
+      const step = STEPS.get(grain)
+      const steps = step === undefined ? [whole] : cutBySteps(whole, step, timeZone)
+      return steps.map(({ from, to }) => {
+        const part = create(PeriodSchema, { fromMs: BigInt(from), toMs: BigInt(to) })
+        const { quantity } = agent.measure(resource, meter, part)
+        return { resource, meter, unit: unitOf(meter), period: part, quantity, coveredMinutes: 1, dimensions }
+      })
     }),
   )
 }

@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import { DIRECTION_POLICIES, MISSING_SLOT_POLICIES } from '../usage/percentile.ts'
 import { FEE_TIMINGS } from '../rule/fee.ts'
-import { GRAINS } from '../tariff/grain.ts'
+import { GRAINS } from '@vouch/proto/kernel/calendar-steps.ts'
 import {
   closed,
   oneOf,

@@ -31,3 +31,22 @@ test('a day on which clocks go forward has 23 hours, and one of what is shared',
 test('a share beyond the whole is refused', async () => {
   await expect(steps(Grain.DAY, '1.01')).rejects.toThrow('a share is above 0 and at most 1')
 })
+
+test('rows have the dimensions of the assignment above them, each of its own', async () => {
+  const period = { fromMs: BigInt(DAY.from), toMs: BigInt(DAY.to) }
+  const noon = BigInt(DAY.from + (DAY.to - DAY.from) / 2)
+  const request = create(GetSeriesRequestSchema, {
+    period,
+    timeZone: 'Europe/Berlin',
+    assignments: [
+      { resource: 'switch:a', period: { ...period, toMs: noon }, dimensions: { class: 'gold' } },
+      { resource: 'switch:a', period: { ...period, fromMs: noon }, dimensions: { class: 'silver' } },
+      { resource: 'switch:b', period, dimensions: { class: 'none' } },
+    ],
+  })
+  const { rows } = unwrap(await usageSeries(request, store))
+  expect(rows.map(({ quantity, dimensions }) => [quantity, dimensions])).toEqual([
+    ['690000000', { class: 'gold' }],
+    ['690000000', { class: 'silver' }],
+  ])
+})

@@ -10,13 +10,14 @@ import { type Period, parseZone } from '@vouch/proto/kernel/period.ts'
 import { type Rational, multiply, rational } from '@vouch/proto/kernel/rational.ts'
 import { compareText } from '@vouch/proto/kernel/text-order.ts'
 import { quantityText } from '../rule/quantity.ts'
-import { type Step, cutBySteps } from '../tariff/grain.ts'
+import { type Step, cutBySteps } from '@vouch/proto/kernel/calendar-steps.ts'
 import { selfAndAncestors } from '@vouch/proto/kernel/id.ts'
 import { overlapping } from '../usage/series.ts'
 import type { Stream } from '../usage/stream-usage.ts'
 import { periodInit } from './message.ts'
 import type { StreamSeries, UsageStore } from './ports.ts'
 import { parseAssignments, parsePeriodMessage } from './request.ts'
+import type { Assignment } from './request.ts'
 import { shareOf } from './share.ts'
 
 const STEPS: Readonly<Partial<Record<Grain, Step>>> = {
@@ -36,6 +37,8 @@ interface SeriesRow {
   readonly period: Period
   readonly quantity: Rational
   readonly coveredMinutes: number
+  /** Those of the assignment. */
+  readonly dimensions: Assignment['dimensions']
 }
 
 /**
@@ -72,7 +75,12 @@ export async function usageSeries(
     const share = unwrap(shareOf(group[0]!.share))
     const found = await rowsOf(own, parts.value, share, store)
     if (!found.ok) return found
-    for (const row of found.value) rows.push(row)
+    const dimensionsOf = new Map(group.map(({ resource, dimensions }) => [resource, dimensions]))
+    for (const row of found.value) {
+      // Itself, or the one above it that is assigned: two at one time are refused.
+      const assigned = selfAndAncestors(row.resource).find((resource) => dimensionsOf.has(resource))!
+      rows.push({ ...row, dimensions: dimensionsOf.get(assigned)! })
+    }
     if (rows.length > ROWS_MAX)
       return fail(
         'OUT_OF_RANGE',
@@ -105,12 +113,12 @@ async function rowsOf(
   parts: readonly Period[],
   share: Rational,
   store: UsageStore,
-): Promise<Result<SeriesRow[]>> {
+): Promise<Result<Omit<SeriesRow, 'dimensions'>[]>> {
   const edges = [...parts.map(({ from }) => from), parts.at(-1)!.to]
   const [series, covered] = await Promise.all([store.series(streams, edges), store.covered(streams, edges)])
   if (!series.ok) return series
   if (!covered.ok) return covered
-  const rows: SeriesRow[] = []
+  const rows: Omit<SeriesRow, 'dimensions'>[] = []
   const groups = Map.groupBy(series.value, ({ stream }) => `${stream.resource} ${stream.meter}`)
   for (const group of groups.values()) {
     const [{ resource, meter, unit }] = group.map(({ stream }) => stream) as [Stream]

@@ -1,7 +1,7 @@
 import { type Result, fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import { cutByWindows } from '../tariff/calendar-windows.ts'
-import { cutByGrain } from '../tariff/grain.ts'
+import { cutByGrain } from '@vouch/proto/kernel/calendar-steps.ts'
 import type { UsageRule } from './usage.ts'
 
 /** A measurement is cut at most so often: each cut is two readings in the evidence of every stream. */

@@ -1,5 +1,5 @@
 import { LOOKBACK_MS } from '@vouch/proto/kernel/estimate.ts'
-import { cutByGrain } from '../tariff/grain.ts'
+import { cutByGrain } from '@vouch/proto/kernel/calendar-steps.ts'
 import type { EstimateMethod } from '../rule/estimate.ts'
 import { measuredPart } from './epoch-usage.ts'
 import { type Interval, clip, subtract, union } from './interval.ts'

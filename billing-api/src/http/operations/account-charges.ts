@@ -2,28 +2,23 @@ import { Type } from '@fastify/type-provider-typebox'
 import { throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
 import { monthOf, overlaps, parsePeriod } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
-import type { Charge } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
+import type { Charge, Snapshot } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import type { Account } from '../../contract/contract.ts'
-import { CHARGE_COLUMNS, chargeRow } from '../../invoice/charge-rows.ts'
-import type { ChargeState } from '../../invoice/charge-rows.ts'
-import { periodOf } from '../../invoice/invoice.ts'
+import { CHARGE_COLUMNS, chargeRow, stepRow } from '../../invoice/charge-rows.ts'
+import type { ChargeRow } from '../../invoice/charge-rows.ts'
+import { commonDimensions, hasDimensions } from '../../invoice/dimensions.ts'
+import type { Dimensions } from '../../invoice/dimensions.ts'
+import { measurementsOf, periodOf } from '../../invoice/invoice.ts'
 import { findAccount } from '../../postgres/accounts.ts'
 import { openBooks } from '../../postgres/books.ts'
-import type { Books } from '../../postgres/books.ts'
-import { rateAccount } from '../../postgres/draw.ts'
-import { findInvoice, issuedAbout, issuedTouching } from '../../postgres/invoices.ts'
+import { issuedCharges, openCharges, steppedCharges } from '../../postgres/known-charges.ts'
+import { DimensionQuery, parseDimensions } from '../dimensions.ts'
 import { download } from '../download.ts'
 import { found } from '../operation.ts'
-import type { Services } from '../operation.ts'
 import { Instant, Slug } from '../schemas.ts'
 
 const MONTHS_MAX = 13
-
-/** A charge, and where it stands. */
-interface Found {
-  readonly charge: Charge
-  readonly standing: ChargeState
-}
+const ROWS_MAX = 200_000
 
 /** GET /v1/accounts/{account}/charges */
 export const accountCharges = download({
@@ -39,52 +34,68 @@ export const accountCharges = download({
     resource: Type.Optional(Type.String({ maxLength: 200, description: 'All resources if absent' })),
     meter: Type.Optional(Type.String({ maxLength: 100, description: 'All meters if absent' })),
     item: Type.Optional(Type.String({ maxLength: 100, description: 'All items if absent' })),
+    dimension: DimensionQuery,
+    grain: Type.Optional(
+      Type.Enum(['hour', 'day', 'month', 'year'], {
+        description:
+          'Steps in the account’s zone over which each line is shared out: by what was used in each, else by time; lines as they are if absent',
+      }),
+    ),
   },
   run: async (services, { params: { account: id }, query }) => {
-    const account = found(await findAccount(services.database, id), `account ${id}`)
+    const { database: sql, rating, chance } = services
+    const account = found(await findAccount(sql, id), `account ${id}`)
     const period = unwrap(parsePeriod(query.from, query.to))
+    const matches = matchingBy(query)
     const months = monthsIn(account, period)
-    const whole = { from: months[0]!.from, to: months.at(-1)!.to }
-    const charges = await issuedCharges(services, id, whole)
-    const books = openBooks(services.database, id)
-    for (const month of months) charges.push(...(await openCharges(services, account, month, books)))
-    const { resource, meter, item } = query
-    const rows = charges
-      .filter(({ charge }) => overlaps(periodOf(charge.period), period))
-      .filter(
-        ({ charge }) =>
-          (resource === undefined || charge.resource === resource) &&
-          (meter === undefined || charge.meter === meter) &&
-          (item === undefined || charge.itemId === item),
+    const known = await issuedCharges(sql, id, { from: months[0]!.from, to: months.at(-1)!.to })
+    const books = openBooks(sql, id)
+    for (const month of months)
+      known.push(...(await openCharges({ sql, rating, nowMs: chance.nowMs() }, account, month, books)))
+    const rows: ChargeRow[] = []
+    for (const each of known) {
+      const charges = each.charges.filter(
+        (charge) => overlaps(periodOf(charge.period), period) && matches(charge, each.snapshot),
       )
-      .map(({ charge, standing }) => chargeRow(charge, standing))
+      const { grain: step } = query
+      const calendar = step && { step, timeZone: account.timeZone }
+      const steps = calendar === undefined ? [] : await steppedCharges(rating, each, charges, calendar)
+      for (const [index, charge] of charges.entries()) {
+        const row = chargeRow(charge, each.standing, dimensionsOf(charge, each.snapshot))
+        const parts = steps[index]?.filter((part) => overlaps(part.period, period))
+        for (const one of parts?.map((part) => stepRow(row, part)) ?? [row]) rows.push(one)
+      }
+      if (rows.length > ROWS_MAX)
+        throwFault('OUT_OF_RANGE', `more than ${ROWS_MAX} rows; ask for a shorter period or longer steps`, {
+          pointer: '/grain',
+        })
+    }
     return { columns: CHARGE_COLUMNS, rows }
   },
 })
 
-/** Lines of all issued invoices that say something of a period. */
-async function issuedCharges({ database }: Services, account: string, period: Period): Promise<Found[]> {
-  const charges: Found[] = []
-  for (const id of await issuedAbout(database, account, period)) {
-    const { lines = [], issue } = (await findInvoice(database, id)) ?? {}
-    const standing = { state: 'issued', number: issue?.number ?? '' } as const
-    for (const { charge } of lines) charges.push({ charge, standing })
-  }
-  return charges
+/** Which charges are asked for. Fault: FIELD_INVALID. */
+function matchingBy({
+  resource,
+  meter,
+  item,
+  dimension,
+}: {
+  readonly resource?: string
+  readonly meter?: string
+  readonly item?: string
+  readonly dimension?: string | string[]
+}): (charge: Charge, snapshot: Snapshot) => boolean {
+  const wanted = unwrap(parseDimensions(dimension))
+  return (charge, snapshot) =>
+    (resource === undefined || charge.resource === resource) &&
+    (meter === undefined || charge.meter === meter) &&
+    (item === undefined || charge.itemId === item) &&
+    (wanted.length === 0 || hasDimensions(dimensionsOf(charge, snapshot), wanted))
 }
 
-/** What a month without an issued invoice comes to now. */
-async function openCharges(
-  { database, rating, chance }: Services,
-  account: Account,
-  month: Period,
-  books: Books,
-): Promise<Found[]> {
-  const nowMs = chance.nowMs()
-  if (month.from >= nowMs || (await issuedTouching(database, account.id, month)).length > 0) return []
-  const rated = await rateAccount({ sql: database, rating }, account, month, books)
-  const state = month.to <= nowMs ? 'open' : 'running'
-  return rated.flatMap(({ charges }) => charges.map((charge) => ({ charge, standing: { state } })))
+function dimensionsOf(charge: Charge, snapshot: Snapshot): Dimensions {
+  return commonDimensions(measurementsOf(charge, snapshot))
 }
 
 /** Months of the account's zone that a period touches. Fault: OUT_OF_RANGE beyond thirteen. */

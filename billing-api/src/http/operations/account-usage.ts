@@ -2,8 +2,10 @@ import { Type } from '@fastify/type-provider-typebox'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { formatInstant, parsePeriod } from '@vouch/proto/kernel/period.ts'
 import { findAccount } from '../../postgres/accounts.ts'
+import { dimensionsText, hasDimensions } from '../../invoice/dimensions.ts'
 import { assignedOver } from '../../postgres/assigned.ts'
 import type { Table } from '../../ports.ts'
+import { DimensionQuery, parseDimensions } from '../dimensions.ts'
 import { download } from '../download.ts'
 import { found } from '../operation.ts'
 import { Instant, Slug } from '../schemas.ts'
@@ -11,6 +13,7 @@ import { millisecondsOf } from '../views.ts'
 
 const COLUMNS = {
   Resource: 'text',
+  Dimensions: 'text',
   Meter: 'text',
   Unit: 'text',
   From: 'instant',
@@ -39,12 +42,15 @@ export const accountUsage = download({
     resource: Type.Optional(
       Type.String({ maxLength: 200, description: 'What is assigned under this name; all if absent' }),
     ),
+    dimension: DimensionQuery,
   },
   run: async ({ database, rating }, { params: { account: id }, query }) => {
     const account = found(await findAccount(database, id), `account ${id}`)
     const period = unwrap(parsePeriod(query.from, query.to))
+    const wanted = unwrap(parseDimensions(query.dimension))
     const assigned = (await assignedOver(database, rating, id, period)).filter(
-      ({ resource }) => query.resource === undefined || resource === query.resource,
+      ({ resource, dimensions }) =>
+        (query.resource === undefined || resource === query.resource) && hasDimensions(dimensions, wanted),
     )
     const meters = query.meter === undefined ? [] : [query.meter]
     const series = await rating.series(period, account.timeZone, query.grain ?? 'day', assigned, meters)
@@ -52,6 +58,7 @@ export const accountUsage = download({
       columns: COLUMNS,
       rows: series.map((row) => ({
         Resource: row.resource,
+        Dimensions: Object.keys(row.dimensions).length === 0 ? null : dimensionsText(row.dimensions),
         Meter: row.meter,
         Unit: row.unit,
         From: formatInstant(millisecondsOf(row.period?.fromMs)),

@@ -2,7 +2,10 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { focusViolations } from '@vouch/billing-api/testing/focus-conformance.ts'
+import { formatDecimal, parseDecimal } from '@vouch/proto/kernel/decimal.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
+import { add, rational } from '@vouch/proto/kernel/rational.ts'
+import { ROUNDINGS } from '@vouch/proto/kernel/rounding.ts'
 import { verifyProof } from '@vouch/rating/verify/verify.ts'
 import {
   CHANGES,
@@ -131,6 +134,30 @@ describe('a contract of six rules, changed twice in a month with a reset, a gap 
       const { difference } = await services.rest.get<{ difference: { amount: string } }>(path)
       expect(difference.amount).toBe('0.00')
     }
+  })
+
+  it('is shared out over days by what was used in each, and sums to the invoices', async () => {
+    const { rows } = await services.rest.get<{ rows: Record<string, string | null>[] }>(
+      '/v1/accounts/gamma/charges?from=2026-02-28T23:00:00Z&to=2026-03-31T22:00:00Z&grain=day&format=json',
+    )
+    for (const { number, total } of [march, april]) {
+      const own = rows.filter((row) => row['InvoiceNumber'] === number)
+      const sum = own.map((row) => unwrap(parseDecimal(row['Amount']!))).reduce(add, rational(0n))
+      expect(formatDecimal(sum, 2, ROUNDINGS['half-up'])).toBe(total.amount)
+    }
+    const first = (rule: string, pool: string | null) =>
+      rows
+        .filter(
+          (row) => row['InvoiceNumber'] === march.number && row['Rule'] === rule && row['Pool'] === pool,
+        )
+        .slice(0, 10)
+        .map((row) => [row['Quantity'], row['Amount']])
+    // Eight hours of night a day, 2 GiB; on the tenth five of them were not seen.
+    expect(first('memory', 'night')).toEqual([
+      ...Array.from({ length: 9 }, () => ['16', '0.08']),
+      ['6', '0.03'],
+    ])
+    expect(first('base', null)).toEqual(Array.from({ length: 10 }, () => ['0.1', '1.00']))
   })
 
   it('sums to the invoices in the FOCUS dataset, read from Parquet by the engine', async () => {

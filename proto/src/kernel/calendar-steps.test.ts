@@ -1,6 +1,6 @@
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import { describe, expect, test } from 'vitest'
-import { type Step, cutByGrain, cutBySteps } from './grain.ts'
+import { type Step, cutByGrain, cutBySteps } from './calendar-steps.ts'
 
 const MINUTE_MS = 60_000
 const BERLIN = 'Europe/Berlin'

@@ -1,4 +1,4 @@
-import type { Period } from '@vouch/proto/kernel/period.ts'
+import type { Period } from './period.ts'
 
 /** Steps of the local calendar in which entries are taken. */
 export const GRAINS = ['hour', 'day'] as const

@@ -147,6 +147,7 @@ describe('what the usage of an account costs', () => {
       'PERIOD_REVERSED',
     ],
     ['more than thirteen months', 'from=2026-01-01T00:00:00Z&to=2027-03-01T00:00:00Z', 'OUT_OF_RANGE'],
+    ['a period that has not begun', 'from=2200-01-01T00:00:00Z&to=2200-02-01T00:00:00Z', 'PERIOD_OPEN'],
     ['no period', 'to=2027-03-01T00:00:00Z', 'FIELD_MISSING'],
   ])('refuses %s', async (_, query, code) => {
     expect((await ask(query)).body).toMatchObject({ code })

@@ -200,6 +200,8 @@ describe('bad input', () => {
     ['/v1/accounts/nobody', 'NOT_FOUND'],
     ['/v1/items/compute.cpu?version=9', 'NOT_FOUND'],
     ['/v1/usage?resource=host:a&from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z', 'PERIOD_REVERSED'],
+    ['/v1/usage?resource=host:a&from=2200-01-01T00:00:00Z&to=2200-01-02T00:00:00Z', 'PERIOD_OPEN'],
+    ['/v1/usage/unattributed?from=2200-01-01T00:00:00Z&to=2200-01-02T00:00:00Z', 'PERIOD_OPEN'],
     ['/v1/accounts/%ZZ', 'NOT_FOUND'],
     [`/v1/accounts/${'a'.repeat(300)}`, 'NOT_FOUND'],
   ])('GET %s answers %s', async (path, code) => {

@@ -119,6 +119,7 @@ describe('usage of an account', () => {
 
   it.each([
     ['an unknown account', 'nobody/usage?from=2026-02-01T00:00:00Z&to=2026-03-01T00:00:00Z', 'NOT_FOUND'],
+    ['a period to come', 'acme/usage?from=2200-03-01T00:00:00Z&to=2200-04-01T00:00:00Z', 'PERIOD_OPEN'],
     ['a reversed period', 'acme/usage?from=2026-03-01T00:00:00Z&to=2026-02-01T00:00:00Z', 'PERIOD_REVERSED'],
     [
       'an unknown grain',

@@ -119,7 +119,14 @@ describe('every fault of a document is named, with its place', () => {
     [
       'an instant without offset',
       document([use(per('1'))], { period: { ...MARCH, to: '2026-04-01T00:00:00' } }),
-      ['/period INSTANT_INVALID'],
+      ['/period/to INSTANT_INVALID'],
+    ],
+    [
+      'two instants that are none',
+      document([use(per('1'))], {
+        usage: [units('1', { period: { from: 'x', to: '2026-02-30T00:00:00Z' } })],
+      }),
+      ['/usage/0/period/from INSTANT_INVALID', '/usage/0/period/to INSTANT_INVALID'],
     ],
     ['two rules of one id', document([use(per('1')), use(per('1'))]), ['/rules/1/id TARIFF_INVALID']],
     [

@@ -4,7 +4,7 @@ import { fail, unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
 import { INSTANT_MAX_MS, parseInstant } from '@vouch/proto/kernel/instant.ts'
 import { parseAmount } from '@vouch/proto/kernel/money.ts'
-import { parsePeriod, parseZone } from '@vouch/proto/kernel/period.ts'
+import { parseZone, period as periodFrom } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import { ONE, ZERO, add, compare, equals } from '@vouch/proto/kernel/rational.ts'
@@ -49,7 +49,11 @@ export class Reader {
 
   period(pointer: string, value: { from: string; to: string } | undefined, otherwise: Period): Period {
     if (value === undefined) return otherwise
-    return this.take(pointer, parsePeriod(value.from, value.to)) ?? otherwise
+    const from = this.instant(`${pointer}/from`, value.from)
+    const to = this.instant(`${pointer}/to`, value.to)
+    return from === undefined || to === undefined
+      ? otherwise
+      : (this.take(pointer, periodFrom(from, to)) ?? otherwise)
   }
 
   instant(pointer: string, text: string | undefined): number | undefined {

@@ -12,6 +12,7 @@ import { measurementsOf, periodOf } from '../../invoice/invoice.ts'
 import { findAccount } from '../../postgres/accounts.ts'
 import { openBooks } from '../../postgres/books.ts'
 import { issuedCharges, openCharges, steppedCharges } from '../../postgres/known-charges.ts'
+import { checkBegun } from '../begun.ts'
 import { DimensionQuery, parseDimensions } from '../dimensions.ts'
 import { download } from '../download.ts'
 import { found } from '../operation.ts'
@@ -46,6 +47,7 @@ export const accountCharges = download({
     const { database: sql, rating, chance } = services
     const account = found(await findAccount(sql, id), `account ${id}`)
     const period = unwrap(parsePeriod(query.from, query.to))
+    checkBegun(period, chance.nowMs(), '/from')
     const matches = matchingBy(query)
     const months = monthsIn(account, period)
     const known = await issuedCharges(sql, id, { from: months[0]!.from, to: months.at(-1)!.to })

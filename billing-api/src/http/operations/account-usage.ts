@@ -5,6 +5,7 @@ import { findAccount } from '../../postgres/accounts.ts'
 import { dimensionsText, hasDimensions } from '../../invoice/dimensions.ts'
 import { assignedOver } from '../../postgres/assigned.ts'
 import type { Table } from '../../ports.ts'
+import { checkBegun } from '../begun.ts'
 import { DimensionQuery, parseDimensions } from '../dimensions.ts'
 import { download } from '../download.ts'
 import { found } from '../operation.ts'
@@ -44,9 +45,10 @@ export const accountUsage = download({
     ),
     dimension: DimensionQuery,
   },
-  run: async ({ database, rating }, { params: { account: id }, query }) => {
+  run: async ({ database, rating, chance }, { params: { account: id }, query }) => {
     const account = found(await findAccount(database, id), `account ${id}`)
     const period = unwrap(parsePeriod(query.from, query.to))
+    checkBegun(period, chance.nowMs(), '/from')
     const wanted = unwrap(parseDimensions(query.dimension))
     const assigned = (await assignedOver(database, rating, id, period)).filter(
       ({ resource, dimensions }) =>

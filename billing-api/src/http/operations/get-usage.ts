@@ -3,6 +3,7 @@ import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { parseResourceId } from '@vouch/proto/kernel/id.ts'
 import { parsePeriod } from '@vouch/proto/kernel/period.ts'
 import { at } from '../../catalogue/item.ts'
+import { checkBegun } from '../begun.ts'
 import { read } from '../operation.ts'
 import { UsageReply } from '../invoice-schemas.ts'
 import { Instant } from '../schemas.ts'
@@ -24,9 +25,10 @@ export const getUsage = read({
     { additionalProperties: false },
   ),
   reply: Type.Object({ meters: Type.Array(UsageReply) }, { additionalProperties: false }),
-  run: async ({ rating }, { query }) => {
+  run: async ({ rating, chance }, { query }) => {
     const resource = unwrap(at('/resource', parseResourceId(query.resource)))
     const period = unwrap(parsePeriod(query.from, query.to))
+    checkBegun(period, chance.nowMs(), '/from')
     const meters = await rating.usage(resource, query.meter ?? '', period)
     return { meters: meters.map(usageView) }
   },

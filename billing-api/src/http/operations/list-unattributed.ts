@@ -5,6 +5,7 @@ import { decodeCursor, encodeCursor } from '../../postgres/page.ts'
 import { unattributedIn } from '../../postgres/attributed.ts'
 import { UnattributedReply } from '../attribution-schemas.ts'
 import { unattributedView } from '../attribution-views.ts'
+import { checkBegun } from '../begun.ts'
 import { read } from '../operation.ts'
 import { Instant, PageReply } from '../schemas.ts'
 
@@ -31,8 +32,9 @@ export const listUnattributed = read({
     { additionalProperties: false },
   ),
   reply: PageReply(UnattributedReply),
-  run: async ({ database, rating }, { query: { from, to, cursor, limit = LIMIT_DEFAULT } }) => {
+  run: async ({ database, rating, chance }, { query: { from, to, cursor, limit = LIMIT_DEFAULT } }) => {
     const period = unwrap(parsePeriod(from, to))
+    checkBegun(period, chance.nowMs(), '/from')
     const after = cursor === undefined ? undefined : unwrap(decodeCursor(ID, cursor, RESOURCE_KEY))
     const page = await unattributedIn(database, rating, period, { limit: Number.parseInt(limit, 10), after })
     return {

@@ -6,7 +6,7 @@ import { collect, fail, ok, throwFault, unwrap } from '@vouch/proto/kernel/fault
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import { parseAmount, sumMoney } from '@vouch/proto/kernel/money.ts'
 import type { Money } from '@vouch/proto/kernel/money.ts'
-import { formatInstant, monthOf } from '@vouch/proto/kernel/period.ts'
+import { monthOf } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import { cutAtWindows } from '@vouch/proto/kernel/window.ts'
 import { at } from '../../catalogue/item.ts'
@@ -21,6 +21,7 @@ import { openBooks } from '../../postgres/books.ts'
 import { findTariff } from '../../postgres/catalogue.ts'
 import { contractsIn } from '../../postgres/contracts.ts'
 import { rateAccount, rateStretch } from '../../postgres/draw.ts'
+import { checkBegun } from '../begun.ts'
 import { found, write } from '../operation.ts'
 import type { WriteContext } from '../operation.ts'
 import { SimulationBody, SimulationReply } from '../invoice-schemas.ts'
@@ -40,7 +41,7 @@ export const simulate = write({
   run: async (context, { body }) => {
     const account = found(await findAccount(context.sql, body.account), `account ${body.account}`)
     const periods = monthsOf(account, body)
-    checkBegun(periods, context.nowMs)
+    checkBegun(periods.at(-1)!, context.nowMs, '/months')
     const candidates = await tariffsOf(context, body)
     const present = await presentCourse(context, account, periods)
     const currency = present?.currency ?? currencyOf(candidates[0]!)
@@ -55,15 +56,6 @@ export const simulate = write({
     }
   },
 })
-
-/** The current month gives a running figure, a later one would compare nothing. */
-function checkBegun(periods: readonly Period[], nowMs: number): void {
-  const { from } = periods.at(-1)!
-  if (from > nowMs)
-    throwFault('PERIOD_OPEN', `the last month begins at ${formatInstant(from)}; nothing is used of it yet`, {
-      pointer: '/months',
-    })
-}
 
 function monthsOf({ timeZone }: Account, { from, months }: Static<typeof SimulationBody>): Period[] {
   return Array.from({ length: months }, (_, index) => {

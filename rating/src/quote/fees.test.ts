@@ -133,7 +133,7 @@ describe('published examples of fees and their parts', () => {
         use(per('10')),
         { kind: 'commitment', id: 'commit', amount: '10000', effective: period('2024-02-28', '2024-03-01') },
       ],
-      usage: [units('3')],
+      usage: [units('3', { period: period('2024-02-28', '2024-03-01') })],
     }
     expect(amounts(february)).toEqual(['6.90', '30.00', '652.76'])
     const march = {

@@ -94,5 +94,6 @@ function estimateLine(own: readonly Piece[], whole: Draft, before: Draft | undef
     },
   ]
   const sources = parts.map(({ index }) => index).toSorted((a, b) => a - b)
-  return lineOf({ ...whole, kind: 'estimate', quantity, exact, sources, trace }, terms)
+  const used = whole.used && own.map((piece) => ({ period: piece.usage.period, quantity: piece.quantity }))
+  return lineOf({ ...whole, kind: 'estimate', quantity, exact, sources, used, trace }, terms)
 }

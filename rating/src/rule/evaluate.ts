@@ -15,7 +15,7 @@ import type { FeeRule } from './fee.ts'
 import { sumOf } from './lines.ts'
 import { applySla } from './sla.ts'
 import type { SlaRule } from './sla.ts'
-import { applyBound, applyCommitment } from './spend.ts'
+import { applyBound, applyCommitment, isSpend } from './spend.ts'
 import type { BoundRule, CommitmentRule } from './spend.ts'
 import type { Balance, Facts, Line, Outcome, Scope, Terms, Usage } from './types.ts'
 import { applyUsage } from './usage.ts'
@@ -49,10 +49,11 @@ export function evaluate(terms: Terms, rules: readonly Rule[], facts: Facts): Re
   const lines: Line[] = []
   const balances: Balance[] = []
   const faults: Fault[] = []
+  const isTimed = rules.some((rule) => isSpend(rule) && rule.effective !== undefined)
   const priced = new Map<Usage, Period[]>()
   const pricedOthers = new Set<unknown>()
   for (const [index, rule] of rules.entries()) {
-    const outcome = apply(rule, { terms, facts, lines })
+    const outcome = apply(rule, { terms, facts, lines, isTimed })
     if (!outcome.ok) {
       faults.push({ ...outcome.fault, pointer: `/rules/${index}` })
       continue

@@ -1,16 +1,27 @@
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import { ok } from '@vouch/proto/kernel/fault.ts'
-import { intersect } from '@vouch/proto/kernel/period.ts'
+import { durationMs, intersect } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
-import { ZERO, add, compare, isZero, multiply, subtract } from '@vouch/proto/kernel/rational.ts'
+import {
+  ONE,
+  ZERO,
+  add,
+  compare,
+  divide,
+  isZero,
+  multiply,
+  rational,
+  sign,
+  subtract,
+} from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import type { WindowName } from '@vouch/proto/kernel/window.ts'
 import { prorate } from '../tariff/proration.ts'
 import type { ProrationBasis } from '../tariff/proration.ts'
 import { exactText } from '../tariff/trace.ts'
 import type { TraceStep } from '../tariff/trace.ts'
-import { lineOf, linesOf, sumOf } from './lines.ts'
-import type { Billed, Line, LineKind, Outcome, Scope } from './types.ts'
+import { lineOf, linesOf, sumOf, valueOf } from './lines.ts'
+import type { Billed, Line, LineKind, Outcome, Scope, UsedPart } from './types.ts'
 import { earlierIn, windowOf } from './window.ts'
 import type { Window } from './window.ts'
 
@@ -146,7 +157,7 @@ function spendOf(
   const { terms } = scope
   const share = prorate(part, whole, rule.proration, terms)
   const bound = multiply(rule.amount, share.fraction)
-  const lines = sumOf(linesWithin(rule, part, scope), terms)
+  const { sum: lines, trace: counted } = spentOn(rule, part, scope)
   const billed = amountOf(before)
   const spent = add(lines, billed)
   const trace = [
@@ -156,6 +167,7 @@ function spendOf(
       input: `${exactText(rule.amount)} × ${exactText(share.fraction)}`,
       output: exactText(bound),
     },
+    ...counted,
     {
       rule: 'lines, and billed before',
       input: `${exactText(lines)} + ${exactText(billed)}`,
@@ -165,16 +177,59 @@ function spendOf(
   return { bound, spent, isOver, trace }
 }
 
-/** The lines that count: those of which something lies in the part, by the usage that they price, or by their own period. */
-function linesWithin({ of, effective }: SpendRule, part: Period, scope: Scope): readonly Line[] {
-  const lines = linesOf(scope, of)
-  if (effective === undefined) return lines
-  const { usage } = scope.facts
-  return lines.filter(({ period, sources = [], kind }) => {
-    // What is late counts for the period that it is billed with, or corrects.
-    const used = kind === 'late-usage' ? [] : sources.map((index) => usage[index]!.period)
-    return (used.length > 0 ? used : [period]).some((each) => intersect(each, part) !== undefined)
-  })
+/** What counts of lines that were computed before: with its trace, where some of them count in part. */
+function spentOn(
+  rule: SpendRule,
+  part: Period,
+  scope: Scope,
+): { readonly sum: Rational; readonly trace: readonly TraceStep[] } {
+  const lines = linesOf(scope, rule.of)
+  if (rule.effective === undefined) return { sum: sumOf(lines, scope.terms), trace: [] }
+  const shares = lines.map((line) => shareWithin(line, part))
+  const values = lines.map((line, index) => multiply(valueOf(line, scope.terms), shares[index]!))
+  const sum = values.reduce(add, ZERO)
+  const cut = shares.filter((share) => !isZero(share) && compare(share, ONE) < 0)
+  if (cut.length === 0) return { sum, trace: [] }
+  const step = {
+    rule: 'lines over an end count in part',
+    input: `${cut.length} of ${lines.length} lines, ${exactText(sumOf(lines, scope.terms))} in all`,
+    output: exactText(sum),
+  }
+  return { sum, trace: [step] }
+}
+
+/**
+ * Which share of a line lies in a part of the period: of usage, as much as was used there, by time where nothing was or some of it is below zero; of a fee, by time. All else counts whole
+ * where it touches the part: what is late is of the period that it is billed with, and what is ranked has no time within its period.
+ */
+function shareWithin({ kind, period, used }: Line, part: Period): Rational {
+  const isUsage = kind !== 'late-usage' && used !== undefined && used.length > 0
+  if (!isUsage && kind !== 'fee') return intersect(period, part) === undefined ? ZERO : ONE
+  const pieces = isUsage ? used : [{ period, quantity: ZERO }]
+  const whole = sumBy(pieces, ({ quantity }) => quantity)
+  if (!isZero(whole) && pieces.every(({ quantity }) => sign(quantity) >= 0))
+    return divide(
+      sumBy(pieces, (piece) => quantityWithin(piece, part)),
+      whole,
+    )
+  const ms = sumBy(pieces, (piece) => msWithin(piece.period, piece.period))
+  return divide(
+    sumBy(pieces, (piece) => msWithin(piece.period, part)),
+    ms,
+  )
+}
+
+function quantityWithin({ period, quantity }: UsedPart, part: Period): Rational {
+  return multiply(quantity, divide(msWithin(period, part), msWithin(period, period)))
+}
+
+function msWithin(period: Period, part: Period): Rational {
+  const common = intersect(period, part)
+  return rational(BigInt(common === undefined ? 0 : durationMs(common)))
+}
+
+function sumBy<T>(items: readonly T[], value: (item: T) => Rational): Rational {
+  return items.reduce<Rational>((sum, item) => add(sum, value(item)), ZERO)
 }
 
 function amountOf(billed: readonly Billed[]): Rational {

@@ -118,6 +118,13 @@ export type LineKind =
   | 'sla-credit'
   | 'rounding'
 
+/** A part of a line's usage. */
+export interface UsedPart {
+  readonly period: Period
+  /** In the billable unit, before increments and roundings. */
+  readonly quantity: Rational
+}
+
 /** A line as it is computed. */
 export interface Line {
   readonly rule: string
@@ -134,6 +141,8 @@ export interface Line {
   readonly sources?: readonly number[] | undefined
   /** Places of the series that it ranks, ascending. */
   readonly ranked?: readonly number[] | undefined
+  /** When how much of it was used, in no order; absent where no later rule asks, and of what is no usage. */
+  readonly used?: readonly UsedPart[] | undefined
   /** Before it is rounded to the currency. */
   readonly exact: Rational
   /** Rounded to the currency by the terms. */
@@ -153,6 +162,8 @@ export interface Scope {
   readonly terms: Terms
   readonly facts: Facts
   readonly lines: readonly Line[]
+  /** Whether a later rule asks when the usage of lines was. */
+  readonly isTimed: boolean
 }
 
 /** What a rule adds. */

@@ -242,6 +242,9 @@ function draftLine(
     unit: rule.quantity.aggregate === 'count' ? '1' : rule.unit,
     unitPrice: unitPriceOf(model),
     sources,
+    used: scope.isTimed
+      ? pieces.map(({ usage: { period: when }, quantity }) => ({ period: when, quantity }))
+      : undefined,
     exact: priced.amount,
     trace: [
       ...converted(rule, pieces),

@@ -78,6 +78,7 @@ export const scopeOf = (
     ...facts,
   },
   lines: lines.map((each) => line(each, terms)),
+  isTimed: true,
 })
 /** Kinds of an outcome's lines with their exact amounts. */
 export const linesIn = ({ lines }: Outcome): string[] =>

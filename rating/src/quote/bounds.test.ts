@@ -42,7 +42,7 @@ test('two commitments, each for a part of the period, count usage that reaches o
     half('second', '2026-03-17', '2026-04-01'),
   ]
   const answer = ask({ rules, usage: [units('62')] })
-  expect(answer.lines.map(({ exact }) => exact)).toEqual(['62', '128', '120'])
+  expect(answer.lines.map((line) => line.exact)).toEqual(['62', '128', '120'])
   expect(answer.lines[1]!.trace).toContainEqual({
     rule: 'lines over an end count in part',
     input: '1 of 1 lines, 62 in all',
@@ -67,7 +67,7 @@ test('parts of a line that is in tiers, estimated, or a fee count by usage and b
     rules: [use(per('1'), estimate), half('first', '2026-03-01', '2026-03-11', { proration: 'none' })],
     usage: [usage[0]!, gap],
   })
-  expect(lines.map(({ exact }) => exact)).toEqual(['100', '60', '180'])
+  expect(lines.map((line) => line.exact)).toEqual(['100', '60', '180'])
 })
 
 test('what parts of a period count sums to the line, wherever they are cut', () => {

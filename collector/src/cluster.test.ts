@@ -64,9 +64,9 @@ describe('the schema on a cluster', () => {
     }
     expect(engines.get('segments_local')).toBe('ReplacingMergeTree')
     const [feed] = await vouch.query<{ text: string }>(
-      "SELECT create_table_query AS text FROM system.tables WHERE database = 'vouch' AND name = 'segments_feed'",
+      "SELECT create_table_query AS text FROM system.tables WHERE database = 'vouch' AND name = 'lattice_feed'",
     )
-    expect(feed?.text).toContain('TO vouch.usage_hours_local')
+    expect(feed?.text).toContain('TO vouch.lattice_local')
     expect(feed?.text).toContain('FROM vouch.segments_local')
   })
 

@@ -96,7 +96,7 @@ const LAST_READINGS_MAX = 5_000
 function lastReadingsSql(database: string, keys: readonly EpochKey[]): string {
   return `SELECT lower(hex(stream)) AS name, epoch, toUnixTimestamp64Milli(max(last_time)) AS time,
       max(last_register) AS register
-    FROM ${database}.usage_hours
+    FROM ${database}.lattice
     WHERE (stream, epoch) IN ${keySet(keys.map(({ streamId, epoch }) => [streamId, epoch]))}
     GROUP BY stream, epoch ${QUOTED}`
 }

@@ -5,7 +5,7 @@
  *
  * Rows that merge by equal sorting keys must meet on one shard, as merging and FINAL work within a shard
  * only. So the shard follows from columns of the sorting key, by this rule:
- * - `stream` where the key has it (segments, usage_hours, streams): the readings of a stream and its lattice
+ * - `stream` where the key has it (segments, lattice, streams): the readings of a stream and its lattice
  *   live together, and the materialized view feeds the one from the other without leaving the node;
  * - else `agent` (batches, losses, quarantine, agent_keys, …): an agent's chain is on one shard;
  * - else the whole key.

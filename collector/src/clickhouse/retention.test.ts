@@ -66,7 +66,7 @@ afterAll(async () => {
 })
 beforeEach(async () => {
   unwrap(await apply({}))
-  for (const table of ['segments', 'usage_hours', 'batches', 'retention_log'])
+  for (const table of ['segments', 'lattice', 'batches', 'retention_log'])
     await clients[0]!.command({ query: `TRUNCATE TABLE ${DATABASE}.${table}` })
   said.length = 0
 })
@@ -109,14 +109,14 @@ const BY_CLASS = {
 describe('retention on the engine', () => {
   it('deletes by class, and rows without a class last', async () => {
     await fill(100, ['host.cpu', 'host.disk', 'host.network', ''])
-    expect(unwrap(await apply(BY_CLASS))).toEqual(['segments', 'usage_hours', 'batches'])
+    expect(unwrap(await apply(BY_CLASS))).toEqual(['segments', 'lattice', 'batches'])
     expect(await remaining('segments')).toEqual({
       'host.cpu': 10,
       'host.disk': 50,
       'host.network': 30,
       '': 50,
     })
-    expect(await remaining('usage_hours')).toEqual({
+    expect(await remaining('lattice')).toEqual({
       'host.cpu': 60,
       'host.disk': 100,
       'host.network': 60,
@@ -198,7 +198,7 @@ describe('retention on the engine', () => {
     expect(text).toMatch(
       /segments: toDateTime\(last_time\) \+ toIntervalDay\(15\), .*differs from what is configured/,
     )
-    expect(text).toMatch(/usage_hours: for ever, storage policy \w+\n/)
+    expect(text).toMatch(/lattice: for ever, storage policy \w+\n/)
     expect(text).toMatch(/segments +host\.cpu +\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ +15 +[1-9]\d*\n/)
     expect(text).toMatch(/batches +- +- +0 +0\n/)
   })

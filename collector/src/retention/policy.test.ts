@@ -134,6 +134,6 @@ describe('the TTL clause', () => {
   it('of batches knows no class, and keeps them as long as the longest readings', () => {
     const env = { [R]: '500', [C]: 'host.disk:readingsDays=700' }
     expect(ttlOf('batches', policyOf(env))).toBe('toDateTime(last_time) + toIntervalDay(700)')
-    expect(ttlOf('usage_hours', policyOf(env))).toBe('')
+    expect(ttlOf('lattice', policyOf(env))).toBe('')
   })
 })

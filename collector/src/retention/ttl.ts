@@ -2,7 +2,7 @@ import { longest } from './policy.ts'
 import type { ClassRetention, RetentionPolicy } from './policy.ts'
 
 /** The tables whose rows have a policy. */
-export const RETAINED_TABLES = ['segments', 'usage_hours', 'batches'] as const
+export const RETAINED_TABLES = ['segments', 'lattice', 'batches'] as const
 
 /** One of them. */
 export type RetainedTable = (typeof RETAINED_TABLES)[number]
@@ -10,7 +10,7 @@ export type RetainedTable = (typeof RETAINED_TABLES)[number]
 /** The instant that a row's age counts from: the last reading's of a segment or batch, the hour's. */
 export const AGE_COLUMN: Readonly<Record<RetainedTable, string>> = {
   segments: 'last_time',
-  usage_hours: 'hour',
+  lattice: 'hour',
   batches: 'last_time',
 }
 

@@ -46,7 +46,7 @@ export interface TestArchive {
   dispose(): Promise<void>
 }
 
-const TABLES = ['batches', 'segments', 'usage_hours', 'quarantine', 'audit_leaves', 'audit_days', 'losses']
+const TABLES = ['batches', 'segments', 'lattice', 'quarantine', 'audit_leaves', 'audit_days', 'losses']
 
 /** The archive of one node; `reader` answers the journal too. */
 export function archiveOn(database: string, inserter: Inserter, reader: ClickHouseClient): Archive {

@@ -129,7 +129,7 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 async function groupAll(reader: Reader, hours: number): Promise<void> {
   const sql =
     'SELECT count() AS n, sum(high - low) AS grown FROM (SELECT stream, epoch, min(first_register) AS low, max(last_register) AS high ' +
-    `FROM {database:Identifier}.usage_hours WHERE hour >= toDateTime(${SINCE_MS / 1000}, 'UTC') ` +
+    `FROM {database:Identifier}.lattice WHERE hour >= toDateTime(${SINCE_MS / 1000}, 'UTC') ` +
     `AND hour < toDateTime(${SINCE_MS / 1000 + hours * 3600}, 'UTC') GROUP BY stream, epoch)`
   unwrap(await reader.rows({ sql, params: {} }))
 }

@@ -85,7 +85,7 @@ async function fill(
   for (let hour = from; hour < until; hour += hoursAtOnce) {
     const hours = Math.min(until - hour, hoursAtOnce)
     await client.command({
-      query: `INSERT INTO ${DATABASE}.usage_hours
+      query: `INSERT INTO ${DATABASE}.lattice
           (stream, epoch, hour, first_time, last_time, first_register, last_register, minutes)
         SELECT ${STREAM}, 1, toDateTime(${sinceMs / 1000} + h * 3600, 'UTC'),
           fromUnixTimestamp64Milli(toInt64(${sinceMs} + h * 3600000 + s % 60000), 'UTC'),

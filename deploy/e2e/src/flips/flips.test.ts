@@ -107,7 +107,7 @@ test(`a batch with a flipped bit is refused on the wire, and leaves no trace (se
   expect(sound.batches.flatMap(({ readings }) => readings.map(rowOf)).toSorted()).toEqual(sound.rows)
 })
 
-test.each(['batches', 'segments', 'usage_hours'])(
+test.each(['batches', 'segments', 'lattice'])(
   `a bit that flips on the disk below %s is an error or changes nothing (seed ${SEED})`,
   async (table) => {
     // What is flipped stays where it is until it is flipped back.

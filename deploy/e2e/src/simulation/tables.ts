@@ -9,7 +9,7 @@ export interface StoredReading extends Reading {
   readonly sequence: bigint
 }
 
-/** A row of `usage_hours`, merged. */
+/** A row of `lattice`, merged. */
 export interface HourState {
   firstTimeMs: number
   lastTimeMs: number

@@ -1,12 +1,12 @@
 import { compareBytes, fromHex, toHex } from '@vouch/proto/kernel/bytes.ts'
-import { type Result, fail, ok, unwrap } from '@vouch/proto/kernel/fault.ts'
+import { type Result, collect, fail, ok, unwrap } from '@vouch/proto/kernel/fault.ts'
 import type { Reading } from '../usage/boundary.ts'
 import type { Interval } from '../usage/interval.ts'
 import type { Dials, SlotReadings } from '../usage/slots.ts'
 import type { StreamRecord } from '../usage/stream-usage.ts'
 import { readInParts } from './in-parts.ts'
 import { type Reader, textOf } from './reader.ts'
-import { holdersQuery, slotsQuery } from './usage-query.ts'
+import { holdersQuery, outermostQuery, slotsQuery } from './usage-query.ts'
 
 /** A month of slots of so many streams is some millions of numbers. */
 const STREAMS_PER_QUERY = 50
@@ -57,16 +57,48 @@ async function readPart(
     epoch: { timesMs: row.integers(), registers: row.uint64s() },
   }))
   if (!dials.ok) return dials
-  const rows = await reader.rows(holdersQuery(agent, streams, between))
-  if (!rows.ok) return rows
-  const digests = rows.value.map((row) => textOf(row, 'digestHex'))
-  if (digests.some((digest) => /^0*$/.test(digest)))
-    return fail('EVIDENCE_MISSING', `a batch of agent ${agent} that holds readings of slots has gone`)
-  const holders = [
-    ...digests.map((digest) => unwrap(fromHex(digest))),
-    ...around.map(({ batchDigest }) => batchDigest),
+  const holders = await readHolders(reader, agent, records, { stretch, between })
+  if (!holders.ok) return holders
+  return ok({
+    dials: dials.value,
+    holders: [...holders.value, ...around.map(({ batchDigest }) => batchDigest)],
+  })
+}
+
+/** Digests of the batches with readings in the stretch, and the ones next to its ends where others than those of the whole usage are. */
+async function readHolders(
+  reader: Reader,
+  agent: string,
+  records: readonly StreamRecord[],
+  { stretch, between }: { readonly stretch: Interval; readonly between: Interval },
+): Promise<Result<Uint8Array[]>> {
+  const epochs = records.flatMap(({ stream, epochs: own }) =>
+    own.map((each) => ({ ...each, stream: stream.streamId })),
+  )
+  const early = epochs.filter(
+    ({ opening: { before, after } }) =>
+      before.timeMs < stretch.from && (after === undefined || after.timeMs <= stretch.from),
+  )
+  const late = epochs.filter(({ closing }) => closing.before.timeMs > stretch.to)
+  const [upTo, since] = [
+    { from: between.from, to: stretch.from },
+    { from: stretch.to, to: between.to },
   ]
-  return ok({ dials: dials.value, holders })
+  const queries = [
+    holdersQuery(
+      agent,
+      records.map(({ stream }) => stream.streamId),
+      stretch,
+    ),
+    ...(early.length === 0 ? [] : [outermostQuery(agent, early, 'last', upTo)]),
+    ...(late.length === 0 ? [] : [outermostQuery(agent, late, 'first', since)]),
+  ]
+  const rows = collect(await Promise.all(queries.map(async (query) => reader.rows(query))))
+  if (!rows.ok) return rows
+  const digests = rows.value.flat().map((row) => textOf(row, 'digestHex'))
+  return digests.some((digest) => /^0*$/.test(digest))
+    ? fail('EVIDENCE_MISSING', `a batch of agent ${agent} that holds readings of slots has gone`)
+    : ok(digests.map((digest) => unwrap(fromHex(digest))))
 }
 
 /** The first and the last reading that a stream's usage over the stretch follows from. */

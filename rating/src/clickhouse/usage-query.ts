@@ -125,12 +125,34 @@ export function slotsQuery(
 }
 
 /** Digests of the batches of an agent that hold readings of streams in a stretch of time; zeros for one that has gone. */
-export function holdersQuery(agent: string, streams: readonly string[], between: Interval): Query {
+export function holdersQuery(agent: string, streams: readonly string[], stretch: Interval): Query {
+  const held = `SELECT DISTINCT run, sequence FROM {database:Identifier}.readings_v1 WHERE stream IN (${ids(streams)}) AND ${during(stretch)}`
+  return digestsOf(agent, held, stretch)
+}
+
+/** The same of the last reading of each epoch in a stretch of time, or the first one. */
+export function outermostQuery(
+  agent: string,
+  epochs: readonly { readonly stream: string; readonly epoch: bigint }[],
+  side: 'first' | 'last',
+  stretch: Interval,
+): Query {
+  const tuples = epochs.map(({ stream, epoch }) => `(${ids([stream])}, ${epoch})`)
+  const source =
+    `FROM {database:Identifier}.readings_v1 WHERE stream IN (${ids([...new Set(epochs.map(({ stream }) => stream))])}) ` +
+    `AND (stream, epoch) IN (${tuples.join(', ')}) AND ${during(stretch)}`
+  const time = side === 'first' ? 'min(time)' : 'max(time)'
+  const held =
+    `SELECT DISTINCT run, sequence ${source} ` +
+    `AND (stream, epoch, time) IN (SELECT stream, epoch, ${time} ${source} GROUP BY stream, epoch)`
+  return digestsOf(agent, held, stretch)
+}
+
+function digestsOf(agent: string, held: string, stretch: Interval): Query {
   const sql =
-    'SELECT DISTINCT lower(hex(digest)) AS digestHex FROM (SELECT DISTINCT run, sequence ' +
-    `FROM {database:Identifier}.readings_v1 WHERE stream IN (${ids(streams)}) AND ${during(between)}) AS held ` +
+    `SELECT DISTINCT lower(hex(digest)) AS digestHex FROM (${held}) AS held ` +
     'LEFT ANY JOIN (SELECT run, sequence, digest FROM {database:Identifier}.batches_v1 ' +
-    `WHERE agent = ${ids([agent])} AND last_time >= ${instant(between.from)} AND first_time <= ${instant(between.to)}) AS kept ` +
+    `WHERE agent = ${ids([agent])} AND last_time >= ${instant(stretch.from)} AND first_time <= ${instant(stretch.to)}) AS kept ` +
     `USING (run, sequence) ORDER BY digestHex ${SETTINGS}`
   return { sql, params: {} }
 }

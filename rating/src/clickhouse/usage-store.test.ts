@@ -59,9 +59,15 @@ function silentHost(): Sent {
   return { agent, streams: [stream], batches }
 }
 
+/** Other histories in each run; to see one again, its seeds go into VOUCH_TEST_SEEDS, such as `7 1234`. */
+const [first = 7, second = 1234] = (process.env['VOUCH_TEST_SEEDS'] ?? '')
+  .split(' ')
+  .flatMap((text) => (text === '' ? fc.sample(fc.integer({ min: 1, max: 2 ** 31 - 2 }), 2) : Number(text)))
+process.stderr.write(`histories of the seeds ${first} ${second}\n`)
+
 let engine: TestStore
 let reader: Reader
-const hosts = [wanderingHost('one', 7), wanderingHost('two', 1234), measuredHost('a'), silentHost()]
+const hosts = [wanderingHost('one', first), wanderingHost('two', second), measuredHost('a'), silentHost()]
 const memory = createMemoryStore(hosts)
 
 beforeAll(async () => {

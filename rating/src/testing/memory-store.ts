@@ -149,7 +149,7 @@ function coveredMinutes(rows: readonly Row[], { from, to }: Interval): number {
   return covered
 }
 
-/** All readings from the one before the stretch to the one after it. */
+/** All readings from the one before the stretch to the one after it; the batches also of epochs that measured nothing in it. */
 function slotReadings(
   records: readonly StreamRecord[],
   rowsOf: (streamId: string) => readonly Row[],
@@ -157,6 +157,8 @@ function slotReadings(
 ): SlotReadings {
   const used: Row[] = []
   const epochs = records.map(({ stream: { streamId }, epochs: measured }) => {
+    if (measured.length > 0)
+      used.push(...rowsOf(streamId).filter(({ timeMs }) => timeMs >= stretch.from && timeMs <= stretch.to))
     const own = measured.map(({ epoch }) => {
       const rows = rowsOf(streamId)
         .filter((row) => row.epoch === epoch)

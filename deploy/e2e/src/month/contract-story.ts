@@ -131,46 +131,107 @@ export const CORRECTION = {
   ],
 }
 
-/** How the amounts of lines came about, step by step; the number counts the lines of a rule. */
-export const TRACES: Readonly<Record<string, readonly string[]>> = {
-  'cpu 0': [
-    'ms to core-hour: each entry = × 1/3600000',
-    'sum: 1 entries of 1 resources = 120',
-    'quantity half-up 6: 120 = 120',
-    'graduated tier 0 to 100 inclusive: 100 × 0.04 + 0 = 4',
-    'graduated tier above 100 inclusive: 20 × 0.03 + 0 = 0.6',
-    'amount half-up EUR: 4.6 = 4.60',
-  ],
-  // The third of a rule is that of 11 of 31 days.
-  'base 2': [
-    'fee: 1 × 62 = 62',
-    'proration day Europe/Berlin: 11 of 31 day: 2026-03-20T23:00:00Z/2026-03-31T22:00:00Z of 2026-02-28T23:00:00Z/2026-03-31T22:00:00Z = 11/31',
-    'prorated: 62 × 11/31 = 22',
-    'amount half-up EUR: 22 = 22.00',
-  ],
-  'least 2': [
-    'proration day Europe/Berlin: 11 of 31 day: 2026-03-20T23:00:00Z/2026-03-31T22:00:00Z of 2026-02-28T23:00:00Z/2026-03-31T22:00:00Z = 11/31',
-    'minimum: 15.5 × 11/31 = 5.5',
-    'lines, and billed before: 4.04 + 0 = 4.04',
-    'difference: minimum = 1.46',
-    'amount half-up EUR: 1.46 = 1.46',
-  ],
-  'partner 0': [
-    'base remaining: 10 less 0 = 10',
-    'discount 10 per cent of remaining: 10 = -1',
-    'amount half-up EUR: -1 = -1.00',
-  ],
-  'welcome 1': [
-    'grant welcome-2026, priority 0, without expiry: 19.00 due, 6.00 left = 6.00',
-    'amount half-up EUR: -6 = -6.00',
-  ],
-  'memory 2': [
-    'MiB-second to GiB-hour: each entry = × 1/3686400',
-    // Eleven nights touch the stretch, the first and the last with a part.
-    'calendar window night, Europe/Berlin: 11 parts of 11 entries = 158',
-    'sum: 11 entries of 1 resources = 158',
-    'quantity half-up 6: 158 = 158',
-    'per unit: 158 × 0.005 = 0.79',
-    'amount half-up EUR: 0.79 = 0.79',
-  ],
+const MONTH = '2026-02-28T23:00:00Z/2026-03-31T22:00:00Z'
+const PARTS = [
+  ['2026-02-28T23:00:00Z/2026-03-10T23:00:00Z', '10'],
+  ['2026-03-10T23:00:00Z/2026-03-20T23:00:00Z', '10'],
+  ['2026-03-20T23:00:00Z/2026-03-31T22:00:00Z', '11'],
+] as const
+
+const rounded = (exact: string, amount: string): string => `amount half-up EUR: ${exact} = ${amount}`
+const prorated = (part: 0 | 1 | 2): string => {
+  const [span, days] = PARTS[part]
+  return `proration day Europe/Berlin: ${days} of 31 day: ${span} of ${MONTH} = ${days}/31`
 }
+/** Core-hours in tiers. */
+const cpu = (hours: string, tiers: readonly string[], exact: string, amount: string): string[] => [
+  'ms to core-hour: each entry = × 1/3600000',
+  `sum: 1 entries of 1 resources = ${hours}`,
+  `quantity half-up 6: ${hours} = ${hours}`,
+  ...tiers,
+  rounded(exact, amount),
+]
+/** GiB-hours of a window, in so many stretches. */
+const memory = (
+  window: string,
+  stretches: number,
+  hours: string,
+  price: string,
+  exact: string,
+  amount: string,
+): string[] => [
+  'MiB-second to GiB-hour: each entry = × 1/3686400',
+  `calendar window ${window}, Europe/Berlin: ${stretches} parts of ${stretches} entries = ${hours}`,
+  `sum: ${stretches} entries of 1 resources = ${hours}`,
+  `quantity half-up 6: ${hours} = ${hours}`,
+  `per unit: ${hours} × ${price} = ${exact}`,
+  rounded(exact, amount),
+]
+const fee = (part: 0 | 1 | 2, whole: string, due: string): string[] => [
+  `fee: 1 × ${whole} = ${whole}`,
+  prorated(part),
+  `prorated: ${whole} × ${PARTS[part][1]}/31 = ${due}`,
+  rounded(due, `${due}.00`),
+]
+const least = (part: 0 | 1 | 2, whole: string, bound: string, spent: string, missing: string): string[] => [
+  prorated(part),
+  `minimum: ${whole} × ${PARTS[part][1]}/31 = ${bound}`,
+  `lines, and billed before: ${spent} + 0 = ${spent}`,
+  `difference: minimum = ${missing}`,
+  rounded(missing, missing),
+]
+const discount = (base: string, exact: string, amount: string): string[] => [
+  `base remaining: ${base} less 0 = ${base}`,
+  `discount 10 per cent of remaining: ${base} = ${exact}`,
+  rounded(exact, amount),
+]
+const grant = (left: string, used: string, exact: string): string[] => [
+  `grant welcome-2026, priority 0, without expiry: 19.00 due, ${left} = ${used}`,
+  rounded(exact, `-${used}`),
+]
+const late = (now: string, billed: string, rest: string): string =>
+  `late usage own-period, less what was billed before: ${now} - ${billed} = ${rest}`
+
+const first = (price: string, exact: string): string =>
+  `graduated tier 0 to 100 inclusive: 100 × ${price} + 0 = ${exact}`
+const above = (hours: string, exact: string): string =>
+  `graduated tier above 100 inclusive: ${hours} × 0.03 + 0 = ${exact}`
+
+/**
+ * How each amount came about, in the order of the lines. Ten days that begin at midnight touch eleven nights, the first and the last with a part; eleven
+ * days touch twelve.
+ */
+export const MARCH_TRACES: readonly (readonly string[])[] = [
+  cpu('120', [first('0.04', '4'), above('20', '0.6')], '4.6', '4.60'),
+  memory('night', 11, '150', '0.005', '0.75', '0.75'),
+  memory('otherwise', 10, '318', '0.01', '3.18', '3.18'),
+  fee(0, '31', '10'),
+  least(0, '31', '10', '8.53', '1.47'),
+  discount('10', '-1', '-1.00'),
+  grant('25.00 granted', '19.00', '-19'),
+  cpu('119.5', [first('0.05', '5'), above('19.5', '0.585')], '5.585', '5.59'),
+  memory('night', 11, '158', '0.005', '0.79', '0.79'),
+  memory('otherwise', 10, '320', '0.01', '3.2', '3.20'),
+  fee(1, '31', '10'),
+  least(1, '31', '10', '9.58', '0.42'),
+  discount('10', '-1', '-1.00'),
+  grant('6.00 left', '6.00', '-6'),
+  cpu('48.5', ['graduated tier 0 to 100 inclusive: 48.5 × 0.05 + 0 = 2.425'], '2.425', '2.43'),
+  memory('night', 12, '66', '0.005', '0.33', '0.33'),
+  memory('otherwise', 11, '128', '0.01', '1.28', '1.28'),
+  fee(2, '62', '22'),
+  least(2, '15.5', '5.5', '4.04', '1.46'),
+  discount('5.5', '-0.55', '-0.55'),
+]
+
+/** The same of what became known later: the whole as it is known now, less what was billed. */
+export const CORRECTION_TRACES: readonly (readonly string[])[] = [
+  [
+    ...cpu('131.5', [first('0.05', '5'), above('31.5', '0.945')], '5.945', '5.95'),
+    late('5.95', '2.43', '3.52'),
+  ],
+  [...memory('night', 12, '174', '0.005', '0.87', '0.87'), late('0.87', '0.33', '0.54')],
+  [...memory('otherwise', 11, '352', '0.01', '3.52', '3.52'), late('3.52', '1.28', '2.24')],
+  [...discount('10.34', '-1.034', '-1.03'), 'less what was billed before: -1.03 - -0.55 = -0.48'],
+  ['less what was billed before: nothing is due any more - 1.46 = -1.46'],
+]

@@ -4,11 +4,10 @@ import { parsePeriod } from '@vouch/proto/kernel/period.ts'
 import { FOCUS_COLUMNS } from '../../focus/columns.ts'
 import type { FocusRow } from '../../focus/columns.ts'
 import { focusRows } from '../../focus/rows.ts'
-import { findInvoice, issuedWithin } from '../../postgres/invoices.ts'
 import { download } from '../download.ts'
+import { issuedInvoices } from '../issued-invoices.ts'
 import { Instant, Slug } from '../schemas.ts'
 
-const INVOICES_MAX = 5000
 const ROWS_MAX = 200_000
 
 /** GET /v1/exports/focus */
@@ -20,16 +19,9 @@ export const exportFocus = download({
   query: { from: Instant, to: Instant, account: Type.Optional(Slug) },
   run: async ({ database }, { query }) => {
     const period = unwrap(parsePeriod(query.from, query.to))
-    const ids = await issuedWithin(database, period, query.account, INVOICES_MAX + 1)
-    if (ids.length > INVOICES_MAX)
-      throwFault(
-        'OUT_OF_RANGE',
-        `more than ${INVOICES_MAX} invoices; ask for a shorter period or one account`,
-      )
     const rows: FocusRow[] = []
-    for (const id of ids) {
-      const invoice = await findInvoice(database, id)
-      if (invoice !== undefined) rows.push(...focusRows(invoice))
+    for await (const invoice of issuedInvoices(database, period, query.account)) {
+      for (const row of focusRows(invoice)) rows.push(row)
       if (rows.length > ROWS_MAX)
         throwFault('OUT_OF_RANGE', `more than ${ROWS_MAX} lines; ask for a shorter period or one account`)
     }

@@ -162,6 +162,16 @@ describe('a contract of six rules, changed twice in a month with a reset, a gap 
     expect(first('base', null)).toEqual(Array.from({ length: 10 }, () => ['0.1', '1.00']))
   })
 
+  it('gained a cent by rounding: half of one on core-hours of the second contract, and of the third', async () => {
+    const { rows } = await services.rest.get<{ rows: Record<string, string>[] }>(
+      '/v1/exports/rounding?from=2026-03-01T00:00:00Z&to=2026-05-01T00:00:00Z&format=json',
+    )
+    expect(rows.map((row) => [row['InvoiceNumber'], row['Billed'], row['Exact'], row['Gain']])).toEqual([
+      [march.number, '39.95', '39.940000000000', '0.010000000000'],
+      [april.number, '4.36', '4.360000000000', '0.000000000000'],
+    ])
+  })
+
   it('sums to the invoices in the FOCUS dataset, read from Parquet by the engine', async () => {
     const query = 'from=2026-03-01T00:00:00Z&to=2026-05-01T00:00:00Z'
     const { rows } = await services.rest.get<{ rows: Record<string, string | null>[] }>(

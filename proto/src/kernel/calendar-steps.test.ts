@@ -1,4 +1,4 @@
-import type { Period } from '@vouch/proto/kernel/period.ts'
+import type { Period } from './period.ts'
 import { describe, expect, test } from 'vitest'
 import { type Step, cutByGrain, cutBySteps } from './calendar-steps.ts'
 

@@ -54,13 +54,16 @@ export function without(rest: Remainder, faults: readonly Fault[]): Remainder {
   const byMember = Map.groupBy(paths, ([member]) => member!)
   for (const [member, own] of byMember) {
     const entries = given[member]
-    const faulty = new Set(own.map(([, index]) => Number(index ?? Number.NaN)))
-    if (Array.isArray(entries) && !faulty.has(Number.NaN)) {
-      const kept = [...entries.keys()].filter((index) => !faulty.has(index))
+    const faulty = new Set(own.map(([, index]) => index))
+    if (Array.isArray(entries) && !faulty.has(undefined)) {
+      const isFaulty = (index: number): boolean => faulty.has(`${index}`)
+      const kept = [...entries.keys()].filter((index) => !isFaulty(index))
       document[member] = kept.map((index) => entries[index] as unknown)
       places[member] = kept.map((index) => rest.places[member]?.[index] ?? index)
       if (member === 'rules' || member === 'items')
-        for (const index of faulty) noteId(unread[member], entries[index])
+        entries.forEach((entry, index) => {
+          if (isFaulty(index)) noteId(unread[member], entry)
+        })
     } else if (member in STAND_INS) document[member] = STAND_INS[member as keyof typeof STAND_INS]
     else delete document[member]
   }
@@ -74,7 +77,7 @@ function noteId(ids: Set<string>, entry: unknown): void {
 
 function givenPointer({ places }: Remainder, pointer: string): string {
   const [, member = '', index = '', ...inner] = pointer.split('/')
-  const place = places[member]?.[Number(index)]
+  const place = places[member]?.[Number.parseInt(index, 10)]
   return place === undefined || index === '' ? pointer : ['', member, `${place}`, ...inner].join('/')
 }
 

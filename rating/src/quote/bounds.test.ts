@@ -98,6 +98,70 @@ test('what parts of a period count sums to the line, wherever they are cut', () 
   )
 })
 
+test.each<[string, object[], object[], string[]]>([
+  [
+    'what is due where nothing was used, by time',
+    [use({ model: 'graduated', tiers: [{ unitPrice: '1', flat: '31' }] })],
+    [],
+    ['31', '294', '285'],
+  ],
+  [
+    'a fee of another month, evenly over this one',
+    [{ kind: 'fee', id: 'use', amount: '31', period: period('2026-04-01', '2026-05-01') }],
+    [],
+    ['31', '294', '285'],
+  ],
+  [
+    'entries below zero where they lie',
+    [use(per('1'))],
+    [
+      units('101', { period: period('2026-03-01', '2026-03-02') }),
+      units('-1', { period: period('2026-03-20', '2026-03-21') }),
+    ],
+    ['100', '209', '301'],
+  ],
+])('%s', (_, rules, usage, exacts) => {
+  const more = { proration: 'none' }
+  const bounds = [
+    half('first', '2026-03-01', '2026-03-17', more),
+    half('second', '2026-03-17', '2026-04-01', { ...more, amount: '300' }),
+  ]
+  expect(ask({ rules: [...rules, ...bounds], usage }).lines.map((line) => line.exact)).toEqual(exacts)
+})
+
+test('over a window, documents count whole, so that they sum to one over the whole of it', () => {
+  const rules = [
+    use(per('1')),
+    half('c', '2026-01-16', '2026-04-01', {
+      amount: '100',
+      overageFactor: '2',
+      window: 'quarter',
+      proration: 'none',
+    }),
+  ]
+  const months = [
+    period('2026-01-01', '2026-02-01'),
+    period('2026-02-01', '2026-03-01'),
+    period('2026-03-01', '2026-04-01'),
+  ]
+  const billed: object[] = []
+  let total = 0n
+  for (const [index, quantity] of ['310', '10', '10'].entries()) {
+    const document = { rules, period: months[index], usage: [units(quantity)] }
+    const answer = ask({ ...document, billed: [...billed] })
+    total += BigInt(answer.total.replace('.', ''))
+    for (const line of answer.lines) {
+      const due =
+        line.rule === 'use' ? { quantity: line.quantity, amount: line.amount } : { amount: line.amount }
+      billed.push({ rule: line.rule, period: months[index], ...due })
+    }
+  }
+  // 330 used, and as much again beyond the 100 that are committed.
+  expect(total).toBe(56_000n)
+  const quarter = { period: period('2026-01-01', '2026-04-01'), usage: [units('330')] }
+  expect(ask({ rules, ...quarter }).total).toBe('560.00')
+})
+
 test('one in force for a part counts a percentile, whatever usage stands beside it', () => {
   const ranked = {
     kind: 'percentile',

@@ -9,8 +9,9 @@ import { nearest } from '@vouch/proto/kernel/nearest.ts'
 /** Members that say which of several forms an object has. */
 const DISCRIMINATORS = ['kind', 'model']
 
+const ERRORS_MAX = 10_000
 /** It would tell of the first eight alone. */
-Settings.Set({ maxErrors: 10_000 })
+Settings.Set({ maxErrors: ERRORS_MAX })
 
 /** A JSON Schema, as far as it is walked here. */
 interface Schema {
@@ -24,16 +25,22 @@ interface Schema {
 }
 
 /**
- * What is wrong with a value by its schema, all at once up to 10,000 faults, each with its JSON pointer. Of several forms only that one counts
+ * What is wrong with a value by its schema, all at once, up to 10,000 errors (else it is not whole), each with its JSON pointer. Of several forms only that one counts
  * which the member `kind` or `model` names.
  */
-export function faultsBySchema(schema: TSchema, value: unknown): Fault[] {
+export function faultsBySchema(
+  schema: TSchema,
+  value: unknown,
+): { readonly faults: readonly Fault[]; readonly isWhole: boolean } {
   const faults: Fault[] = []
   const own = formOf(schema, value, '', faults)
   const validator = Compile(own as TSchema)
-  if (!validator.Check(value))
-    faults.push(...validator.Errors(value).flatMap((error) => faultsOf(own, error)))
-  return [...new Map(faults.map((fault) => [`${fault.pointer} ${fault.code}`, fault])).values()]
+  const errors = validator.Check(value) ? [] : validator.Errors(value)
+  for (const error of errors) faults.push(...faultsOf(own, error))
+  return {
+    faults: [...new Map(faults.map((fault) => [`${fault.pointer} ${fault.code}`, fault])).values()],
+    isWhole: errors.length < ERRORS_MAX,
+  }
 }
 
 /** The schema with each choice of forms replaced by the one that the value says it has; a fault where it says none. */
@@ -138,6 +145,7 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function escaped(name: string): string {
+/** A name as a part of a JSON pointer. */
+export function escaped(name: string): string {
   return name.replaceAll('~', '~0').replaceAll('/', '~1')
 }

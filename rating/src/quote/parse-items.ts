@@ -1,6 +1,7 @@
 import type { Quote } from './document.ts'
 import type { QuoteRule } from './rule-document.ts'
 import type { Reader } from './parse.ts'
+import { isUnread } from './remainder.ts'
 
 type Item = NonNullable<Quote['items']>[number]
 type Selling = Extract<QuoteRule, { kind: 'usage' | 'percentile' }>
@@ -46,7 +47,8 @@ function sold(rule: Selling, items: ReadonlyMap<string, Item>, pointer: string, 
   }
   const item = items.get(rule.item)
   if (item === undefined) {
-    if (!reader.unread.items.has(rule.item)) reader.refuse(`${pointer}/item`, `there is no item ${rule.item}`)
+    if (!isUnread(reader.unread.items, rule.item))
+      reader.refuse(`${pointer}/item`, `there is no item ${rule.item}`)
     return { rule, item }
   }
   if (rule.select?.meters !== undefined)

@@ -6,6 +6,7 @@ import { checkWindows } from '../tariff/calendar-windows.ts'
 import type { Model } from '../tariff/model.ts'
 import type { Tier } from '../tariff/tiers.ts'
 import type { QuoteModel, QuoteRule } from './rule-document.ts'
+import { escaped } from './check.ts'
 import type { Reader } from './parse.ts'
 
 type Price = Extract<QuoteRule, { kind: 'usage' }>['price']
@@ -38,13 +39,13 @@ export function readPrice(price: Price, pointer: string, reader: Reader): PriceC
   for (const fault of checkWindows(windows)) reader.take(`${pointer}/windows`, { ok: false, fault })
   const names = new Set(windows.map(({ name }) => name))
   for (const name of Object.keys(prices))
-    if (!names.has(name)) reader.refuse(`${pointer}/prices/${name}`, `there is no window ${name}`)
+    if (!names.has(name)) reader.refuse(`${pointer}/prices/${escaped(name)}`, `there is no window ${name}`)
   for (const name of names)
     if (!Object.hasOwn(prices, name)) reader.refuse(`${pointer}/prices`, `the window ${name} has no price`)
   const otherwise = 'otherwise'
   if (names.has(otherwise)) reader.refuse(`${pointer}/windows`, 'no window may have the name otherwise')
   const models = Object.entries(prices).map(
-    ([name, model]) => [name, readModel(model, `${pointer}/prices/${name}`, reader)] as const,
+    ([name, model]) => [name, readModel(model, `${pointer}/prices/${escaped(name)}`, reader)] as const,
   )
   const rest = [otherwise, readModel(price.otherwise, `${pointer}/otherwise`, reader)] as const
   return { by: 'window', windows, models: Object.fromEntries([...models, rest]), otherwise }

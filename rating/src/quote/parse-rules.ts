@@ -17,6 +17,7 @@ import { readModel } from './parse-models.ts'
 import { checkUsage, effectiveOf, readRounding, readSelect, readUsage } from './parse-usage.ts'
 import type { Of } from './parse-usage.ts'
 import type { Reader } from './parse.ts'
+import { isUnread } from './remainder.ts'
 
 /** A quantity that is billed as it is. */
 const UNCHANGED: QuantityRule = {
@@ -41,7 +42,7 @@ export function readRules(
     const pointer = `/rules/${index}`
     const earlier = (ids: readonly string[], member: string): void =>
       ids.forEach((id, at) => {
-        if (!known.has(id) && !reader.unread.rules.has(id))
+        if (!known.has(id) && !isUnread(reader.unread.rules, id))
           reader.refuse(
             `${pointer}/${member}/${at}`,
             `${id} is no rule before this one; a rule sees only what stands above it`,
@@ -53,7 +54,7 @@ export function readRules(
     if (rule.kind === 'usage') checkUsage(rule, pointer, reader)
     if (rule.kind === 'usage' && rule.continues !== undefined) {
       const before = known.get(rule.continues)
-      if (before?.kind !== 'usage' && !reader.unread.rules.has(rule.continues))
+      if (before?.kind !== 'usage' && !isUnread(reader.unread.rules, rule.continues))
         reader.refuse(`${pointer}/continues`, `${rule.continues} is no usage rule before this one`)
       else if (
         before?.kind === 'usage' &&

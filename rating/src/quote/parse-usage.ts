@@ -12,6 +12,7 @@ import { originOf } from './parse-items.ts'
 import type { SoldRule } from './parse-items.ts'
 import { readPrice } from './parse-models.ts'
 import type { Reader } from './parse.ts'
+import { isUnread } from './remainder.ts'
 
 /** Rules of some kinds, as documents have them. */
 export type Of<Kind extends QuoteRule['kind']> = Extract<QuoteRule, { kind: Kind }>
@@ -21,19 +22,31 @@ const HOUR_MS = 3_600_000
 /** What a price does not take into account is refused, not ignored. */
 export function checkUsage(rule: Of<'usage'>, pointer: string, reader: Reader): void {
   const { model } = rule.price
+  const takesAmounts = modelsOf(rule.price).includes('percentage')
   if (rule.level !== undefined && rule.estimate !== undefined)
     reader.refuse(`${pointer}/estimate`, 'a level lasts until its next change; there is nothing to estimate')
   if (rule.window !== undefined) checkWindow(rule, pointer, reader)
   const cut = model === 'calendar' || model === 'matrix' ? `of a ${model}` : undefined
-  const where = model === 'percentage' ? 'of a percentage' : cut
-  const members =
-    model === 'percentage'
-      ? (['free', 'minimum', 'threshold', 'increment', 'rounding'] as const)
-      : (['free', 'minimum', ...(rule.threshold?.at === 'entry' ? [] : (['threshold'] as const))] as const)
+  const where = takesAmounts ? 'of a percentage' : cut
+  const members = takesAmounts
+    ? (['free', 'minimum', 'threshold', 'increment', 'rounding', 'aggregate', 'continues'] as const)
+    : (['free', 'minimum', ...(rule.threshold?.at === 'entry' ? [] : (['threshold'] as const))] as const)
   if (where === undefined) return
   for (const member of members)
     if (rule[member] !== undefined)
       reader.refuse(`${pointer}/${member}`, `${member} has no meaning for the quantities ${where}`)
+}
+
+/** The models of a price, whatever it depends on. */
+function modelsOf(price: Of<'usage'>['price']): readonly string[] {
+  if (price.model === 'matrix')
+    return [
+      ...price.rows.map((row) => row.price),
+      ...(price.otherwise === undefined ? [] : [price.otherwise]),
+    ].map(({ model }) => model)
+  if (price.model === 'calendar')
+    return [...Object.values(price.prices), price.otherwise].map(({ model }) => model)
+  return [price.model]
 }
 
 /** Tiers go on over a window where a quantity in parts is the same as at once. */
@@ -43,14 +56,26 @@ function checkWindow(rule: Of<'usage'>, pointer: string, reader: Reader): void {
   const isOfSum = threshold !== undefined && threshold.at !== 'entry'
   if (free !== undefined || minimum !== undefined || isOfSum || aggregate !== 'sum')
     refuse('free, minimum, thresholds of sums and aggregates but the sum do not go on')
-  if (price.model === 'percentage') refuse('a percentage has no tiers that go on')
+  if (modelsOf(price).includes('percentage')) refuse('a percentage has no tiers that go on')
   if (level !== undefined) refuse('an average does not go on')
   if (late === 'own-period') refuse('late usage of its own period has a window of its own')
 }
 
 /** Notes entries of usage whose unit is not one that a rule for them bills. */
-export function checkUnits(rules: readonly Rule[], { usage }: Facts, reader: Reader): void {
-  const pricing = rules.filter((rule) => rule.kind === 'usage')
+export function checkUnits(
+  given: readonly QuoteRule[],
+  rules: readonly Rule[],
+  { usage }: Facts,
+  reader: Reader,
+): void {
+  const pricing = rules
+    .filter((rule, index) => {
+      const sold = given[index]
+      const isKnown =
+        sold?.kind !== 'usage' || sold.item === undefined || !isUnread(reader.unread.items, sold.item)
+      return rule.kind === 'usage' && isKnown
+    })
+    .filter((rule) => rule.kind === 'usage')
   for (const entry of usage) {
     const wrong = pricing
       .filter(({ select }) => selects(select, entry))

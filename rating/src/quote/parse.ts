@@ -15,7 +15,7 @@ import { isSpend } from '../rule/spend.ts'
 import type { Facts, Terms, Usage } from '../rule/types.ts'
 import { inSteps } from '../usage/slot-values.ts'
 import type { Quote } from './document.ts'
-import { STAND_INS } from './remainder.ts'
+import { STAND_INS, isUnread } from './remainder.ts'
 import type { Unread } from './remainder.ts'
 
 /** Reads members of a document that its schema has let through; notes every fault with its pointer. */
@@ -83,6 +83,8 @@ function contractOf({ contract }: Quote, period: Period, reader: Reader): Period
   if (contract === undefined) return undefined
   const from = reader.instant('/contract/from', contract.from) ?? period.from
   const to = reader.instant('/contract/to', contract.to) ?? INSTANT_MAX_MS
+  // What stands in for a period says nothing of the contract.
+  if (period === NO_PERIOD || reader.unread.members.has('period')) return { from, to }
   if (from > period.from) reader.refuse('/contract/from', 'the period begins before the contract')
   if (to < period.to) reader.refuse('/contract/to', 'the period ends after the contract')
   return { from, to }
@@ -163,12 +165,16 @@ function readBilled(
   rules: readonly Rule[],
   reader: Reader,
 ): Facts['billed'] {
+  // Of rules that nobody could read some may count over a window.
+  const isPartial = reader.unread.rules === undefined || reader.unread.rules.size > 0
   const check = rules.some(countsOverWindow) ? checkEarlier : checkBilled
   return billed.map((entry, index) => {
     const pointer = `/billed/${index}`
-    if (!reader.unread.rules.has(entry.rule)) check(entry, rules, pointer, reader)
+    if (!isPartial) check(entry, rules, pointer, reader)
+    else if (rules.every(({ id }) => id !== entry.rule) && !isUnread(reader.unread.rules, entry.rule))
+      reader.refuse(`${pointer}/rule`, `there is no rule ${entry.rule}`)
     const span = reader.period(`${pointer}/period`, entry.period, terms.period)
-    if (check === checkEarlier && entry.period !== undefined && span.to > terms.period.from)
+    if (!isPartial && check === checkEarlier && entry.period !== undefined && span.to > terms.period.from)
       reader.refuse(`${pointer}/period`, 'it was not billed for a time before this one')
     if (entry.amount !== undefined)
       reader.take(`${pointer}/amount`, parseAmount(entry.amount, terms.currency))
@@ -228,7 +234,12 @@ function continuesQuantity(rule: Rule | undefined): boolean {
 }
 
 function isPercentage(price: PriceChoice): boolean {
-  return price.by === 'nothing' && price.model.model === 'percentage'
+  if (price.by === 'nothing') return price.model.model === 'percentage'
+  const models =
+    price.by === 'window'
+      ? Object.values(price.models)
+      : [...price.rows.map(({ model }) => model), price.otherwise]
+  return models.some((each) => each?.model === 'percentage')
 }
 
 function placeOf({

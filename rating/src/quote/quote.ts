@@ -16,15 +16,16 @@ import type { Quote } from './document.ts'
 import { readRules } from './parse-rules.ts'
 import { checkUnits } from './parse-usage.ts'
 import { Reader, readFacts, readTerms } from './parse.ts'
-import { remainderOf, without } from './remainder.ts'
+import { isUnread, remainderOf, without } from './remainder.ts'
 import type { Remainder } from './remainder.ts'
 
 /** Characters of a document at most. */
 const TEXT_MAX = 64 * 1024 * 1024
 /** What says when everything is. */
 const HEAD = ['period', 'zone', 'contract']
-/** Without all of these nothing can be said of what the rules come to. */
-const UNJUDGED = [...HEAD, 'changes', 'series', 'billed', 'availability']
+
+/** What quantities follow from. */
+const MEASURED = ['items', 'usage', 'changes', 'series', 'billed', 'availability']
 
 /** A document of nothing that happened. */
 const NO_FACTS = { usage: [], changes: [], series: [], billed: [], availability: [] }
@@ -46,31 +47,48 @@ export function quote(text: string): Result<JsonValue> {
   if (text.length > TEXT_MAX) return fail('BODY_MALFORMED', `a document has at most ${TEXT_MAX} characters`)
   const json = parseJson(text)
   if (!json.ok) return json
-  const readable = without(remainderOf(json.value), faultsBySchema(QuoteDocument, json.value))
-  if (readable.document === undefined) return invalid(readable)
+  const bySchema = faultsBySchema(QuoteDocument, json.value)
+  const readable = without(remainderOf(json.value), bySchema.faults)
+  if (readable.document === undefined || !bySchema.isWhole) return invalid(readable)
   const first = read(readable)
   const sound = without(readable, first.faults)
-  if (sound.document === undefined || UNJUDGED.some((member) => sound.changed.has(member)))
+  if (sound.document === undefined || HEAD.some((member) => sound.unread.members.has(member)))
     return invalid(sound)
   const { document, terms, rules, facts } = sound === readable ? first : read(sound)
   const evaluated = evaluate(terms, rules, facts)
-  const rest = evaluated.ok ? sound : without(sound, evaluated.fault.causes ?? [evaluated.fault])
-  return evaluated.ok && rest.faults.length === 0
-    ? ok(answer(document, terms, evaluated.value))
-    : invalid(rest)
+  if (evaluated.ok)
+    return sound.faults.length === 0 ? ok(answer(document, terms, evaluated.value)) : invalid(sound)
+  return invalid(without(sound, certain(evaluated.fault.causes ?? [evaluated.fault], sound, rules)))
+}
+
+/** The faults that are there whatever stands in what nobody could read: of quantities, too little may be known. */
+function certain(
+  faults: readonly Fault[],
+  { faults: before, unread }: Remainder,
+  rules: readonly Rule[],
+): Fault[] {
+  if (before.length === 0) return [...faults]
+  const isKnown = MEASURED.every((member) => !unread.members.has(member))
+  return faults.filter(({ code, pointer = '' }) => {
+    const rule = rules.find((_, index) => pointer === `/rules/${index}`)
+    const goesOn = rule?.kind === 'usage' && rule.continues.some((id) => isUnread(unread.rules, id))
+    return code === 'TARIFF_INVALID' || (isKnown && rule !== undefined && !goesOn)
+  })
 }
 
 /** What the schema has accepted of a document, and what is wrong with its meaning. */
-function read({ document: given, unread, changed }: Remainder): Read {
+function read({ document: given, unread }: Remainder): Read {
   const whole = given as unknown as Quote
   const reader = new Reader(unread)
   const terms = readTerms(whole, reader)
   // Nothing can be said of facts where nobody knows for when they are.
-  const isTimeless = HEAD.some((member) => changed.has(member)) || reader.faults.length > 0
+  const isTimeless =
+    unread.members.has('period') ||
+    reader.faults.some(({ pointer }) => pointer?.startsWith('/period') === true)
   const document = isTimeless ? { ...whole, ...NO_FACTS } : whole
   const rules = readRules(document, terms, reader)
   const facts = readFacts(document, terms, rules, reader)
-  checkUnits(rules, facts, reader)
+  checkUnits(document.rules, rules, facts, reader)
   document.rules.forEach((rule, index) => {
     if ('reviewBelow' in rule)
       reader.refuse(`/rules/${index}/reviewBelow`, 'a quote does not know what readings cover; a tariff does')

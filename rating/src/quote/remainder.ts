@@ -1,9 +1,17 @@
 import type { Fault } from '@vouch/proto/kernel/fault.ts'
 
-/** Ids of what a document has, but nobody could read: whoever names them is not at fault. */
+/** What a document has, but nobody could read: whoever names it is not at fault. */
 export interface Unread {
-  readonly rules: ReadonlySet<string>
-  readonly items: ReadonlySet<string>
+  /** Ids; undefined = any may be among them. */
+  readonly rules: ReadonlySet<string> | undefined
+  readonly items: ReadonlySet<string> | undefined
+  /** Members that are not as they were given. */
+  readonly members: ReadonlySet<string>
+}
+
+/** Whether something may be there under an id that nobody could read. */
+export function isUnread(ids: ReadonlySet<string> | undefined, id: string): boolean {
+  return ids === undefined || ids.has(id)
 }
 
 /** A document without the entries in which faults were found, so that these hide no others. */
@@ -13,8 +21,6 @@ export interface Remainder {
   /** All faults so far, with pointers into the document as it was given. */
   readonly faults: readonly Fault[]
   readonly unread: Unread
-  /** Members that are not as they were given. */
-  readonly changed: ReadonlySet<string>
   /** Where entries of an array were before others were left out; absent = where they are. */
   readonly places: Readonly<Record<string, readonly number[]>>
 }
@@ -31,8 +37,7 @@ export function remainderOf(document: unknown): Remainder {
   return {
     document: isObject(document) ? document : undefined,
     faults: [],
-    unread: { rules: none, items: none },
-    changed: none,
+    unread: { rules: none, items: none, members: none },
     places: {},
   }
 }
@@ -50,7 +55,7 @@ export function without(rest: Remainder, faults: readonly Fault[]): Remainder {
     return { ...rest, document: undefined, faults: all }
   const document: Record<string, unknown> = { ...given }
   const places: Record<string, readonly number[]> = { ...rest.places }
-  const unread = { rules: new Set(rest.unread.rules), items: new Set(rest.unread.items) }
+  const unread = { rules: rest.unread.rules, items: rest.unread.items }
   const byMember = Map.groupBy(paths, ([member]) => member!)
   for (const [member, own] of byMember) {
     const entries = given[member]
@@ -61,18 +66,32 @@ export function without(rest: Remainder, faults: readonly Fault[]): Remainder {
       document[member] = kept.map((index) => entries[index] as unknown)
       places[member] = kept.map((index) => rest.places[member]?.[index] ?? index)
       if (member === 'rules' || member === 'items')
-        entries.forEach((entry, index) => {
-          if (isFaulty(index)) noteId(unread[member], entry)
-        })
+        unread[member] = withIds(
+          unread[member],
+          entries.filter((_, index) => isFaulty(index)),
+        )
     } else if (member in STAND_INS) document[member] = STAND_INS[member as keyof typeof STAND_INS]
-    else delete document[member]
+    else {
+      delete document[member]
+      if (member === 'items') unread.items = undefined
+    }
   }
-  const changed = new Set([...rest.changed, ...byMember.keys()])
-  return { document: 'rules' in document ? document : undefined, faults: all, unread, changed, places }
+  const members = new Set([...rest.unread.members, ...byMember.keys()])
+  return {
+    document: 'rules' in document ? document : undefined,
+    faults: all,
+    unread: { ...unread, members },
+    places,
+  }
 }
 
-function noteId(ids: Set<string>, entry: unknown): void {
-  if (isObject(entry) && typeof entry['id'] === 'string') ids.add(entry['id'])
+function withIds(
+  known: ReadonlySet<string> | undefined,
+  entries: readonly unknown[],
+): ReadonlySet<string> | undefined {
+  const ids = entries.map((entry) => (isObject(entry) ? entry['id'] : undefined))
+  const named = ids.filter((id) => typeof id === 'string')
+  return known === undefined || named.length < ids.length ? undefined : new Set([...known, ...named])
 }
 
 function givenPointer({ places }: Remainder, pointer: string): string {

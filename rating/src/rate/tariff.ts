@@ -48,8 +48,9 @@ const SOME_PLACE: Place = { period: { from: 0, to: 1 }, inForce: { from: 0, to: 
  */
 export function parseTariff(tariff: Tariff, place: Place = SOME_PLACE): Result<PricedTariff> {
   const document = documentOf(tariff)
-  const readable = without(remainderOf(document), faultsBySchema(ContractDocument, document))
-  if (readable.document === undefined) return invalid(tariff, readable)
+  const bySchema = faultsBySchema(ContractDocument, document)
+  const readable = without(remainderOf(document), bySchema.faults)
+  if (readable.document === undefined || !bySchema.isWhole) return invalid(tariff, readable)
   // The schema has just accepted it.
   const contract = readable.document as unknown as ContractText
   const reader = new Reader(readable.unread)

@@ -1,5 +1,5 @@
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
-import { fail, ok } from '@vouch/proto/kernel/fault.ts'
+import { fail, ok, summarise } from '@vouch/proto/kernel/fault.ts'
 import { roundToMoney, subtractMoney, sumMoney } from '@vouch/proto/kernel/money.ts'
 import type { Money } from '@vouch/proto/kernel/money.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
@@ -70,11 +70,14 @@ export function evaluate(terms: Terms, rules: readonly Rule[], facts: Facts): Re
       causes: faults,
     })
   const { currency, rounding } = terms
-  const large = lines.find(({ amount }) => isTooLarge(amount))
-  if (large !== undefined)
-    return fail('OUT_OF_RANGE', `a line of rule ${large.rule} is beyond 2^63 minor units`, {
-      pointer: `/rules/${rules.findIndex(({ id }) => id === large.rule)}`,
-    })
+  const large = new Set(lines.filter(({ amount }) => isTooLarge(amount)).map(({ rule }) => rule))
+  const [first, ...others] = [...large].map(
+    (id) =>
+      fail('OUT_OF_RANGE', `a line of rule ${id} is beyond 2^63 minor units`, {
+        pointer: `/rules/${rules.findIndex((rule) => rule.id === id)}`,
+      }).fault,
+  )
+  if (first !== undefined) return summarise([first, ...others])
   const shown = sumMoney(
     lines.map(({ amount }) => amount),
     currency,

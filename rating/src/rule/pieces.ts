@@ -1,6 +1,7 @@
 import { fail, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
-import { formatInstant } from '@vouch/proto/kernel/period.ts'
+import { formatInstant, intersect } from '@vouch/proto/kernel/period.ts'
+import type { Period } from '@vouch/proto/kernel/period.ts'
 import { ONE, ZERO, add, divide, isZero, multiply } from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
 import { conversion } from '@vouch/proto/kernel/unit.ts'
@@ -12,7 +13,7 @@ import { cutByGrain } from '@vouch/proto/kernel/calendar-steps.ts'
 import type { Model } from '../tariff/model.ts'
 import type { Entry } from './quantity.ts'
 import { matches, within } from './select.ts'
-import type { Dimensions, Scope, Usage } from './types.ts'
+import type { Dimensions, Scope, Usage, UsedPart } from './types.ts'
 import type { UsageRule } from './usage.ts'
 import { partsOf } from './whole.ts'
 
@@ -134,7 +135,7 @@ function poolOf(per: Pool, usage: Usage): string {
   if (per === 'contract') return ''
   if (per === 'resource') return usage.resource
   if (per === 'entry') return entryName(usage)
-  return usage.dimensions[per.dimension] ?? ''
+  return Object.hasOwn(usage.dimensions, per.dimension) ? usage.dimensions[per.dimension]! : ''
 }
 
 /** Places of the usage, as it was measured, that pieces are of. */
@@ -170,4 +171,19 @@ export function converted({ unit }: UsageRule, pieces: readonly Piece[]): TraceS
         output: factor.ok ? `× ${exactText(factor.value)}` : '',
       }
     })
+}
+
+/** The single amounts of a piece, in the billable unit; where it has none it is one. */
+export function itemsOf({ usage: { unit, items }, quantity }: Piece, rule: UsageRule): readonly Rational[] {
+  if (items.length === 0) return [quantity]
+  const factor = conversion(unit, rule.unit)
+  return factor.ok ? items.map((item) => multiply(item, factor.value)) : items
+}
+
+/** When how much was used; where nothing was, the time in which the rule is in force. */
+export function usedParts(pieces: readonly Piece[], { effective }: UsageRule, period: Period): UsedPart[] {
+  const idle = effective === undefined ? period : intersect(effective, period)
+  return pieces.length === 0 && idle !== undefined
+    ? [{ period: idle, quantity: ZERO }]
+    : pieces.map(({ usage, quantity }) => ({ period: usage.period, quantity }))
 }

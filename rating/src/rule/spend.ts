@@ -11,7 +11,6 @@ import {
   isZero,
   multiply,
   rational,
-  sign,
   subtract,
 } from '@vouch/proto/kernel/rational.ts'
 import type { Rational } from '@vouch/proto/kernel/rational.ts'
@@ -185,10 +184,12 @@ function spentOn(
 ): { readonly sum: Rational; readonly trace: readonly TraceStep[] } {
   const lines = linesOf(scope, rule.of)
   if (rule.effective === undefined) return { sum: sumOf(lines, scope.terms), trace: [] }
-  const shares = lines.map((line) => shareWithin(line, part))
+  const shares = lines.map((line) =>
+    rule.window === undefined ? shareWithin(line, part, scope.terms.period) : touches(line.period, part),
+  )
   const values = lines.map((line, index) => multiply(valueOf(line, scope.terms), shares[index]!))
   const sum = values.reduce(add, ZERO)
-  const cut = shares.filter((share) => !isZero(share) && compare(share, ONE) < 0)
+  const cut = shares.filter((share) => !isZero(share) && compare(share, ONE) !== 0)
   if (cut.length === 0) return { sum, trace: [] }
   const step = {
     rule: 'lines over an end count in part',
@@ -199,24 +200,34 @@ function spentOn(
 }
 
 /**
- * Which share of a line lies in a part of the period: of usage, as much as was used there, by time where nothing was or some of it is below zero; of a fee, by time. All else counts whole
- * where it touches the part: what is late is of the period that it is billed with, and what is ranked has no time within its period.
+ * Which share of a line lies in a part of the document's period: of usage, as much as was used there, by time where that is nothing in all; of a fee, by time, and what
+ * is for another time evenly over the document's. All else counts whole where it touches the part: what is late is of the period that it is billed with, what is
+ * ranked has no time within its period, and over a window documents count whole.
  */
-function shareWithin({ kind, period, used }: Line, part: Period): Rational {
-  const isUsage = kind !== 'late-usage' && used !== undefined && used.length > 0
-  if (!isUsage && kind !== 'fee') return intersect(period, part) === undefined ? ZERO : ONE
-  const pieces = isUsage ? used : [{ period, quantity: ZERO }]
-  const whole = sumBy(pieces, ({ quantity }) => quantity)
-  if (!isZero(whole) && pieces.every(({ quantity }) => sign(quantity) >= 0))
+function shareWithin({ kind, period, used = [] }: Line, part: Period, document: Period): Rational {
+  if (kind === 'fee') return feeWithin(period, part, document)
+  if (kind === 'late-usage' || used.length === 0) return touches(period, part)
+  const whole = sumBy(used, ({ quantity }) => quantity)
+  if (!isZero(whole))
     return divide(
-      sumBy(pieces, (piece) => quantityWithin(piece, part)),
+      sumBy(used, (piece) => quantityWithin(piece, part)),
       whole,
     )
-  const ms = sumBy(pieces, (piece) => msWithin(piece.period, piece.period))
   return divide(
-    sumBy(pieces, (piece) => msWithin(piece.period, part)),
-    ms,
+    sumBy(used, (piece) => msWithin(piece.period, part)),
+    sumBy(used, (piece) => msWithin(piece.period, piece.period)),
   )
+}
+
+function touches(period: Period, part: Period): Rational {
+  return intersect(period, part) === undefined ? ZERO : ONE
+}
+
+function feeWithin(period: Period, part: Period, document: Period): Rational {
+  const whole = msWithin(period, period)
+  const elsewhere = subtract(whole, msWithin(period, document))
+  const even = divide(msWithin(document, part), msWithin(document, document))
+  return divide(add(msWithin(period, part), multiply(elsewhere, even)), whole)
 }
 
 function quantityWithin({ period, quantity }: UsedPart, part: Period): Rational {

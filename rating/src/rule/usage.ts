@@ -18,7 +18,7 @@ import type { EstimateRule } from './estimate.ts'
 import { averageLevels } from './level.ts'
 import { lineOf } from './lines.ts'
 import type { Draft } from './lines.ts'
-import { converted, piecesOf, sourcesOf, statedSteps } from './pieces.ts'
+import { converted, itemsOf, piecesOf, sourcesOf, statedSteps, usedParts } from './pieces.ts'
 import type { Piece, Pool, PriceChoice } from './pieces.ts'
 import { policySteps } from './policy-steps.ts'
 import { beginsAnew, billable } from './quantity.ts'
@@ -219,9 +219,10 @@ function draftLine(
   if (!earlier.ok) return earlier
   const before = earlier.value
   const whole = before === undefined ? value : add(value, before)
-  if (sign(whole) < 0 && model.model !== 'per-unit')
+  // Per cent of what is given back is given back, and so is a price by the unit.
+  if (sign(whole) < 0 && model.model !== 'per-unit' && model.model !== 'percentage')
     return fail('OUT_OF_RANGE', `rule ${rule.id}: ${model.model} has no price for a quantity below zero`)
-  const amounts = pieces.flatMap(({ usage, quantity }) => (usage.items.length > 0 ? usage.items : [quantity]))
+  const amounts = pieces.flatMap((piece) => itemsOf(piece, rule))
   const chosen = pieces.map(({ usage, quantity }) => usage.chosenBy ?? quantity)
   const priced = priceOf(model, {
     quantity: value,
@@ -242,9 +243,7 @@ function draftLine(
     unit: rule.quantity.aggregate === 'count' ? '1' : rule.unit,
     unitPrice: unitPriceOf(model),
     sources,
-    used: scope.isTimed
-      ? pieces.map(({ usage: { period: when }, quantity }) => ({ period: when, quantity }))
-      : undefined,
+    used: scope.isTimed ? usedParts(pieces, rule, period) : undefined,
     exact: priced.amount,
     trace: [
       ...converted(rule, pieces),

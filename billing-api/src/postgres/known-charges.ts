@@ -8,6 +8,7 @@ import type { Calendar, ChargeStep } from '../invoice/charge-steps.ts'
 import { periodOf } from '../invoice/invoice.ts'
 import { usedParts } from '../invoice/used-parts.ts'
 import type { Rating } from '../ports.ts'
+import { openBooks } from './books.ts'
 import type { Books } from './books.ts'
 import { tariffOf } from './catalogue.ts'
 import type { Sql } from './database.ts'
@@ -23,26 +24,43 @@ export interface KnownCharges {
   readonly standing: ChargeState
 }
 
-/** Lines of all issued invoices that say something of a period, statement by statement. */
-export async function issuedCharges(sql: Sql, account: string, period: Period): Promise<KnownCharges[]> {
-  const known: KnownCharges[] = []
-  for (const id of await issuedAbout(sql, account, period)) {
-    const { lines = [], statements = [], issue } = (await findInvoice(sql, id)) ?? {}
-    const standing = { state: 'issued', number: issue?.number ?? '' } as const
-    for (const [index, statement] of statements.entries())
-      known.push({
-        tariff: async () => tariffOf(sql, statement),
-        snapshot: statement.snapshot,
-        charges: lines.filter((line) => line.statement === index).map(({ charge }) => charge),
-        standing,
-      })
-  }
-  return known
+/** What known charges follow from. */
+interface KnownContext {
+  readonly sql: Sql
+  readonly rating: Rating
+  readonly nowMs: number
 }
 
-/** What a month without an issued invoice comes to now; nothing where it has one, or has not begun. */
-export async function openCharges(
-  { sql, rating, nowMs }: { readonly sql: Sql; readonly rating: Rating; readonly nowMs: number },
+/**
+ * Lines of all issued invoices that say something of consecutive months, then what each of them without an issued invoice comes to now; one statement
+ * after the other, as each may be large.
+ */
+export async function* knownCharges(
+  context: KnownContext,
+  account: Account,
+  months: readonly Period[],
+): AsyncGenerator<KnownCharges> {
+  const whole = { from: months[0]!.from, to: months.at(-1)!.to }
+  for (const id of await issuedAbout(context.sql, account.id, whole)) yield* issuedCharges(context.sql, id)
+  const books = openBooks(context.sql, account.id)
+  for (const month of months) yield* await openCharges(context, account, month, books)
+}
+
+async function* issuedCharges(sql: Sql, id: string): AsyncGenerator<KnownCharges> {
+  const { lines = [], statements = [], issue } = (await findInvoice(sql, id)) ?? {}
+  const standing = { state: 'issued', number: issue?.number ?? '' } as const
+  for (const [index, statement] of statements.entries())
+    yield {
+      tariff: async () => tariffOf(sql, statement),
+      snapshot: statement.snapshot,
+      charges: lines.filter((line) => line.statement === index).map(({ charge }) => charge),
+      standing,
+    }
+}
+
+/** Nothing where the month has an issued invoice, or has not begun. */
+async function openCharges(
+  { sql, rating, nowMs }: KnownContext,
   account: Account,
   month: Period,
   books: Books,

@@ -10,8 +10,7 @@ import { commonDimensions, hasDimensions } from '../../invoice/dimensions.ts'
 import type { Dimensions } from '../../invoice/dimensions.ts'
 import { measurementsOf, periodOf } from '../../invoice/invoice.ts'
 import { findAccount } from '../../postgres/accounts.ts'
-import { openBooks } from '../../postgres/books.ts'
-import { issuedCharges, openCharges, steppedCharges } from '../../postgres/known-charges.ts'
+import { knownCharges, steppedCharges } from '../../postgres/known-charges.ts'
 import { checkBegun } from '../begun.ts'
 import { DimensionQuery, parseDimensions } from '../dimensions.ts'
 import { download } from '../download.ts'
@@ -50,12 +49,9 @@ export const accountCharges = download({
     checkBegun(period, chance.nowMs(), '/from')
     const matches = matchingBy(query)
     const months = monthsIn(account, period)
-    const known = await issuedCharges(sql, id, { from: months[0]!.from, to: months.at(-1)!.to })
-    const books = openBooks(sql, id)
-    for (const month of months)
-      known.push(...(await openCharges({ sql, rating, nowMs: chance.nowMs() }, account, month, books)))
+    const context = { sql, rating, nowMs: chance.nowMs() }
     const rows: ChargeRow[] = []
-    for (const each of known) {
+    for await (const each of knownCharges(context, account, months)) {
       const charges = each.charges.filter(
         (charge) => overlaps(periodOf(charge.period), period) && matches(charge, each.snapshot),
       )

@@ -105,3 +105,11 @@ describe('a percentile', () => {
     })
   })
 })
+
+test.each(['constructor', '__proto__', 'toString'])(
+  'a dimension %s that usage does not have names no pool',
+  (dimension) => {
+    const { lines } = ask({ rules: [use(per('1'), { per: { dimension } })], usage: [units('5')] })
+    expect(lines.map(({ pool, amount }) => [pool, amount])).toEqual([[undefined, '5.00']])
+  },
+)

@@ -7,8 +7,8 @@ import { FaultError, fail, summarise } from '@vouch/proto/kernel/fault.ts'
 import type { Fault } from '@vouch/proto/kernel/fault.ts'
 import { nearest } from '@vouch/proto/kernel/nearest.ts'
 
-/** It would tell of the first eight faults alone. */
-Settings.Set({ maxErrors: 1000 })
+/** It would tell of the first eight faults alone. The bound is one for the process, whoever else sets it. */
+Settings.Set({ maxErrors: 10_000 })
 
 /** Checks a part of a request against its schema, as it is: nothing is coerced, added or dropped. */
 export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema }) => {

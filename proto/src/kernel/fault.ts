@@ -89,12 +89,27 @@ export function unwrap<T>(result: Result<T>): T {
   throw new FaultError(result.fault)
 }
 
+/** Faults of several that are told in words. */
+const TOLD_MAX = 20
+
 /** Sums up faults in one: itself when single, else under the first one's code with all as `causes`. */
 export function summarise(faults: readonly [Fault, ...Fault[]]): Failure {
   const [first] = faults
   if (faults.length === 1) return { ok: false, fault: first }
-  const message = faults.map((fault) => fault.message).join('; ')
+  const message = inWords(faults.map((fault) => fault.message))
   return fail(first.code, message, { causes: faults })
+}
+
+/** Faults with their places, as one fault under a code that says what they are faults of. */
+export function failures(code: FaultCode, what: string, causes: readonly Fault[]): Failure {
+  const words = inWords(causes.map(({ pointer, message }) => `${pointer}: ${message}`))
+  return fail(code, `${what}${words}`, { causes })
+}
+
+/** A message is read by people, and travels in headers, which are small: the first ones, and how many more there are. */
+function inWords(texts: readonly string[]): string {
+  const more = texts.length - TOLD_MAX
+  return `${texts.slice(0, TOLD_MAX).join('; ')}${more > 0 ? `; and ${more} more` : ''}`
 }
 
 /** A fault in words, a line for each of its causes, with the place in the input where there is one. */

@@ -1,3 +1,4 @@
+import { Settings } from 'typebox/system'
 import { expect, test } from 'vitest'
 import { MARCH, per, tiers, units, use } from '../testing/quotes.ts'
 import { quoteAnswer } from './print.ts'
@@ -115,4 +116,22 @@ test('beyond ten thousand errors of form what is left is not read', () => {
   const faults = faultsOf({ rules: [fee], usage, availability: [null] })
   expect(faults.length).toBeGreaterThan(9000)
   expect(new Set(faults.map((fault) => fault.split(' ')[1]))).toEqual(new Set(['FIELD_INVALID']))
+})
+
+test('nor beyond a smaller bound, which another part of the process may have set', () => {
+  const { maxErrors } = Settings.Get()
+  Settings.Set({ maxErrors: 100 })
+  const usage = Array.from({ length: 101 }, () => ({ meter: 'app.units', quantity: 'x' }))
+  expect(faultsOf({ rules: [use(per('1'))], usage })).toHaveLength(100)
+  Settings.Set({ maxErrors })
+})
+
+test('a message tells of the first faults, and how many more there are', () => {
+  const usage = Array.from({ length: 25 }, () => ({ meter: 'app.units' }))
+  const document = { currency: 'EUR', period: MARCH, rules: [use(per('1'))], usage }
+  const { fault } = JSON.parse(quoteAnswer(JSON.stringify(document)).text) as {
+    fault: { message: string; causes: unknown[] }
+  }
+  expect(fault.causes).toHaveLength(25)
+  expect(fault.message).toMatch(/^\/usage\/0\/quantity: .*\/usage\/19\/quantity: [^;]*; and 5 more$/)
 })

@@ -9,9 +9,8 @@ import { nearest } from '@vouch/proto/kernel/nearest.ts'
 /** Members that say which of several forms an object has. */
 const DISCRIMINATORS = ['kind', 'model']
 
-const ERRORS_MAX = 10_000
-/** It would tell of the first eight alone. */
-Settings.Set({ maxErrors: ERRORS_MAX })
+/** It would tell of the first eight alone. The bound is one for the process, whoever else sets it. */
+Settings.Set({ maxErrors: 10_000 })
 
 /** A JSON Schema, as far as it is walked here. */
 interface Schema {
@@ -39,7 +38,7 @@ export function faultsBySchema(
   for (const error of errors) faults.push(...faultsOf(own, error))
   return {
     faults: [...new Map(faults.map((fault) => [`${fault.pointer} ${fault.code}`, fault])).values()],
-    isWhole: errors.length < ERRORS_MAX,
+    isWhole: errors.length < Settings.Get().maxErrors,
   }
 }
 

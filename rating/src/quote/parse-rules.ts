@@ -52,25 +52,8 @@ export function readRules(
     if (known.has(rule.id)) reader.refuse(`${pointer}/id`, `another rule has the id ${rule.id} already`)
     const read = resolved(readRule({ rule, item }, pointer, terms, reader), known)
     if (rule.kind === 'usage') checkUsage(rule, pointer, reader)
-    if (rule.kind === 'usage' && rule.continues !== undefined) {
-      const before = known.get(rule.continues)
-      if (before?.kind !== 'usage' && !isUnread(reader.unread.rules, rule.continues))
-        reader.refuse(`${pointer}/continues`, `${rule.continues} is no usage rule before this one`)
-      else if (
-        before?.kind === 'usage' &&
-        read.kind === 'usage' &&
-        (beginsAnew(read.quantity) || beginsAnew(before.quantity))
-      )
-        reader.refuse(
-          `${pointer}/continues`,
-          'free, minimum, thresholds of sums and aggregates but the sum do not go on',
-        )
-      else if (before?.kind === 'usage' && read.kind === 'usage' && isTwice(before, read, terms.period))
-        reader.refuse(
-          `${pointer}/effective`,
-          `${rule.continues}, which it continues, is in force at the same time: usage would be billed twice`,
-        )
-    }
+    if (rule.kind === 'usage' && rule.continues !== undefined && read.kind === 'usage')
+      checkContinues(rule.continues, read, known, { pointer, period: terms.period }, reader)
     if (rule.kind === 'credit')
       rule.grants.forEach(({ id }, at) => {
         if (grants.has(id)) reader.refuse(`${pointer}/grants/${at}/id`, `grant ${id} is there already`)
@@ -79,6 +62,30 @@ export function readRules(
     known.set(rule.id, read)
     return read
   })
+}
+
+/** Notes why a usage rule cannot go on from another. */
+function checkContinues(
+  id: string,
+  read: UsageRule,
+  known: ReadonlyMap<string, Rule>,
+  { pointer, period }: { readonly pointer: string; readonly period: Period },
+  reader: Reader,
+): void {
+  const before = known.get(id)
+  if (before === undefined && isUnread(reader.unread.rules, id)) return
+  if (before?.kind !== 'usage')
+    reader.refuse(`${pointer}/continues`, `${id} is no usage rule before this one`)
+  else if (beginsAnew(read.quantity) || beginsAnew(before.quantity))
+    reader.refuse(
+      `${pointer}/continues`,
+      'free, minimum, thresholds of sums and aggregates but the sum do not go on',
+    )
+  else if (isTwice(before, read, period))
+    reader.refuse(
+      `${pointer}/effective`,
+      `${id}, which it continues, is in force at the same time: usage would be billed twice`,
+    )
 }
 
 /** Whether one goes on from the other for the same usage while that is still in force. */

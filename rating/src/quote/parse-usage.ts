@@ -68,14 +68,13 @@ export function checkUnits(
   { usage }: Facts,
   reader: Reader,
 ): void {
-  const pricing = rules
-    .filter((rule, index) => {
-      const sold = given[index]
-      const isKnown =
-        sold?.kind !== 'usage' || sold.item === undefined || !isUnread(reader.unread.items, sold.item)
-      return rule.kind === 'usage' && isKnown
-    })
-    .filter((rule) => rule.kind === 'usage')
+  const pricing = rules.flatMap((rule, index) => {
+    const sold = given[index]!
+    const item = 'item' in sold ? sold.item : undefined
+    // Of an item that nobody could read the unit is not known.
+    const isKnown = item === undefined || !isUnread(reader.unread.items, item)
+    return rule.kind === 'usage' && isKnown ? [rule] : []
+  })
   for (const entry of usage) {
     const wrong = pricing
       .filter(({ select }) => selects(select, entry))

@@ -1,4 +1,4 @@
-import { fail, ok } from '@vouch/proto/kernel/fault.ts'
+import { fail, failures, ok } from '@vouch/proto/kernel/fault.ts'
 import type { Fault, Failure, Result } from '@vouch/proto/kernel/fault.ts'
 import { formatInstant } from '@vouch/proto/kernel/instant.ts'
 import { parseJson } from '@vouch/proto/kernel/json.ts'
@@ -99,8 +99,7 @@ function read({ document: given, unread }: Remainder): Read {
 }
 
 function invalid({ faults: causes }: Remainder): Failure {
-  const text = causes.map(({ pointer, message }) => `${pointer}: ${message}`).join('; ')
-  return fail('TARIFF_INVALID', text, { causes })
+  return failures('TARIFF_INVALID', '', causes)
 }
 
 function answer(

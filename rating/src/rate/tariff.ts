@@ -1,6 +1,6 @@
 import type { Item, Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import { parseCurrency } from '@vouch/proto/kernel/currency.ts'
-import { type Fault, type Result, fail, ok } from '@vouch/proto/kernel/fault.ts'
+import { type Fault, type Result, failures, ok } from '@vouch/proto/kernel/fault.ts'
 import { METERS, directionOf, isBuiltInMeter, parseMeter } from '@vouch/proto/kernel/meter.ts'
 import { type Period, intersect } from '@vouch/proto/kernel/period.ts'
 import { type UnitId, conversion, rateOf } from '@vouch/proto/kernel/unit.ts'
@@ -38,8 +38,6 @@ export interface PricedTariff {
 
 /** Rule and item of the line that makes lines sum to a total which alone is rounded; no rule has this id. */
 export const ROUNDING = 'rounding'
-/** The first ones are told in words, too. */
-const WORDS_MAX = 20
 const SOME_PLACE: Place = { period: { from: 0, to: 1 }, inForce: { from: 0, to: 1 }, zone: 'UTC' }
 
 /**
@@ -119,12 +117,8 @@ function said(members: Readonly<Record<string, string>>): Readonly<Record<string
 
 function invalid(tariff: Tariff, { faults }: { readonly faults: readonly Fault[] }): Result<never> {
   const causes = faults.map((fault) => ({ ...fault, pointer: ownPointer(fault.pointer ?? '') }))
-  const told = causes.slice(0, WORDS_MAX)
-  const text = told.map(({ pointer, message }) => `${pointer}: ${message}`).join('; ')
-  const more = causes.length - told.length
-  const rest = more === 0 ? '' : `; and ${more} more`
   const name = tariff.tariffId === '' ? 'the tariff' : `tariff ${tariff.tariffId}`
-  return fail('TARIFF_INVALID', `${name}: ${text}${rest}`, { causes })
+  return failures('TARIFF_INVALID', `${name}: `, causes)
 }
 
 /** A pointer into the document as one into the tariff. */

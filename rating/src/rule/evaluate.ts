@@ -1,5 +1,5 @@
 import type { Fault, Result } from '@vouch/proto/kernel/fault.ts'
-import { fail, ok, summarise } from '@vouch/proto/kernel/fault.ts'
+import { fail, failures, ok, summarise } from '@vouch/proto/kernel/fault.ts'
 import { roundToMoney, subtractMoney, sumMoney } from '@vouch/proto/kernel/money.ts'
 import type { Money } from '@vouch/proto/kernel/money.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
@@ -65,10 +65,7 @@ export function evaluate(terms: Terms, rules: readonly Rule[], facts: Facts): Re
     for (const { usage: fact, period } of usage) priced.set(fact, [...(priced.get(fact) ?? []), period])
     for (const fact of [...pricedSeries, ...pricedChanges]) pricedOthers.add(fact)
   }
-  if (faults.length > 0)
-    return fail('TARIFF_INVALID', faults.map(({ pointer, message }) => `${pointer}: ${message}`).join('; '), {
-      causes: faults,
-    })
+  if (faults.length > 0) return failures('TARIFF_INVALID', '', faults)
   const { currency, rounding } = terms
   const large = new Set(lines.filter(({ amount }) => isTooLarge(amount)).map(({ rule }) => rule))
   const [first, ...others] = [...large].map(

@@ -1,4 +1,4 @@
-import { type Fault, type Result, fail, ok } from '@vouch/proto/kernel/fault.ts'
+import { type Fault, type Result, fail, failures, ok } from '@vouch/proto/kernel/fault.ts'
 import { nearest } from '@vouch/proto/kernel/nearest.ts'
 import { type Period, parseZone } from '@vouch/proto/kernel/period.ts'
 
@@ -64,13 +64,11 @@ const PARTS_MAX = 100_000
 const DAYS_MAX = 36_600
 const WINDOWS_MAX = 100
 const DATES_MAX = 1000
-/** A fault travels in a header, which is small. */
-const CAUSES_MAX = 20
 
 /**
  * Cuts a period at every change of window, in the zone; what no window holds has the name `otherwise`.
  * The first window that matches wins. Parts are maximal, in order, and cover the period exactly.
- * Faults: TARIFF_INVALID with those of `checkWindows`, the first twenty, in `causes`; ZONE_UNKNOWN;
+ * Faults: TARIFF_INVALID with those of `checkWindows` in `causes`; ZONE_UNKNOWN;
  * OUT_OF_RANGE beyond 100,000 parts or 36,600 days.
  */
 export function cutByWindows(
@@ -79,11 +77,8 @@ export function cutByWindows(
   otherwise: string,
   zone: string,
 ): Result<readonly WindowPart[]> {
-  const causes = checkWindows(windows).slice(0, CAUSES_MAX)
-  if (causes.length > 0) {
-    const text = causes.map((fault) => `${fault.pointer}: ${fault.message}`).join('; ')
-    return fail('TARIFF_INVALID', `windows: ${text}`, { causes })
-  }
+  const causes = checkWindows(windows)
+  if (causes.length > 0) return failures('TARIFF_INVALID', 'windows: ', causes)
   const timeZone = parseZone(zone)
   if (!timeZone.ok) return timeZone
   if (period.to - period.from > DAYS_MAX * DAY_MS) {

@@ -79,15 +79,11 @@ async function lateRow(
     const currency = unwrap(parseCurrency(tariff.currency))
     const amounts = charges.map(({ amount }) => unwrap(parseAmount(amount, currency)))
     const contract = await contractOf(sql, account.id, statement)
-    const standing =
-      contract === undefined ? 'no-contract' : lateStanding(contract, statement.snapshot, nextFrom)
-    const isTaken = standing === 'next-invoice'
-    const isSmall = isTaken && !isWorthwhile(charges, tariff, contract!.closing.lateMinimum)
-    return {
-      ...row,
-      Difference: formatAmount(sumMoney(amounts, currency)),
-      Standing: isSmall ? 'too-small' : standing,
-    }
+    const difference = { ...row, Difference: formatAmount(sumMoney(amounts, currency)) }
+    if (contract === undefined) return { ...difference, Standing: 'no-contract' }
+    const standing = lateStanding(contract, statement.snapshot, nextFrom)
+    const isSmall = !isWorthwhile(charges, tariff, contract.closing.lateMinimum)
+    return { ...difference, Standing: standing === 'next-invoice' && isSmall ? 'too-small' : standing }
   } catch (error) {
     return { ...row, Difference: null, Standing: skippedOf(account.id, error).code }
   }

@@ -1,5 +1,5 @@
 import type { Static } from '@fastify/type-provider-typebox'
-import { summarise, throwFault, unwrap } from '@vouch/proto/kernel/fault.ts'
+import { failures, summarise, unwrap } from '@vouch/proto/kernel/fault.ts'
 import { draftTariff, wantedItems } from '../../catalogue/tariff.ts'
 import type { TariffDraft } from '../../catalogue/tariff.ts'
 import type { Rating } from '../../ports.ts'
@@ -7,9 +7,6 @@ import { findItem, insertTariff, nextTariffVersion } from '../../postgres/catalo
 import { write } from '../operation.ts'
 import { TariffBody, TariffReply } from '../schemas.ts'
 import { tariffView } from '../views.ts'
-
-/** Faults that are told in words, too. */
-const TOLD_MAX = 20
 
 /** POST /v1/tariffs */
 export const createTariff = write({
@@ -44,11 +41,6 @@ async function refuseFaulty(
   const isRead = first === undefined || (rules !== undefined && isPlain)
   const places = new Set(faults.map(({ pointer }) => pointer))
   const more = isRead ? (await rating.checkTariff(tariff)).filter(({ pointer }) => !places.has(pointer)) : []
-  if (more.length > 0) {
-    const causes = [...faults, ...more]
-    const told = causes.slice(0, TOLD_MAX).map(({ pointer, message }) => `${pointer}: ${message}`)
-    const rest = causes.length > TOLD_MAX ? `; and ${causes.length - TOLD_MAX} more` : ''
-    throwFault('TARIFF_INVALID', `${told.join('; ')}${rest}`, { causes })
-  }
+  if (more.length > 0) unwrap(failures('TARIFF_INVALID', '', [...faults, ...more]))
   if (first !== undefined) unwrap(summarise([first, ...others]))
 }

@@ -44,10 +44,11 @@ export function chargeSteps(
   measured: (look: Look) => Rational,
 ): ChargeStep[] {
   const own = periodOf(charge.period)
-  const whole = {
-    from: Math.min(own.from, ...parts.map(({ period }) => period.from)),
-    to: Math.max(own.to, ...parts.map(({ period }) => period.to)),
-  }
+  // One by one: a hundred thousand parts are no arguments of a call.
+  const whole = parts.reduce<Period>(
+    ({ from, to }, { period }) => ({ from: Math.min(from, period.from), to: Math.max(to, period.to) }),
+    own,
+  )
   const steps = cutBySteps(whole, step, timeZone)
   const weights = parts.length === 0 ? byTime(steps, own) : byUsage(steps, parts, measured)
   const { minor, currency } = unwrap(parseAmount(charge.amount, unwrap(parseCurrency(charge.currency))))

@@ -102,9 +102,10 @@ describe.skipIf(ABSENT !== '')(`the Debian package${ABSENT && ` (absent: ${ABSEN
       await system.run('chgrp', 'docker', '/mnt/docker.sock')
     }, 180_000)
     afterAll(async () => {
-      await system.stop()
-      await delivery.stop()
+      // The system last: it is not there when it could not be started.
       await engine.stop()
+      await delivery.stop()
+      await system.stop()
     }, 180_000)
     const states = (): Promise<string[]> =>
       Promise.all(UNITS.map((unit) => system.property(unit, 'ActiveState')))

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { TREE_ABSENT, Tree } from './tree.ts'
+import { SYSTEM_PATH, TREE_ABSENT, Tree } from './tree.ts'
 
 const run = promisify(execFile)
 const DPKG = '/var/lib/dpkg'
@@ -61,13 +61,8 @@ export class DebianTree extends Tree {
 
   /** Runs dpkg on the tree; its output, or its complaint as a rejection. */
   async dpkg(...args: readonly string[]): Promise<string> {
-    const { stdout } = await run('dpkg', [
-      `--root=${this.root}`,
-      '--force-confdef',
-      '--force-unsafe-io',
-      '--force-confold',
-      ...args,
-    ])
+    const options = [`--root=${this.root}`, '--force-confdef', '--force-unsafe-io', '--force-confold']
+    const { stdout } = await run('dpkg', [...options, ...args], { env: { PATH: SYSTEM_PATH } })
     return stdout
   }
 }

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { DEBIAN_ABSENT } from './debian-tree.ts'
 import type { DebianTree } from './debian-tree.ts'
+import { SYSTEM_PATH } from './tree.ts'
 
 const run = promisify(execFile)
 const BOOT = fileURLToPath(new URL('boot.sh', import.meta.url))
@@ -31,6 +32,7 @@ export class System {
     tree.folder('mnt')
     tree.folder('home')
     this.#process = spawn('sh', [BOOT, tree.root, this.#group, shared], {
+      env: { PATH: SYSTEM_PATH },
       stdio: ['ignore', 'ignore', 'pipe'],
     })
   }
@@ -41,7 +43,10 @@ export class System {
     let said = ''
     system.#process.stderr?.on('data', (chunk) => void (said += String(chunk)))
     for (let tries = 0; !(await system.#isUp()); tries += 1) {
-      if (tries > 300 || system.#process.exitCode !== null) throw new Error(`systemd did not start: ${said}`)
+      if (tries > 300 || system.#process.exitCode !== null) {
+        await system.stop()
+        throw new Error(`systemd did not start: ${said}`)
+      }
       await setTimeout(100)
     }
     return system
@@ -50,7 +55,7 @@ export class System {
   /** Runs a command in the system; its output without the last newline. Rejects where it fails. */
   async run(...command: readonly string[]): Promise<string> {
     const { stdout } = await run('nsenter', ['-t', String(this.#init), '-a', '-r', '-w', ...command], {
-      env: { PATH: '/usr/sbin:/usr/bin' },
+      env: { PATH: SYSTEM_PATH },
       timeout: 60_000,
     })
     return stdout.trim()

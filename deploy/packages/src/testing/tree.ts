@@ -18,6 +18,9 @@ import { librariesOf } from '../executable.ts'
 const UNSHARE = '/usr/bin/unshare'
 const CHROOT = '/usr/sbin/chroot'
 
+/** Where the administrator's programs are; the PATH of other users lacks some on Debian. */
+export const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin'
+
 /** What tests in a tree of their own lack here; empty = nothing. */
 export const TREE_ABSENT: string =
   process.getuid?.() === 0

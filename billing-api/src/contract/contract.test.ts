@@ -19,6 +19,8 @@ const contracts = fc
         tariff: 't',
         tariffVersion: index + 1,
         period: { from, to },
+        agreedTo: undefined,
+        isFeeWaived: false,
         closing: CLOSING,
       }
     })
@@ -83,7 +85,16 @@ describe('cutByContract', () => {
 
 describe('agreedOver', () => {
   const contract = (tariff: string, from: number, to?: number): Contract => {
-    return { id: `${from}`, account: 'a', tariff, tariffVersion: 1, period: { from, to }, closing: CLOSING }
+    return {
+      id: `${from}`,
+      account: 'a',
+      tariff,
+      tariffVersion: 1,
+      period: { from, to },
+      agreedTo: undefined,
+      isFeeWaived: false,
+      closing: CLOSING,
+    }
   }
   it.each([
     ['alone', [contract('t', 10, 20)], { from: 10, to: 20 }],

@@ -42,7 +42,18 @@ export interface Contract {
   readonly tariff: string
   readonly tariffVersion: number
   readonly period: OpenPeriod
+  /** The end of the term that was agreed; undefined = none was. */
+  readonly agreedTo: number | undefined
+  /** Whether an end before that is without a fee. */
+  readonly isFeeWaived: boolean
   readonly closing: Closing
+}
+
+/** From where to where an account is under a tariff without a pause. */
+export interface Agreement {
+  readonly period: Period
+  /** Where it ends, with the term that this cuts short; undefined = it cuts short none for which a fee is due. */
+  readonly cutShort: { readonly atMs: number; readonly term: Period } | undefined
 }
 
 /** Whose bill a resource, with everything below it, is on over a stretch of time. */
@@ -80,7 +91,10 @@ export function cutByContract(period: Period, contracts: readonly Contract[]): S
  * From where to where a contract and those of the same tariff that it follows, or that follow it, run without a pause: a new version of
  * the tariff interrupts nothing.
  */
-export function agreedOver({ tariff, period }: Contract, contracts: readonly Contract[]): Period {
+export function agreedOver(
+  { tariff, period }: Pick<Contract, 'tariff' | 'period'>,
+  contracts: readonly Pick<Contract, 'tariff' | 'period'>[],
+): Period {
   const others = contracts.filter((other) => other.tariff === tariff).map((other) => closed(other.period))
   let { from, to } = closed(period)
   for (;;) {
@@ -90,6 +104,19 @@ export function agreedOver({ tariff, period }: Contract, contracts: readonly Con
     from = before?.from ?? from
     to = after?.to ?? to
   }
+}
+
+/**
+ * The term that a contract and those of the same tariff that it follows, or that follow it, end before; of several terms the longest, and
+ * none where its fee is waived.
+ */
+export function termCutShort(contract: Contract, contracts: readonly Contract[]): Agreement['cutShort'] {
+  const { from, to } = agreedOver(contract, contracts)
+  const ends = contracts
+    .filter(({ tariff, period }) => tariff === contract.tariff && intersect(closed(period), { from, to }))
+    .flatMap(({ agreedTo, isFeeWaived }) => (agreedTo === undefined || isFeeWaived ? [] : [agreedTo]))
+  const last = Math.max(...ends, to)
+  return last === to ? undefined : { atMs: to, term: { from, to: last } }
 }
 
 /** The part of each assignment that lies in a period, in order of resource, then of time. */

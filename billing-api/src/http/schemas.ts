@@ -18,7 +18,8 @@ export const Uuid = Type.String({
   description: 'UUID as the service gave it, in lower case',
 })
 
-const LINE_OF_TEXT = {
+/** Text of one line, without its length. */
+export const LINE_OF_TEXT = {
   minLength: 1,
   pattern: '^[^\\s\\p{Cc}\\p{Bidi_Control}][^\\p{Cc}\\p{Zl}\\p{Zp}\\p{Bidi_Control}]*$',
   description: 'One line of text, without control characters and marks that turn its direction',
@@ -157,54 +158,6 @@ export const TariffReply = Type.Object(
     roundingStage: Type.String(),
     items: Type.Array(Type.Object({ item: Slug, version: Version }, closed)),
     rules: Type.Array(RuleBody),
-  },
-  closed,
-)
-
-/** How periods are closed, and what becomes of usage that arrives later. */
-const Closing = Type.Object(
-  {
-    graceMinutes: Type.Integer({
-      minimum: 0,
-      maximum: 525_600,
-      description: 'After the period, before usage is frozen',
-    }),
-    lateUsage: Type.Enum(['next-invoice', 'reject'], {
-      description: 'With the next invoice as a correction of its own period, or reported by re-rating alone',
-    }),
-    lateDays: Type.Integer({
-      minimum: 0,
-      maximum: 3660,
-      description:
-        'Invoices whose periods begin so many days after the period, or earlier, take its late usage: the next one always does',
-    }),
-    lateMinimum: Type.String({
-      pattern: '^(0|[1-9][0-9]{0,17})(\\.[0-9]{1,12})?$',
-      description: 'Corrections of less, in the tariff currency and of either sign, wait until they are more',
-    }),
-  },
-  closed,
-)
-
-/** A contract as asked for. */
-export const ContractBody = Type.Object(
-  {
-    account: Slug,
-    tariff: Type.Object({ id: Slug, version: Type.Optional(Version) }, closed),
-    period: OpenPeriodBody,
-    closing: Type.Optional(Type.Partial(Closing, closed)),
-  },
-  closed,
-)
-
-/** A contract. */
-export const ContractReply = Type.Object(
-  {
-    id: Uuid,
-    account: Slug,
-    tariff: Type.Object({ id: Slug, version: Version }, closed),
-    period: OpenPeriodBody,
-    closing: Closing,
   },
   closed,
 )

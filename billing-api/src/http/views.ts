@@ -11,6 +11,7 @@ import type { AuditRow } from '../audit/chain.ts'
 import { STAGES } from '../catalogue/item.ts'
 import type { Assignment, Contract, OpenPeriod } from '../contract/contract.ts'
 import type { PostedEntry } from '../postgres/journal.ts'
+import type { ContractReply } from './contract-schemas.ts'
 import type * as schema from './schemas.ts'
 
 /** An amount as the interface shows it. */
@@ -74,13 +75,15 @@ export function tariffView(tariff: Tariff): Static<typeof schema.TariffReply> {
 }
 
 /** A contract. */
-export function contractView(contract: Contract): Static<typeof schema.ContractReply> {
+export function contractView(contract: Contract): Static<typeof ContractReply> {
   const { id, account, tariff, tariffVersion } = contract
   return {
     id,
     account,
     tariff: { id: tariff, version: tariffVersion },
     period: openPeriodView(contract.period),
+    ...(contract.agreedTo === undefined ? {} : { agreedTo: formatInstant(contract.agreedTo) }),
+    isFeeWaived: contract.isFeeWaived,
     closing: contract.closing,
   }
 }

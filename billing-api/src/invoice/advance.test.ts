@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { durationMs, formatInstant } from '@vouch/proto/kernel/period.ts'
-import { billsInAdvance, comesTo, nextPeriod } from './advance.ts'
+import { nextPeriod } from '@vouch/proto/kernel/next-period.ts'
+import { billsInAdvance, comesTo } from './advance.ts'
 import type { Advanced } from './advance.ts'
 
 const span = (from: string, to: string) => ({ from: Date.parse(from), to: Date.parse(to) })

@@ -3,7 +3,7 @@ import { PeriodSchema } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import { SnapshotSchema } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import type { BilledLine, Snapshot } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
-import { contains, durationMs } from '@vouch/proto/kernel/period.ts'
+import { contains } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import type { Stretch } from '../ports.ts'
 import { periodOf } from './invoice.ts'
@@ -25,17 +25,6 @@ export interface Advanced {
 /** Whether a tariff bills fees in advance. */
 export function billsInAdvance({ rules }: Pick<Tariff, 'rules'>): boolean {
   return rules.some(({ kind, timing }) => kind === 'fee' && timing === 'advance')
-}
-
-/** The period after one: so many months where it is whole months of the zone, from whatever day; the same length otherwise. */
-export function nextPeriod(period: Period, zone: string): Period {
-  const [from, to] = [period.from, period.to].map((ms) =>
-    Temporal.Instant.fromEpochMilliseconds(ms).toZonedDateTimeISO(zone),
-  ) as [Temporal.ZonedDateTime, Temporal.ZonedDateTime]
-  const { months } = from.until(to, { largestUnit: 'months' })
-  const isWhole = months > 0 && from.add({ months }).equals(to)
-  const end = isWhole ? to.add({ months }).epochMilliseconds : period.to + durationMs(period)
-  return { from: period.to, to: end }
 }
 
 /** A snapshot by which nothing but fees in advance is billed. */

@@ -14,12 +14,17 @@ import type { WindowName } from '@vouch/proto/kernel/window.ts'
 import { exactOf, exactText } from './exact.ts'
 import { periodOf } from './invoice.ts'
 
-/** What a snapshot says of the windows that rules of its tariff count over. */
-export type Windows = Pick<Snapshot, 'windowBilled' | 'contract'>
+/** What a snapshot says of the windows that rules of its tariff count over, and of the term that it cuts short. */
+export type Windows = Pick<Snapshot, 'windowBilled' | 'contract' | 'term'>
 
 /** Over what rules of a tariff count, where that is longer than an invoice. */
 export function windowsOf({ rules }: Pick<Tariff, 'rules'>): WindowName[] {
   return [...new Set(rules.map(({ window }) => window).filter(isWindowName))]
+}
+
+/** Whether what is due under a tariff depends on other documents, or on where the contract ends. */
+export function dependsOnOthers(tariff: Pick<Tariff, 'rules'>): boolean {
+  return windowsOf(tariff).length > 0 || tariff.rules.some(({ kind }) => kind === 'termination')
 }
 
 /** What a tariff promises or bounds over windows, in a text that is the same where that is. */
@@ -53,16 +58,24 @@ export function windowsAlike(a: Windows, b: Windows): boolean {
  * contract or does not, as before. An end that is set later is for the document that comes to it.
  */
 export function countsAlike(now: Windows, issued: Snapshot): boolean {
-  const isLast = ({ contract }: Windows): boolean => periodOf(contract).to === periodOf(issued.inForce).to
+  const isLast = ({ contract }: Windows): boolean =>
+    contract !== undefined && periodOf(contract).to === periodOf(issued.inForce).to
   return (
     isLast(now) === isLast(issued) &&
-    windowsAlike({ windowBilled: now.windowBilled }, { windowBilled: issued.windowBilled })
+    windowsAlike(
+      { windowBilled: now.windowBilled, term: now.term },
+      { windowBilled: issued.windowBilled, term: issued.term },
+    )
   )
 }
 
 /** What is known of windows, as the members of a snapshot. */
-function known({ windowBilled, contract }: Windows): Snapshot {
-  return create(SnapshotSchema, { windowBilled, ...(contract === undefined ? {} : { contract }) })
+function known({ windowBilled, contract, term }: Windows): Snapshot {
+  return create(SnapshotSchema, {
+    windowBilled,
+    ...(contract === undefined ? {} : { contract }),
+    ...(term === undefined ? {} : { term }),
+  })
 }
 
 function sumOf(charges: readonly Charge[], currency: CurrencyCode): BilledLine {

@@ -1,9 +1,9 @@
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
-import { agreedOver } from '../contract/contract.ts'
+import { agreedOver, termCutShort } from '../contract/contract.ts'
 import { windowedBounds } from '../invoice/windows.ts'
 import { tariffOf } from './catalogue.ts'
-import type { Assignment, Closing, Contract, OpenPeriod } from '../contract/contract.ts'
+import type { Agreement, Assignment, Closing, Contract, OpenPeriod } from '../contract/contract.ts'
 import { pageOf } from './page.ts'
 import type { Page, PageRequest } from './page.ts'
 import type { Sql } from './database.ts'
@@ -22,6 +22,8 @@ interface ContractRow extends PeriodRow {
   readonly late_usage: Closing['lateUsage']
   readonly late_days: number
   readonly late_minimum: string
+  readonly agreed_to: Date | null
+  readonly is_fee_waived: boolean
 }
 
 interface AssignmentRow extends PeriodRow {
@@ -36,7 +38,7 @@ export type Table = 'contracts' | 'assignments'
 
 const RANGE = 'lower(period) AS "from", upper(period) AS "to"'
 const CONTRACT = `contract_id, account_id, tariff_id, tariff_version, grace_minutes, late_usage, late_days, late_minimum,
-  ${RANGE}`
+  agreed_to, is_fee_waived, ${RANGE}`
 const ASSIGNMENT = `assignment_id, account_id, resource, dimensions, ${RANGE}`
 
 /** Adds a contract. Faults: CONTRACT_OVERLAP. */
@@ -44,8 +46,8 @@ export async function insertContract(sql: Sql, contract: Contract, nowMs: number
   const { graceMinutes, lateUsage, lateDays, lateMinimum } = contract.closing
   await sql.rows(
     `INSERT INTO billing.contracts (contract_id, account_id, tariff_id, tariff_version, period, created_at,
-       grace_minutes, late_usage, late_days, late_minimum)
-     VALUES ($1, $2, $3, $4, tstzrange($5, $6), $7, $8, $9, $10, $11)`,
+       grace_minutes, late_usage, late_days, late_minimum, agreed_to)
+     VALUES ($1, $2, $3, $4, tstzrange($5, $6), $7, $8, $9, $10, $11, $12)`,
     [
       contract.id,
       contract.account,
@@ -57,6 +59,7 @@ export async function insertContract(sql: Sql, contract: Contract, nowMs: number
       lateUsage,
       lateDays,
       lateMinimum,
+      contract.agreedTo === undefined ? null : formatInstant(contract.agreedTo),
     ],
   )
 }
@@ -104,6 +107,11 @@ export async function setEnd(sql: Sql, table: Table, id: string, toMs: number): 
   ])
 }
 
+/** Decides whether a contract that ends before its agreed term does so without a fee. */
+export async function setFeeWaived(sql: Sql, id: string, isFeeWaived: boolean): Promise<void> {
+  await sql.rows('UPDATE billing.contracts SET is_fee_waived = $2 WHERE contract_id = $1', [id, isFeeWaived])
+}
+
 /** An account's contracts that touch a period. */
 export async function contractsIn(sql: Sql, account: string, period: OpenPeriod): Promise<Contract[]> {
   const rows = await sql.rows<ContractRow>(
@@ -114,10 +122,10 @@ export async function contractsIn(sql: Sql, account: string, period: OpenPeriod)
 }
 
 /**
- * From where to where an account is under the tariff of a contract without a pause. A version that bounds windows in another way begins
+ * What is agreed of the tariff of a contract. A version that bounds windows in another way begins
  * anew: what was promised before is settled where it ends.
  */
-export async function agreedPeriod(sql: Sql, contract: Contract): Promise<Period> {
+export async function agreementOf(sql: Sql, contract: Contract): Promise<Agreement> {
   const always = { from: 0, to: undefined }
   const contracts = await contractsIn(sql, contract.account, always)
   const bounds = new Map<number, string>()
@@ -125,10 +133,12 @@ export async function agreedPeriod(sql: Sql, contract: Contract): Promise<Period
     if (tariff === contract.tariff && !bounds.has(version))
       bounds.set(version, windowedBounds(await tariffOf(sql, { tariff, tariffVersion: version })))
   const own = bounds.get(contract.tariffVersion)
-  return agreedOver(
+  const period = agreedOver(
     contract,
     contracts.filter(({ tariffVersion }) => bounds.get(tariffVersion) === own),
   )
+  // A new version is no end of a term, whatever it bounds.
+  return { period, cutShort: termCutShort(contract, contracts) }
 }
 
 /** An account's assignments that touch a period. */
@@ -213,6 +223,8 @@ function contractOf(row: ContractRow): Contract {
     tariff: row.tariff_id,
     tariffVersion: row.tariff_version,
     period: periodOf(row),
+    agreedTo: row.agreed_to?.getTime(),
+    isFeeWaived: row.is_fee_waived,
     closing: {
       graceMinutes: row.grace_minutes,
       lateUsage: row.late_usage,

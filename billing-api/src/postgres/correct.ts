@@ -7,12 +7,12 @@ import { periodOf } from '../invoice/invoice.ts'
 import { correction, isWorthwhile, lateStanding, measuresAlike } from '../invoice/late.ts'
 import type { Rating } from '../ports.ts'
 import { skippedOf } from '../invoice/skipped.ts'
-import { countsAlike, windowsOf } from '../invoice/windows.ts'
+import { countsAlike, dependsOnOthers } from '../invoice/windows.ts'
 import type { Windows } from '../invoice/windows.ts'
 import type { Skipped } from '../invoice/skipped.ts'
 import type { Books } from './books.ts'
 import { tariffOf } from './catalogue.ts'
-import { agreedPeriod, contractsIn, lateDaysMax } from './contracts.ts'
+import { agreementOf, contractsIn, lateDaysMax } from './contracts.ts'
 import type { Sql } from './database.ts'
 import { billedLines, issuedStatements } from './late.ts'
 import type { IssuedStatement } from './late.ts'
@@ -84,7 +84,7 @@ async function correct(
 ): Promise<Rated | undefined> {
   const tariff = await tariffOf(sql, statement)
   // What is due of a window is no late usage: it comes of what other invoices billed, and of the contract's end.
-  if (!isLateTaken && windowsOf(tariff).length === 0) return undefined
+  if (!isLateTaken && !dependsOnOthers(tariff)) return undefined
   const now = isLateTaken
     ? await measureAgain({ sql, rating }, account.id, statement, tariff)
     : statement.latest
@@ -122,7 +122,7 @@ export async function windowsAt(
   contract: Contract,
 ): Promise<Windows> {
   const { timeZone, inForce } = snapshot
-  const agreed = await agreedPeriod(sql, contract)
+  const agreed = await agreementOf(sql, contract)
   return books.windows.of(tariff, { inForce: periodOf(inForce), timeZone, agreed })
 }
 

@@ -3,7 +3,7 @@ import { changesDraft } from '../contract/usage-correction.ts'
 import { periodOf } from '../invoice/invoice.ts'
 import type { Draft, Invoice, Statement, StatementRef } from '../invoice/invoice.ts'
 import { billedAlike, usedAlike } from '../invoice/late.ts'
-import { windowsAlike } from '../invoice/windows.ts'
+import { dependsOnOthers, windowsAlike } from '../invoice/windows.ts'
 import { advanceStretches } from './advance.ts'
 import { openBooks } from './books.ts'
 import type { Books } from './books.ts'
@@ -104,9 +104,10 @@ async function windowsDiffer(
   account: string,
   statement: Pick<IssuedStatement, 'snapshot' | 'tariff' | 'tariffVersion'>,
 ): Promise<boolean> {
-  if (statement.snapshot.contract === undefined) return false
+  if (statement.snapshot.advance) return false
+  const tariff = await tariffOf(sql, statement)
+  if (!dependsOnOthers(tariff)) return false
   const contract = await contractOf(sql, account, statement)
   if (contract === undefined) return true
-  const tariff = await tariffOf(sql, statement)
   return !windowsAlike(await windowsAt(sql, books, tariff, statement, contract), statement.snapshot)
 }

@@ -1,6 +1,6 @@
 import { create, fromBinary } from '@bufbuild/protobuf'
 import { PeriodSchema } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
-import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
+import type { Period as PeriodMessage, Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import { ChargeSchema } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import type { Charge } from '@vouch/proto/gen/vouch/rating/v1/usage_pb.ts'
 import { parseCurrency } from '@vouch/proto/kernel/currency.ts'
@@ -10,14 +10,14 @@ import type { Period } from '@vouch/proto/kernel/period.ts'
 import { windowAt } from '@vouch/proto/kernel/window.ts'
 import { sumLines, windowsOf } from '../invoice/windows.ts'
 import type { Windows } from '../invoice/windows.ts'
+import type { Agreement } from '../contract/contract.ts'
 import type { Sql } from './database.ts'
 
 /** The stretch of a document for which earlier ones count. */
 export interface WindowPlace {
   readonly inForce: Period
   readonly timeZone: string
-  /** From where to where the account is under the tariff. */
-  readonly agreed: Period
+  readonly agreed: Agreement
 }
 
 /** What earlier documents of an account billed in windows, while the statements of one invoice are gone through in order. */
@@ -43,11 +43,12 @@ export function openWindowBooks(sql: Sql, account: string, untilMs?: number): Wi
   return {
     of: async (tariff, { inForce, timeZone: zone, agreed }) => {
       const names = windowsOf(tariff)
-      if (names.length === 0) return NONE
+      const term = termAt(tariff, inForce, agreed)
+      if (names.length === 0) return { ...NONE, ...term }
       const starts = names.map(
-        (name) => windowAt(name, inForce.from, { zone, contractFromMs: agreed.from }).from,
+        (name) => windowAt(name, inForce.from, { zone, contractFromMs: agreed.period.from }).from,
       )
-      const within = { from: Math.max(agreed.from, Math.min(...starts)), to: inForce.from }
+      const within = { from: Math.max(agreed.period.from, Math.min(...starts)), to: inForce.from }
       const currency = unwrap(parseCurrency(tariff.currency))
       const issued = await issuedCharges(sql, { account, tariff, sinceMs: within.from, untilMs })
       const own = counted
@@ -55,13 +56,24 @@ export function openWindowBooks(sql: Sql, account: string, untilMs?: number): Wi
         .map(({ charge }) => charge)
       return {
         windowBilled: sumLines([...issued, ...own], within, currency),
-        contract: create(PeriodSchema, { fromMs: BigInt(agreed.from), toMs: BigInt(agreed.to) }),
+        contract: messageOf(agreed.period),
+        ...term,
       }
     },
     count: (tariff, charges) => {
       for (const charge of charges) counted.push({ tariff, charge })
     },
   }
+}
+
+/** The term that ends early with a stretch, where a rule asks for it. */
+function termAt({ rules }: Tariff, { to }: Period, { cutShort }: Agreement): Pick<Windows, 'term'> {
+  const isDue = cutShort?.atMs === to && rules.some(({ kind }) => kind === 'termination')
+  return isDue ? { term: messageOf(cutShort.term) } : {}
+}
+
+function messageOf({ from, to }: Period): PeriodMessage {
+  return create(PeriodSchema, { fromMs: BigInt(from), toMs: BigInt(to) })
 }
 
 /** Charges of issued invoices whose periods end at an instant or later, corrections among them. */

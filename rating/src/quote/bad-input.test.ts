@@ -1,27 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { MARCH, per, tiers, units, use } from '../testing/quotes.ts'
+import { MARCH, document, faultsOf, per, tiers, units, use } from '../testing/quotes.ts'
 import { quoteAnswer } from './print.ts'
 
-interface Fault {
-  readonly code: string
-  readonly message: string
-  readonly pointer?: string
-  readonly causes?: readonly Fault[]
-}
-
-const faultsOf = (document: unknown): string[] => {
-  const text = typeof document === 'string' ? document : JSON.stringify(document)
-  const { text: answer, isFault } = quoteAnswer(text)
-  expect(isFault).toBe(true)
-  const { fault } = JSON.parse(answer) as { fault: Fault }
-  return (fault.causes ?? [fault]).map(({ code, pointer = '' }) => `${pointer} ${code}`)
-}
-const document = (rules: readonly object[], more: object = {}): object => ({
-  currency: 'EUR',
-  period: MARCH,
-  rules,
-  ...more,
-})
 const graduatedAs = (id: string, ...rows: Parameters<typeof tiers>[1]): object => ({
   ...use(tiers('graduated', rows)),
   id,

@@ -66,6 +66,16 @@ export const QuoteDocument = Type.Object(
         { ...closed, description: 'from where to where it runs: years of the contract begin with it' },
       ),
     ),
+    term: optional(
+      Type.Object(
+        { from: Instant, to: Instant },
+        {
+          ...closed,
+          description:
+            'the term that was agreed, where the contract ends before it with the end of the period',
+        },
+      ),
+    ),
     rounding: contractMembers.rounding,
     items: contractMembers.items,
     rules: contractMembers.rules,

@@ -16,6 +16,7 @@ import type { SoldRule } from './parse-items.ts'
 import { readModel } from './parse-models.ts'
 import { checkUsage, effectiveOf, readRounding, readSelect, readUsage } from './parse-usage.ts'
 import type { Of } from './parse-usage.ts'
+import { checkFees, readTermination, withFees } from './parse-termination.ts'
 import type { Reader } from './parse.ts'
 import { isUnread } from './remainder.ts'
 
@@ -50,7 +51,10 @@ export function readRules(
       })
     if ('of' in rule && rule.of !== undefined) earlier(rule.of, 'of')
     if (known.has(rule.id)) reader.refuse(`${pointer}/id`, `another rule has the id ${rule.id} already`)
-    const read = resolved(readRule({ rule, item }, pointer, terms, reader), known)
+    const itself = resolved(readRule({ rule, item }, pointer, terms, reader), known)
+    const of = 'of' in rule ? rule.of : undefined
+    const read = itself.kind === 'termination' ? withFees(itself, of, known) : itself
+    if (rule.kind === 'termination') checkFees(rule, known, pointer, reader)
     if (rule.kind === 'usage') checkUsage(rule, pointer, reader)
     if (rule.kind === 'usage' && rule.continues !== undefined && read.kind === 'usage')
       checkContinues(rule.continues, read, known, { pointer, period: terms.period }, reader)
@@ -125,6 +129,8 @@ function readRule({ rule, item }: SoldRule, pointer: string, terms: Terms, reade
         proration: rule.proration ?? 'day',
         timing: rule.timing ?? 'arrears',
       }
+    case 'termination':
+      return { ...common, kind: 'termination', due: readTermination(rule, pointer, reader) }
     case 'minimum':
     case 'maximum':
       return { ...common, kind: rule.kind, ...readSpend(rule, pointer, terms, reader) }

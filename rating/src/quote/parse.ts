@@ -74,6 +74,7 @@ export function readTerms(document: Quote, reader: Reader): Terms {
     period,
     inForce: period,
     contract: contractOf(document, period, reader),
+    term: termOf(document, period, reader),
     rounding: { stage: rounding?.stage ?? 'line', mode: rounding?.mode ?? 'half-up' },
   }
 }
@@ -88,6 +89,17 @@ function contractOf({ contract }: Quote, period: Period, reader: Reader): Period
   if (from > period.from) reader.refuse('/contract/from', 'the period begins before the contract')
   if (to < period.to) reader.refuse('/contract/to', 'the period ends after the contract')
   return { from, to }
+}
+
+/** The agreed term, which the end of the document's period cuts short. */
+function termOf({ term }: Quote, period: Period, reader: Reader): Period | undefined {
+  if (term === undefined) return undefined
+  const agreed = reader.period('/term', term, NO_PERIOD)
+  if (agreed === NO_PERIOD || period === NO_PERIOD || reader.unread.members.has('period')) return agreed
+  if (agreed.from > period.from) reader.refuse('/term/from', 'the period begins before the term')
+  if (agreed.to <= period.to)
+    reader.refuse('/term/to', 'the term is over with the period: it is not cut short')
+  return agreed
 }
 
 /** What the rules are applied to. */

@@ -22,7 +22,7 @@ import type { Remainder } from './remainder.ts'
 /** Characters of a document at most. */
 const TEXT_MAX = 64 * 1024 * 1024
 /** What says when everything is. */
-const HEAD = ['period', 'zone', 'contract']
+const HEAD = ['period', 'zone', 'contract', 'term']
 
 /** What quantities follow from. */
 const MEASURED = ['items', 'usage', 'changes', 'series', 'billed', 'availability']

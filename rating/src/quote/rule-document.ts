@@ -141,6 +141,22 @@ export const RuleDocument = Type.Union([
     },
     closed,
   ),
+  Type.Object(
+    {
+      kind: Type.Literal('termination'),
+      ...rule,
+      ...ofRules,
+      amount: optional(Unsigned),
+      percent: optional(Unsigned),
+      steps: optional(
+        Type.Array(
+          Type.Object({ months: Type.Integer({ minimum: 0, maximum: 1200 }), amount: Unsigned }, closed),
+          { minItems: 1, maxItems: 1200 },
+        ),
+      ),
+    },
+    closed,
+  ),
   Type.Object({ kind: Type.Literal('minimum'), ...spend }, closed),
   Type.Object({ kind: Type.Literal('maximum'), ...spend }, closed),
   Type.Object(

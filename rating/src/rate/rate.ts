@@ -161,6 +161,8 @@ function checkWindows({ rules }: Tariff, { place }: SnapshotFacts, snapshot: Sna
     return fail('FIELD_MISSING', 'rules count over windows: name the contract', { pointer: '/contract' })
   if (!isCounted && snapshot.windowBilled.length > 0)
     return fail('FIELD_INVALID', 'no rule counts over a window', { pointer: '/windowBilled' })
+  if (snapshot.term !== undefined && !rules.some(({ kind }) => kind === 'termination'))
+    return fail('FIELD_INVALID', 'no rule asks for a fee where the term is cut short', { pointer: '/term' })
   return ok(undefined)
 }
 

@@ -119,7 +119,9 @@ export function placeOf({
   inForce: part,
   timeZone,
   contract: agreed,
-}: Pick<Snapshot, 'period' | 'inForce' | 'timeZone'> & Partial<Pick<Snapshot, 'contract'>>): Result<Place> {
+  term,
+}: Pick<Snapshot, 'period' | 'inForce' | 'timeZone'> &
+  Partial<Pick<Snapshot, 'contract' | 'term'>>): Result<Place> {
   const period = parsePeriodMessage(whole, '/period')
   if (!period.ok) return period
   const inForce = parsePeriodMessage(part, '/inForce')
@@ -128,7 +130,9 @@ export function placeOf({
     return fail('FIELD_INVALID', 'the stretch reaches beyond the period', { pointer: '/inForce' })
   const zone = parseZone(timeZone)
   if (!zone.ok) return fail(zone.fault.code, zone.fault.message, { pointer: '/timeZone' })
-  const place = { period: period.value, inForce: inForce.value, zone: zone.value }
+  const cutShort = term === undefined ? ok(undefined) : termOf(term, inForce.value)
+  if (!cutShort.ok) return cutShort
+  const place = { period: period.value, inForce: inForce.value, zone: zone.value, term: cutShort.value }
   if (agreed === undefined) return ok(place)
   const contract = parsePeriodMessage(agreed, '/contract')
   if (!contract.ok) return contract
@@ -136,6 +140,16 @@ export function placeOf({
   if (place.inForce.from < from || place.inForce.to > to)
     return fail('FIELD_INVALID', 'the stretch reaches beyond the contract', { pointer: '/contract' })
   return ok({ ...place, contract: contract.value })
+}
+
+/** The agreed term that the end of a stretch cuts short. */
+function termOf(term: NonNullable<Snapshot['term']>, inForce: Period): Result<Period> {
+  const read = parsePeriodMessage(term, '/term')
+  if (!read.ok) return read
+  const isCutShort = read.value.from <= inForce.from && inForce.to < read.value.to
+  return isCutShort
+    ? read
+    : fail('FIELD_INVALID', 'the end of the stretch does not cut the term short', { pointer: '/term' })
 }
 
 function frameOf(

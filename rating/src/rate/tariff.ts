@@ -23,6 +23,8 @@ export interface Place {
   readonly inForce: Period
   /** From where to where the account is under it; undefined = not known. */
   readonly contract?: Period | undefined
+  /** The term that was agreed, where the contract ends early with the stretch. */
+  readonly term?: Period | undefined
   /** IANA. */
   readonly zone: string
 }
@@ -58,6 +60,7 @@ export function parseTariff(tariff: Tariff, place: Place = SOME_PLACE): Result<P
     period: place.period,
     inForce: place.inForce,
     contract: place.contract,
+    term: place.term,
     rounding: { stage: contract.rounding?.stage ?? 'line', mode: contract.rounding?.mode ?? 'half-up' },
   }
   const rules = readRules(contract, terms, reader)

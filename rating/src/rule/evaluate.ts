@@ -17,13 +17,23 @@ import { applySla } from './sla.ts'
 import type { SlaRule } from './sla.ts'
 import { applyBound, applyCommitment, isSpend } from './spend.ts'
 import type { BoundRule, CommitmentRule } from './spend.ts'
+import { applyTermination } from './termination.ts'
+import type { TerminationRule } from './termination.ts'
 import type { Balance, Facts, Line, Outcome, Scope, Terms, Usage } from './types.ts'
 import { applyUsage } from './usage.ts'
 import type { UsageRule } from './usage.ts'
 
 /** A rule of a contract. */
 export type Rule =
-  UsageRule | BurstRule | FeeRule | BoundRule | CommitmentRule | DiscountRule | CreditRule | SlaRule
+  | UsageRule
+  | BurstRule
+  | FeeRule
+  | BoundRule
+  | CommitmentRule
+  | DiscountRule
+  | CreditRule
+  | SlaRule
+  | TerminationRule
 
 /** What a contract makes of facts. */
 export interface Evaluation {
@@ -135,6 +145,8 @@ function apply(rule: Rule, scope: Scope): Result<Outcome> {
       return ok(applyCredit(rule, scope))
     case 'sla-credit':
       return applySla(rule, scope)
+    case 'termination':
+      return applyTermination(rule, scope)
     default:
       throw new Error(`not a rule: ${JSON.stringify(rule satisfies never)}`)
   }

@@ -99,6 +99,8 @@ export interface Terms {
   readonly inForce: Period
   /** From where to where the contract runs; undefined = not known. */
   readonly contract: Period | undefined
+  /** The term that was agreed, where the contract ends before it with the document; undefined = it does not. */
+  readonly term: Period | undefined
   /** Where amounts are rounded: every line, or the total alone; and how. */
   readonly rounding: { readonly stage: 'line' | 'document'; readonly mode: RoundingName }
 }
@@ -109,6 +111,7 @@ export type LineKind =
   | 'late-usage'
   | 'estimate'
   | 'fee'
+  | 'termination'
   | 'minimum'
   | 'maximum'
   | 'true-up'

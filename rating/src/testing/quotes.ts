@@ -1,3 +1,4 @@
+import { quoteAnswer } from '../quote/print.ts'
 import { unwrap } from '@vouch/proto/kernel/fault.ts'
 import { quote } from '../quote/quote.ts'
 
@@ -61,3 +62,25 @@ export const period = (from: string, to: string): object => ({
   from: `${from}T00:00:00Z`,
   to: `${to}T00:00:00Z`,
 })
+
+/** Rules of March in euros, with more members. */
+export const document = (rules: readonly object[], more: object = {}): object => ({
+  currency: 'EUR',
+  period: MARCH,
+  rules,
+  ...more,
+})
+
+interface Said {
+  readonly code: string
+  readonly pointer?: string
+  readonly causes?: readonly Said[]
+}
+
+/** Pointers and codes of the faults of a document, or of a text that is none; throws where it has none. */
+export const faultsOf = (given: unknown): string[] => {
+  const { text, isFault } = quoteAnswer(typeof given === 'string' ? given : JSON.stringify(given))
+  if (!isFault) throw new Error(`no fault: ${text}`)
+  const { fault } = JSON.parse(text) as { fault: Said }
+  return (fault.causes ?? [fault]).map(({ code, pointer = '' }) => `${pointer} ${code}`)
+}

@@ -41,6 +41,7 @@ export const TERMS: Terms = {
   period: MARCH,
   inForce: MARCH,
   contract: undefined,
+  term: undefined,
   rounding: { stage: 'line', mode: 'half-even' },
 }
 /** The same, where the total alone is rounded. */

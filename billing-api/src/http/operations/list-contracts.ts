@@ -1,6 +1,6 @@
 import { listContracts as page } from '../../postgres/contracts.ts'
 import { UUID_KEY, listing } from '../listing.ts'
-import { ContractReply } from '../schemas.ts'
+import { ContractReply } from '../contract-schemas.ts'
 import { contractView } from '../views.ts'
 
 /** GET /v1/contracts */

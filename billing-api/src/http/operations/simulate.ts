@@ -143,20 +143,22 @@ async function courseUnder(
   currency: CurrencyCode,
 ): Promise<Course> {
   const totals: Money[] = []
-  const always = { from: 0, to: undefined }
-  const agreements = cutByContract(closed(always), await contractsIn(context.sql, account.id, always))
+  const ever = { from: 0, to: undefined }
+  const agreements = cutByContract(closed(ever), await contractsIn(context.sql, account.id, ever))
   // Under another tariff all contracts that follow each other are one; without any, it begins with the first month.
   const contracts = joined(agreements.map((part) => part.period))
-  const whole = closed({ from: months[0]!.period.from, to: undefined })
+  const always = closed({ from: months[0]!.period.from, to: undefined })
   const books = openBooks(context.sql, account.id, months[0]!.period.from)
   for (const { period, stretches } of months) {
     const rated: Rated[] = []
     for (const stretch of stretches) {
-      const agreed = contracts.find(({ from, to }) => from <= stretch.from && stretch.to <= to) ?? whole
+      const agreed = contracts.find(({ from, to }) => from <= stretch.from && stretch.to <= to) ?? always
+      // What was agreed under other tariffs is no term of this one.
+      const whole = { period: agreed, cutShort: undefined }
       const place = { zone: account.timeZone, contractFromMs: agreed.from }
       for (const inForce of cutAtWindows(stretch, windowsOf(tariff), place))
         rated.push(
-          await rateStretch(context, account, tariff, { period, inForce, agreed, billed: [] }, books),
+          await rateStretch(context, account, tariff, { period, inForce, agreed: whole, billed: [] }, books),
         )
     }
     totals.push(totalOf(rated, currency))

@@ -1,7 +1,12 @@
 import type { Fault } from '@vouch/proto/kernel/fault.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import type { AgentKey, SignedBatch, StreamDefinition } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
-import type { LineUsage, MeterUsage, SeriesRow } from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
+import type {
+  LineUsage,
+  MeasuredMeter,
+  MeterUsage,
+  SeriesRow,
+} from '@vouch/proto/gen/vouch/rating/v1/rating_pb.ts'
 import type { Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import type {
   Charge,
@@ -61,6 +66,8 @@ export interface Rating {
    * `after`; from the first where it is undefined.
    */
   resources(period: Period, after: string | undefined, limit: number): Promise<readonly string[]>
+  /** Meters that measured anything in a period, by meter, then unit. */
+  meters(period: Period): Promise<readonly Pick<MeasuredMeter, 'meter' | 'unit' | 'resources'>[]>
   /** Usage of the assigned resources by step of the zone's calendar; no meters means all. */
   series(
     period: Period,

@@ -6,6 +6,7 @@ import {
   GetEvidenceResponseSchema,
   GetSeriesRequestSchema,
   GetUsageRequestSchema,
+  ListMetersRequestSchema,
   ListResourcesRequestSchema,
   Grain,
   MeasureRequestSchema,
@@ -98,6 +99,10 @@ export function openRating(options: RatingClientOptions): Rating & { close(): vo
         limit,
       })
       return (await translated(client.listResources(request, deadline()))).resources
+    },
+    meters: async (period) => {
+      const request = create(ListMetersRequestSchema, { period: periodInit(period) })
+      return (await translated(client.listMeters(request, deadline()))).meters
     },
     evidence: (digests) => translated(collectEvidence(client, digests, options.evidenceBytesMax, deadline())),
     pin: async (document, retainUntilMs, digests) => {

@@ -39,6 +39,7 @@ import { listItems } from './operations/list-items.ts'
 import { listJournal } from './operations/list-journal.ts'
 import { listRuleSets } from './operations/list-rule-sets.ts'
 import { listTariffs } from './operations/list-tariffs.ts'
+import { listOrphans } from './operations/list-orphans.ts'
 import { listUnattributed } from './operations/list-unattributed.ts'
 import { listUsageCorrections } from './operations/list-usage-corrections.ts'
 import { previewAttribution } from './operations/preview-attribution.ts'
@@ -83,6 +84,7 @@ export const OPERATIONS: readonly Operation[] = [
   listJournal,
   listRuleSets,
   listTariffs,
+  listOrphans,
   listUnattributed,
   listUsageCorrections,
   noteAvailability,

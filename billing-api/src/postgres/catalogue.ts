@@ -2,6 +2,7 @@ import { create } from '@bufbuild/protobuf'
 import { ItemSchema, TariffSchema } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import type { Item, Tariff } from '@vouch/proto/gen/vouch/rating/v1/tariff_pb.ts'
 import { formatInstant } from '@vouch/proto/kernel/period.ts'
+import type { Period } from '@vouch/proto/kernel/period.ts'
 import { pageOf } from './page.ts'
 import type { Page, PageRequest } from './page.ts'
 import type { Sql } from './database.ts'
@@ -150,6 +151,17 @@ export async function tariffOf(
   const tariff = await findTariff(sql, { id, version })
   if (tariff === undefined) throw new Error(`version ${version} of tariff ${id} is gone`)
   return tariff
+}
+
+/** The versions of tariffs that contracts are under in a period. */
+export async function tariffsAgreedIn(sql: Sql, period: Period): Promise<Tariff[]> {
+  const rows = await sql.rows<TariffRow>(
+    `SELECT ${TARIFF_COLUMNS} FROM billing.tariffs WHERE (tariff_id, version) IN (
+       SELECT tariff_id, tariff_version FROM billing.contracts WHERE period && tstzrange($1, $2))
+     ORDER BY tariff_id, version`,
+    [formatInstant(period.from), formatInstant(period.to)],
+  )
+  return whole(sql, rows)
 }
 
 /** The newest version of each tariff, by id. */

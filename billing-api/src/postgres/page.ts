@@ -29,6 +29,20 @@ export function pageOf<R, T>(
   }
 }
 
+const WHOLE_PAGE = 1000
+
+/** Everything that a listing has, page by page. */
+export async function allOf<T>(list: (request: PageRequest) => Promise<Page<T>>): Promise<T[]> {
+  const found: T[] = []
+  let after: string | undefined
+  do {
+    const page = await list({ limit: WHOLE_PAGE, after })
+    found.push(...page.items)
+    after = page.next
+  } while (after !== undefined)
+  return found
+}
+
 /** An opaque cursor of one listing. */
 export function encodeCursor(listing: string, key: string): string {
   return Buffer.from(`${listing}\n${key}`).toString('base64url')

@@ -5,6 +5,7 @@ import {
   CheckTariffResponseSchema,
   GetSeriesResponseSchema,
   GetUsageResponseSchema,
+  ListMetersResponseSchema,
   ListResourcesResponseSchema,
   MeasureResponseSchema,
   PinEvidenceResponseSchema,
@@ -33,6 +34,8 @@ export interface FakeRating {
   fault: Fault | undefined
   /** What measured, whatever the period. */
   resources: string[]
+  /** Which meters measured, whatever the period. */
+  meters: { meter: string; unit: string; resources: number }[]
   /** When set, measuring may fail by what is asked. */
   measureFault: ((request: MeasureRequest) => Fault | undefined) | undefined
   /** When set, each call waits for it first. */
@@ -67,6 +70,7 @@ export async function startFakeRating(): Promise<FakeRating> {
     measureFault: undefined as FakeRating['measureFault'],
     gate: undefined as Promise<void> | undefined,
     resources: [] as string[],
+    meters: [] as FakeRating['meters'],
   }
   const guarded = async <T>(answer: () => T, callback: (error: unknown, value?: T) => void, own?: Fault) => {
     await fake.gate
@@ -94,6 +98,7 @@ export async function startFakeRating(): Promise<FakeRating> {
       )
     },
     listResources: ({ request }, callback) => callback(null, resourcesAfter(fake.resources, request)),
+    listMeters: (_, callback) => callback(null, create(ListMetersResponseSchema, { meters: fake.meters })),
     getUsage: ({ request }, callback) => {
       const { resource, meter, period } = request
       const usage = agent.measure(resource, meter, period!)

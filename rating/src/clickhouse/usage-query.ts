@@ -47,13 +47,26 @@ export function streamsQuery(roots: readonly string[], meters: readonly string[]
 }
 
 /** Resources after a name with a reading in an hour that the period touches, ascending. */
-export function resourcesQuery({ from, to }: Interval, after: string, limit: number): Query {
+export function resourcesQuery(period: Interval, after: string, limit: number): Query {
   const sql =
-    'SELECT DISTINCT resource FROM {database:Identifier}.streams_v1 WHERE resource > {after:String} AND stream IN (' +
-    'SELECT stream FROM {database:Identifier}.usage_parts_v1 WHERE first_time <= last_time ' +
-    `AND hour >= toDateTime(${hourStart(from) / 1000}, 'UTC') AND hour < toDateTime(${hourStart(to - 1) / 1000 + 3600}, 'UTC')) ` +
-    `ORDER BY resource LIMIT ${limit}`
+    'SELECT DISTINCT resource FROM {database:Identifier}.streams_v1 WHERE resource > {after:String} ' +
+    `AND ${measuredIn(period)} ORDER BY resource LIMIT ${limit}`
   return { sql, params: { after } }
+}
+
+/** Meters with a reading in an hour that the period touches, with their units and how many resources they measured. */
+export function metersQuery(period: Interval, limit: number): Query {
+  const sql =
+    'SELECT meter, unit, toUInt32(uniqExact(resource)) AS resources FROM {database:Identifier}.streams_v1 ' +
+    `WHERE ${measuredIn(period)} GROUP BY meter, unit ORDER BY meter, unit LIMIT ${limit}`
+  return { sql, params: {} }
+}
+
+function measuredIn({ from, to }: Interval): string {
+  return (
+    'stream IN (SELECT stream FROM {database:Identifier}.usage_parts_v1 WHERE first_time <= last_time ' +
+    `AND hour >= toDateTime(${hourStart(from) / 1000}, 'UTC') AND hour < toDateTime(${hourStart(to - 1) / 1000 + 3600}, 'UTC'))`
+  )
 }
 
 /**

@@ -212,7 +212,7 @@ test.each([
   )
 })
 
-test('resources that measured are listed page by page, as the slow way has them', async () => {
+test('resources that measured are listed page by page, and meters with their resources, as the slow way has them', async () => {
   const store = createUsageStore(reader)
   await fc.assert(
     fc.asyncProperty(periods, fc.integer({ min: 1, max: 4 }), async (ends, limit) => {
@@ -224,6 +224,7 @@ test('resources that measured are listed page by page, as the slow way has them'
         pages.push(...page)
       }
       expect(pages).toEqual(all)
+      expect(await store.meters(period)).toEqual(await memory.store.meters(period))
     }),
     { numRuns: 20 },
   )

@@ -12,9 +12,10 @@ import { type Reader, bigintOf, integerOf, textOf } from './reader.ts'
 import { readReadings } from './readings-at.ts'
 import { readCovered, readSeries } from './series.ts'
 import { readSlots } from './slot-readings.ts'
-import { holesQuery, resourcesQuery, streamsQuery } from './usage-query.ts'
+import { holesQuery, metersQuery, resourcesQuery, streamsQuery } from './usage-query.ts'
 
 const STREAMS_MAX = 100_000
+const METERS_MAX = 10_000
 const STREAMS_PER_QUERY = 500
 const HOLES_MAX = 100_000
 
@@ -25,6 +26,19 @@ export function createUsageStore(reader: Reader): UsageStore {
     resources: async (period, after, limit) => {
       const rows = await reader.rows(resourcesQuery(period, after, limit))
       return rows.ok ? ok(rows.value.map((row) => textOf(row, 'resource'))) : rows
+    },
+    meters: async (period) => {
+      const rows = await reader.rows(metersQuery(period, METERS_MAX + 1))
+      if (!rows.ok) return rows
+      if (rows.value.length > METERS_MAX)
+        return fail('OUT_OF_RANGE', `more than ${METERS_MAX} meters measured`)
+      return ok(
+        rows.value.map((row) => ({
+          meter: textOf(row, 'meter'),
+          unit: textOf(row, 'unit'),
+          resources: Number(row['resources']),
+        })),
+      )
     },
     records: async (streams, period, cuts = []) => {
       const expiry = await readExpiry(reader)

@@ -24,6 +24,7 @@ const fails = async (): Promise<never> => {
 const store: UsageStore = {
   streams: fails,
   resources: fails,
+  meters: fails,
   records: fails,
   slots: fails,
   series: fails,

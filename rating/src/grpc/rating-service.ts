@@ -13,7 +13,7 @@ import type { Archive, EvidencePins, Logger, UsageStore } from '../rate/ports.ts
 import { measure } from '../rate/measure.ts'
 import { checkTariff, rate } from '../rate/rate.ts'
 import { usageSeries } from '../rate/series.ts'
-import { listResources, usageReport } from '../rate/usage-report.ts'
+import { listMeters, listResources, usageReport } from '../rate/usage-report.ts'
 
 /** What the service answers from. */
 export interface RatingParts {
@@ -33,6 +33,8 @@ export function addRatingService(server: Server, parts: RatingParts): void {
       unary('GetSeries', () => usageSeries(call.request, parts.store), answer, parts.logger),
     listResources: (call, answer) =>
       unary('ListResources', () => listResources(call.request, parts.store), answer, parts.logger),
+    listMeters: (call, answer) =>
+      unary('ListMeters', () => listMeters(call.request, parts.store), answer, parts.logger),
     checkTariff: (call, answer) =>
       unary('CheckTariff', async () => checkTariff(call.request), answer, parts.logger),
     measure: (call, answer) => unary('Measure', () => measure(call.request, parts), answer, parts.logger),

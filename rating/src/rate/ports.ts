@@ -4,12 +4,22 @@ import type { Interval } from '../usage/interval.ts'
 import type { SlotReadings } from '../usage/slots.ts'
 import type { Stream, StreamRecord } from '../usage/stream-usage.ts'
 
+/** A meter that measured. */
+export interface MeasuredMeter {
+  readonly meter: string
+  readonly unit: string
+  /** How many it measured. */
+  readonly resources: number
+}
+
 /** What rating asks of the usage store. Each answer is a function of the rows stored, in a fixed order. */
 export interface UsageStore {
   /** Streams at or below the resources, of the meters (none = all). Faults: STORE_UNAVAILABLE, OUT_OF_RANGE. */
   streams(resources: readonly string[], meters: readonly string[]): Promise<Result<Stream[]>>
   /** Resources after a name that measured in the hours of a period, ascending, at most `limit`. Faults: STORE_UNAVAILABLE. */
   resources(period: Interval, after: string, limit: number): Promise<Result<string[]>>
+  /** Meters that measured in the hours of a period, by meter, then unit. Faults: STORE_UNAVAILABLE, OUT_OF_RANGE. */
+  meters(period: Interval): Promise<Result<MeasuredMeter[]>>
   /**
    * What the streams measured in the period, with the readings around the cuts, instants inside of it in ascending order; streams
    * without any reading before its end are left out. Faults: STORE_UNAVAILABLE, OUT_OF_RANGE, EVIDENCE_MISSING.

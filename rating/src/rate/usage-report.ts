@@ -3,6 +3,9 @@ import {
   type GetUsageRequest,
   type GetUsageResponse,
   GetUsageResponseSchema,
+  type ListMetersRequest,
+  type ListMetersResponse,
+  ListMetersResponseSchema,
   type ListResourcesRequest,
   type ListResourcesResponse,
   ListResourcesResponseSchema,
@@ -64,6 +67,17 @@ export async function listResources(
     return fail('OUT_OF_RANGE', `a page has 1 to ${RESOURCES_MAX} resources`, { pointer: '/limit' })
   const resources = await store.resources(period.value, after, limit)
   return resources.ok ? ok(create(ListResourcesResponseSchema, { resources: resources.value })) : resources
+}
+
+/** Meters that measured in a period. Faults: those of the period, STORE_UNAVAILABLE, OUT_OF_RANGE. */
+export async function listMeters(
+  { period: message }: ListMetersRequest,
+  store: UsageStore,
+): Promise<Result<ListMetersResponse>> {
+  const period = parsePeriodMessage(message, '/period')
+  if (!period.ok) return period
+  const meters = await store.meters(period.value)
+  return meters.ok ? ok(create(ListMetersResponseSchema, { meters: meters.value })) : meters
 }
 
 /** Usage of a resource and everything below it, by meter in ascending order. */

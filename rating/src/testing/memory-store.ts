@@ -1,12 +1,13 @@
 import type { SignedBatch, StreamDefinition } from '@vouch/proto/gen/vouch/ingest/v1/batch_pb.ts'
 import { compareBytes, toHex } from '@vouch/proto/kernel/bytes.ts'
 import { ok } from '@vouch/proto/kernel/fault.ts'
-import type { Archive, BatchPlace, StreamSeries, UsageStore } from '../rate/ports.ts'
+import type { Archive, BatchPlace, MeasuredMeter, StreamSeries, UsageStore } from '../rate/ports.ts'
 import type { Reading } from '../usage/boundary.ts'
 import { holesOf } from '../usage/coverage.ts'
 import type { EpochRecord } from '../usage/epoch-usage.ts'
 import { type Interval, clip } from '../usage/interval.ts'
 import { selfAndAncestors } from '@vouch/proto/kernel/id.ts'
+import { compareText } from '@vouch/proto/kernel/text-order.ts'
 import { dialsOf } from '../usage/slots.ts'
 import type { SlotReadings } from '../usage/slots.ts'
 import { type Stream, type StreamRecord, streamUsage } from '../usage/stream-usage.ts'
@@ -40,6 +41,13 @@ export function createMemoryStore(sent: readonly Sent[]): { store: UsageStore; a
       return { streamId: toHex(streamId), agentId: toHex(agent.agentId), resource, meter, unit }
     }),
   )
+  const measuredIn = ({ from, to }: Interval): Stream[] => {
+    const hour = 3_600_000
+    const since = from - (from % hour)
+    return streams.filter(({ streamId }) =>
+      (byStream.get(streamId) ?? []).some(({ timeMs }) => timeMs >= since && timeMs - (timeMs % hour) < to),
+    )
+  }
   return {
     store: {
       streams: async (resources, meters) =>
@@ -48,14 +56,8 @@ export function createMemoryStore(sent: readonly Sent[]): { store: UsageStore; a
             .filter(({ resource }) => selfAndAncestors(resource).some((r) => resources.includes(r)))
             .filter(({ meter }) => meters.length === 0 || meters.includes(meter)),
         ),
-      resources: async ({ from, to }, after, limit) => {
-        const hour = 3_600_000
-        const since = from - (from % hour)
-        const isIn = ({ streamId }: Stream): boolean =>
-          (byStream.get(streamId) ?? []).some(
-            ({ timeMs }) => timeMs >= since && timeMs - (timeMs % hour) < to,
-          )
-        const names = new Set(streams.filter(isIn).map(({ resource }) => resource))
+      resources: async (period, after, limit) => {
+        const names = new Set(measuredIn(period).map(({ resource }) => resource))
         return ok(
           [...names]
             .toSorted()
@@ -63,6 +65,7 @@ export function createMemoryStore(sent: readonly Sent[]): { store: UsageStore; a
             .slice(0, limit),
         )
       },
+      meters: async (period) => ok(metersOf(measuredIn(period))),
       records: async (asked, period, cuts = []) =>
         ok(asked.flatMap((stream) => recordOf(stream, byStream.get(stream.streamId) ?? [], period, cuts))),
       series: async (asked, edges) =>
@@ -245,4 +248,15 @@ function placeOf(
     keyId: toHex(signed.keyId),
     lastMs: Math.max(0, ...samples.map(({ timeMs }) => timeMs)),
   }
+}
+
+/** Each meter and unit of streams once, with how many resources have it. */
+function metersOf(streams: readonly Stream[]): MeasuredMeter[] {
+  const alike = [...Map.groupBy(streams, ({ meter, unit }) => `${meter} ${unit}`).values()]
+  return alike
+    .map((own) => {
+      const { meter, unit } = own[0]!
+      return { meter, unit, resources: new Set(own.map(({ resource }) => resource)).size }
+    })
+    .toSorted((a, b) => compareText(a.meter, b.meter) || compareText(a.unit, b.unit))
 }

@@ -111,6 +111,15 @@ describe('a tariff that counts over quarters, billed by the month', () => {
     }
   })
 
+  it('sells all that its tariff has, and says what else is measured or in the catalogue', async () => {
+    const period = 'from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00Z'
+    const memory = { meter: 'host.memory.held', reason: 'no-tariff' }
+    expect(await services.rest.get(`/v1/catalogue/orphans?${period}`)).toEqual({
+      meters: [{ ...memory, unit: expect.any(String), resources: 1 }],
+      items: [{ ...memory, item: 'memory', name: 'Memory' }],
+    })
+  })
+
   it('comes to the same in a simulation of the quarter', async () => {
     const { courses } = await services.rest.post<{ courses: { totals: { amount: string }[] }[] }>(
       '/v1/simulations',

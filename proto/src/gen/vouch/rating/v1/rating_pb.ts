@@ -18,7 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file vouch/rating/v1/rating.proto.
  */
 export const file_vouch_rating_v1_rating: GenFile = /*@__PURE__*/
-  fileDesc("Chx2b3VjaC9yYXRpbmcvdjEvcmF0aW5nLnByb3RvEg92b3VjaC5yYXRpbmcudjEiWwoPR2V0VXNhZ2VSZXF1ZXN0EhAKCHJlc291cmNlGAEgASgJEg0KBW1ldGVyGAIgASgJEicKBnBlcmlvZBgDIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QiagoKTWV0ZXJVc2FnZRINCgVtZXRlchgBIAEoCRIMCgR1bml0GAIgASgJEhAKCHF1YW50aXR5GAMgASgJEi0KB3N0cmVhbXMYBCADKAsyHC52b3VjaC5yYXRpbmcudjEuU3RyZWFtVXNhZ2UiPwoQR2V0VXNhZ2VSZXNwb25zZRIrCgZtZXRlcnMYASADKAsyGy52b3VjaC5yYXRpbmcudjEuTWV0ZXJVc2FnZSK3AQoQR2V0U2VyaWVzUmVxdWVzdBInCgZwZXJpb2QYASABKAsyFy52b3VjaC5yYXRpbmcudjEuUGVyaW9kEhEKCXRpbWVfem9uZRgCIAEoCRIlCgVncmFpbhgDIAEoDjIWLnZvdWNoLnJhdGluZy52MS5HcmFpbhIwCgthc3NpZ25tZW50cxgEIAMoCzIbLnZvdWNoLnJhdGluZy52MS5Bc3NpZ25tZW50Eg4KBm1ldGVycxgFIAMoCSKBAgoJU2VyaWVzUm93EhAKCHJlc291cmNlGAEgASgJEg0KBW1ldGVyGAIgASgJEgwKBHVuaXQYAyABKAkSJwoGcGVyaW9kGAQgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBIQCghxdWFudGl0eRgFIAEoCRIXCg9jb3ZlcmVkX21pbnV0ZXMYBiABKA0SPgoKZGltZW5zaW9ucxgHIAMoCzIqLnZvdWNoLnJhdGluZy52MS5TZXJpZXNSb3cuRGltZW5zaW9uc0VudHJ5GjEKD0RpbWVuc2lvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIj0KEUdldFNlcmllc1Jlc3BvbnNlEigKBHJvd3MYASADKAsyGi52b3VjaC5yYXRpbmcudjEuU2VyaWVzUm93Il0KFExpc3RSZXNvdXJjZXNSZXF1ZXN0EicKBnBlcmlvZBgBIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSDQoFYWZ0ZXIYAiABKAkSDQoFbGltaXQYAyABKA0iKgoVTGlzdFJlc291cmNlc1Jlc3BvbnNlEhEKCXJlc291cmNlcxgBIAMoCSI9ChJDaGVja1RhcmlmZlJlcXVlc3QSJwoGdGFyaWZmGAEgASgLMhcudm91Y2gucmF0aW5nLnYxLlRhcmlmZiI9CgtUYXJpZmZGYXVsdBIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSDwoHcG9pbnRlchgDIAEoCSJDChNDaGVja1RhcmlmZlJlc3BvbnNlEiwKBmZhdWx0cxgBIAMoCzIcLnZvdWNoLnJhdGluZy52MS5UYXJpZmZGYXVsdCLaAQoKQXNzaWdubWVudBIQCghyZXNvdXJjZRgBIAEoCRInCgZwZXJpb2QYAiABKAsyFy52b3VjaC5yYXRpbmcudjEuUGVyaW9kEj8KCmRpbWVuc2lvbnMYAyADKAsyKy52b3VjaC5yYXRpbmcudjEuQXNzaWdubWVudC5EaW1lbnNpb25zRW50cnkSDQoFc2hhcmUYBCABKAkSDgoGaXRzZWxmGAUgASgIGjEKD0RpbWVuc2lvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIo8CCg5NZWFzdXJlUmVxdWVzdBInCgZwZXJpb2QYASABKAsyFy52b3VjaC5yYXRpbmcudjEuUGVyaW9kEikKCGluX2ZvcmNlGAIgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBIRCgl0aW1lX3pvbmUYAyABKAkSJwoGdGFyaWZmGAQgASgLMhcudm91Y2gucmF0aW5nLnYxLlRhcmlmZhIwCgthc3NpZ25tZW50cxgFIAMoCzIbLnZvdWNoLnJhdGluZy52MS5Bc3NpZ25tZW50EjsKEXVzYWdlX2NvcnJlY3Rpb25zGAYgAygLMiAudm91Y2gucmF0aW5nLnYxLlVzYWdlQ29ycmVjdGlvbiI+Cg9NZWFzdXJlUmVzcG9uc2USKwoIc25hcHNob3QYASABKAsyGS52b3VjaC5yYXRpbmcudjEuU25hcHNob3QimAEKC1JhdGVSZXF1ZXN0EicKBnRhcmlmZhgCIAEoCzIXLnZvdWNoLnJhdGluZy52MS5UYXJpZmYSKwoIc25hcHNob3QYBCABKAsyGS52b3VjaC5yYXRpbmcudjEuU25hcHNob3QSEgoKd2l0aF91c2FnZRgFIAEoCEoECAEQAkoECAMQBFIGcGVyaW9kUgthc3NpZ25tZW50cyKQAQoMUmF0ZVJlc3BvbnNlEigKB2NoYXJnZXMYASADKAsyFy52b3VjaC5yYXRpbmcudjEuQ2hhcmdlEisKCHVucHJpY2VkGAIgAygLMhkudm91Y2gucmF0aW5nLnYxLlVucHJpY2VkEikKBXVzYWdlGAMgAygLMhoudm91Y2gucmF0aW5nLnYxLkxpbmVVc2FnZSJ1CglVc2FnZVBhcnQSEAoIcmVzb3VyY2UYASABKAkSDQoFbWV0ZXIYAiABKAkSJwoGcGVyaW9kGAMgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBIQCghxdWFudGl0eRgEIAEoCRIMCgRldmVuGAUgASgIIkcKCUxpbmVVc2FnZRIPCgdsaW5lX2lkGAEgASgJEikKBXBhcnRzGAIgAygLMhoudm91Y2gucmF0aW5nLnYxLlVzYWdlUGFydCIrChJHZXRFdmlkZW5jZVJlcXVlc3QSFQoNYmF0Y2hfZGlnZXN0cxgBIAMoDCKrAQoTR2V0RXZpZGVuY2VSZXNwb25zZRItCgViYXRjaBgBIAEoCzIcLnZvdWNoLmluZ2VzdC52MS5TaWduZWRCYXRjaEgAEjMKBnN0cmVhbRgCIAEoCzIhLnZvdWNoLmluZ2VzdC52MS5TdHJlYW1EZWZpbml0aW9uSAASKAoDa2V5GAMgASgLMhkudm91Y2guaW5nZXN0LnYxLkFnZW50S2V5SABCBgoEa2luZCJWChJQaW5FdmlkZW5jZVJlcXVlc3QSEAoIZG9jdW1lbnQYASABKAkSFwoPcmV0YWluX3VudGlsX21zGAIgASgDEhUKDWJhdGNoX2RpZ2VzdHMYAyADKAwiNQoTUGluRXZpZGVuY2VSZXNwb25zZRIPCgdiYXRjaGVzGAEgASgNEg0KBWxpbmtzGAIgASgNKl4KBUdyYWluEhUKEUdSQUlOX1VOU1BFQ0lGSUVEEAASDgoKR1JBSU5fSE9VUhABEg0KCUdSQUlOX0RBWRACEg8KC0dSQUlOX01PTlRIEAMSDgoKR1JBSU5fWUVBUhAEMrcFCg1SYXRpbmdTZXJ2aWNlEk8KCEdldFVzYWdlEiAudm91Y2gucmF0aW5nLnYxLkdldFVzYWdlUmVxdWVzdBohLnZvdWNoLnJhdGluZy52MS5HZXRVc2FnZVJlc3BvbnNlElIKCUdldFNlcmllcxIhLnZvdWNoLnJhdGluZy52MS5HZXRTZXJpZXNSZXF1ZXN0GiIudm91Y2gucmF0aW5nLnYxLkdldFNlcmllc1Jlc3BvbnNlEl4KDUxpc3RSZXNvdXJjZXMSJS52b3VjaC5yYXRpbmcudjEuTGlzdFJlc291cmNlc1JlcXVlc3QaJi52b3VjaC5yYXRpbmcudjEuTGlzdFJlc291cmNlc1Jlc3BvbnNlElgKC0NoZWNrVGFyaWZmEiMudm91Y2gucmF0aW5nLnYxLkNoZWNrVGFyaWZmUmVxdWVzdBokLnZvdWNoLnJhdGluZy52MS5DaGVja1RhcmlmZlJlc3BvbnNlEkwKB01lYXN1cmUSHy52b3VjaC5yYXRpbmcudjEuTWVhc3VyZVJlcXVlc3QaIC52b3VjaC5yYXRpbmcudjEuTWVhc3VyZVJlc3BvbnNlEkMKBFJhdGUSHC52b3VjaC5yYXRpbmcudjEuUmF0ZVJlcXVlc3QaHS52b3VjaC5yYXRpbmcudjEuUmF0ZVJlc3BvbnNlEloKC0dldEV2aWRlbmNlEiMudm91Y2gucmF0aW5nLnYxLkdldEV2aWRlbmNlUmVxdWVzdBokLnZvdWNoLnJhdGluZy52MS5HZXRFdmlkZW5jZVJlc3BvbnNlMAESWAoLUGluRXZpZGVuY2USIy52b3VjaC5yYXRpbmcudjEuUGluRXZpZGVuY2VSZXF1ZXN0GiQudm91Y2gucmF0aW5nLnYxLlBpbkV2aWRlbmNlUmVzcG9uc2ViBnByb3RvMw", [file_vouch_ingest_v1_batch, file_vouch_rating_v1_tariff, file_vouch_rating_v1_usage]);
+  fileDesc("Chx2b3VjaC9yYXRpbmcvdjEvcmF0aW5nLnByb3RvEg92b3VjaC5yYXRpbmcudjEiWwoPR2V0VXNhZ2VSZXF1ZXN0EhAKCHJlc291cmNlGAEgASgJEg0KBW1ldGVyGAIgASgJEicKBnBlcmlvZBgDIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QiagoKTWV0ZXJVc2FnZRINCgVtZXRlchgBIAEoCRIMCgR1bml0GAIgASgJEhAKCHF1YW50aXR5GAMgASgJEi0KB3N0cmVhbXMYBCADKAsyHC52b3VjaC5yYXRpbmcudjEuU3RyZWFtVXNhZ2UiPwoQR2V0VXNhZ2VSZXNwb25zZRIrCgZtZXRlcnMYASADKAsyGy52b3VjaC5yYXRpbmcudjEuTWV0ZXJVc2FnZSK3AQoQR2V0U2VyaWVzUmVxdWVzdBInCgZwZXJpb2QYASABKAsyFy52b3VjaC5yYXRpbmcudjEuUGVyaW9kEhEKCXRpbWVfem9uZRgCIAEoCRIlCgVncmFpbhgDIAEoDjIWLnZvdWNoLnJhdGluZy52MS5HcmFpbhIwCgthc3NpZ25tZW50cxgEIAMoCzIbLnZvdWNoLnJhdGluZy52MS5Bc3NpZ25tZW50Eg4KBm1ldGVycxgFIAMoCSKBAgoJU2VyaWVzUm93EhAKCHJlc291cmNlGAEgASgJEg0KBW1ldGVyGAIgASgJEgwKBHVuaXQYAyABKAkSJwoGcGVyaW9kGAQgASgLMhcudm91Y2gucmF0aW5nLnYxLlBlcmlvZBIQCghxdWFudGl0eRgFIAEoCRIXCg9jb3ZlcmVkX21pbnV0ZXMYBiABKA0SPgoKZGltZW5zaW9ucxgHIAMoCzIqLnZvdWNoLnJhdGluZy52MS5TZXJpZXNSb3cuRGltZW5zaW9uc0VudHJ5GjEKD0RpbWVuc2lvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIj0KEUdldFNlcmllc1Jlc3BvbnNlEigKBHJvd3MYASADKAsyGi52b3VjaC5yYXRpbmcudjEuU2VyaWVzUm93Il0KFExpc3RSZXNvdXJjZXNSZXF1ZXN0EicKBnBlcmlvZBgBIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSDQoFYWZ0ZXIYAiABKAkSDQoFbGltaXQYAyABKA0iKgoVTGlzdFJlc291cmNlc1Jlc3BvbnNlEhEKCXJlc291cmNlcxgBIAMoCSI8ChFMaXN0TWV0ZXJzUmVxdWVzdBInCgZwZXJpb2QYASABKAsyFy52b3VjaC5yYXRpbmcudjEuUGVyaW9kIj8KDU1lYXN1cmVkTWV0ZXISDQoFbWV0ZXIYASABKAkSDAoEdW5pdBgCIAEoCRIRCglyZXNvdXJjZXMYAyABKA0iRAoSTGlzdE1ldGVyc1Jlc3BvbnNlEi4KBm1ldGVycxgBIAMoCzIeLnZvdWNoLnJhdGluZy52MS5NZWFzdXJlZE1ldGVyIj0KEkNoZWNrVGFyaWZmUmVxdWVzdBInCgZ0YXJpZmYYASABKAsyFy52b3VjaC5yYXRpbmcudjEuVGFyaWZmIj0KC1RhcmlmZkZhdWx0EgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIPCgdwb2ludGVyGAMgASgJIkMKE0NoZWNrVGFyaWZmUmVzcG9uc2USLAoGZmF1bHRzGAEgAygLMhwudm91Y2gucmF0aW5nLnYxLlRhcmlmZkZhdWx0ItoBCgpBc3NpZ25tZW50EhAKCHJlc291cmNlGAEgASgJEicKBnBlcmlvZBgCIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSPwoKZGltZW5zaW9ucxgDIAMoCzIrLnZvdWNoLnJhdGluZy52MS5Bc3NpZ25tZW50LkRpbWVuc2lvbnNFbnRyeRINCgVzaGFyZRgEIAEoCRIOCgZpdHNlbGYYBSABKAgaMQoPRGltZW5zaW9uc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEijwIKDk1lYXN1cmVSZXF1ZXN0EicKBnBlcmlvZBgBIAEoCzIXLnZvdWNoLnJhdGluZy52MS5QZXJpb2QSKQoIaW5fZm9yY2UYAiABKAsyFy52b3VjaC5yYXRpbmcudjEuUGVyaW9kEhEKCXRpbWVfem9uZRgDIAEoCRInCgZ0YXJpZmYYBCABKAsyFy52b3VjaC5yYXRpbmcudjEuVGFyaWZmEjAKC2Fzc2lnbm1lbnRzGAUgAygLMhsudm91Y2gucmF0aW5nLnYxLkFzc2lnbm1lbnQSOwoRdXNhZ2VfY29ycmVjdGlvbnMYBiADKAsyIC52b3VjaC5yYXRpbmcudjEuVXNhZ2VDb3JyZWN0aW9uIj4KD01lYXN1cmVSZXNwb25zZRIrCghzbmFwc2hvdBgBIAEoCzIZLnZvdWNoLnJhdGluZy52MS5TbmFwc2hvdCKYAQoLUmF0ZVJlcXVlc3QSJwoGdGFyaWZmGAIgASgLMhcudm91Y2gucmF0aW5nLnYxLlRhcmlmZhIrCghzbmFwc2hvdBgEIAEoCzIZLnZvdWNoLnJhdGluZy52MS5TbmFwc2hvdBISCgp3aXRoX3VzYWdlGAUgASgISgQIARACSgQIAxAEUgZwZXJpb2RSC2Fzc2lnbm1lbnRzIpABCgxSYXRlUmVzcG9uc2USKAoHY2hhcmdlcxgBIAMoCzIXLnZvdWNoLnJhdGluZy52MS5DaGFyZ2USKwoIdW5wcmljZWQYAiADKAsyGS52b3VjaC5yYXRpbmcudjEuVW5wcmljZWQSKQoFdXNhZ2UYAyADKAsyGi52b3VjaC5yYXRpbmcudjEuTGluZVVzYWdlInUKCVVzYWdlUGFydBIQCghyZXNvdXJjZRgBIAEoCRINCgVtZXRlchgCIAEoCRInCgZwZXJpb2QYAyABKAsyFy52b3VjaC5yYXRpbmcudjEuUGVyaW9kEhAKCHF1YW50aXR5GAQgASgJEgwKBGV2ZW4YBSABKAgiRwoJTGluZVVzYWdlEg8KB2xpbmVfaWQYASABKAkSKQoFcGFydHMYAiADKAsyGi52b3VjaC5yYXRpbmcudjEuVXNhZ2VQYXJ0IisKEkdldEV2aWRlbmNlUmVxdWVzdBIVCg1iYXRjaF9kaWdlc3RzGAEgAygMIqsBChNHZXRFdmlkZW5jZVJlc3BvbnNlEi0KBWJhdGNoGAEgASgLMhwudm91Y2guaW5nZXN0LnYxLlNpZ25lZEJhdGNoSAASMwoGc3RyZWFtGAIgASgLMiEudm91Y2guaW5nZXN0LnYxLlN0cmVhbURlZmluaXRpb25IABIoCgNrZXkYAyABKAsyGS52b3VjaC5pbmdlc3QudjEuQWdlbnRLZXlIAEIGCgRraW5kIlYKElBpbkV2aWRlbmNlUmVxdWVzdBIQCghkb2N1bWVudBgBIAEoCRIXCg9yZXRhaW5fdW50aWxfbXMYAiABKAMSFQoNYmF0Y2hfZGlnZXN0cxgDIAMoDCI1ChNQaW5FdmlkZW5jZVJlc3BvbnNlEg8KB2JhdGNoZXMYASABKA0SDQoFbGlua3MYAiABKA0qXgoFR3JhaW4SFQoRR1JBSU5fVU5TUEVDSUZJRUQQABIOCgpHUkFJTl9IT1VSEAESDQoJR1JBSU5fREFZEAISDwoLR1JBSU5fTU9OVEgQAxIOCgpHUkFJTl9ZRUFSEAQyjgYKDVJhdGluZ1NlcnZpY2USTwoIR2V0VXNhZ2USIC52b3VjaC5yYXRpbmcudjEuR2V0VXNhZ2VSZXF1ZXN0GiEudm91Y2gucmF0aW5nLnYxLkdldFVzYWdlUmVzcG9uc2USUgoJR2V0U2VyaWVzEiEudm91Y2gucmF0aW5nLnYxLkdldFNlcmllc1JlcXVlc3QaIi52b3VjaC5yYXRpbmcudjEuR2V0U2VyaWVzUmVzcG9uc2USXgoNTGlzdFJlc291cmNlcxIlLnZvdWNoLnJhdGluZy52MS5MaXN0UmVzb3VyY2VzUmVxdWVzdBomLnZvdWNoLnJhdGluZy52MS5MaXN0UmVzb3VyY2VzUmVzcG9uc2USVQoKTGlzdE1ldGVycxIiLnZvdWNoLnJhdGluZy52MS5MaXN0TWV0ZXJzUmVxdWVzdBojLnZvdWNoLnJhdGluZy52MS5MaXN0TWV0ZXJzUmVzcG9uc2USWAoLQ2hlY2tUYXJpZmYSIy52b3VjaC5yYXRpbmcudjEuQ2hlY2tUYXJpZmZSZXF1ZXN0GiQudm91Y2gucmF0aW5nLnYxLkNoZWNrVGFyaWZmUmVzcG9uc2USTAoHTWVhc3VyZRIfLnZvdWNoLnJhdGluZy52MS5NZWFzdXJlUmVxdWVzdBogLnZvdWNoLnJhdGluZy52MS5NZWFzdXJlUmVzcG9uc2USQwoEUmF0ZRIcLnZvdWNoLnJhdGluZy52MS5SYXRlUmVxdWVzdBodLnZvdWNoLnJhdGluZy52MS5SYXRlUmVzcG9uc2USWgoLR2V0RXZpZGVuY2USIy52b3VjaC5yYXRpbmcudjEuR2V0RXZpZGVuY2VSZXF1ZXN0GiQudm91Y2gucmF0aW5nLnYxLkdldEV2aWRlbmNlUmVzcG9uc2UwARJYCgtQaW5FdmlkZW5jZRIjLnZvdWNoLnJhdGluZy52MS5QaW5FdmlkZW5jZVJlcXVlc3QaJC52b3VjaC5yYXRpbmcudjEuUGluRXZpZGVuY2VSZXNwb25zZWIGcHJvdG8z", [file_vouch_ingest_v1_batch, file_vouch_rating_v1_tariff, file_vouch_rating_v1_usage]);
 
 /**
  * What to look at.
@@ -308,6 +308,83 @@ export const ListResourcesResponseSchema: GenMessage<ListResourcesResponse> = /*
   messageDesc(file_vouch_rating_v1_rating, 7);
 
 /**
+ * When to look.
+ *
+ * @generated from message vouch.rating.v1.ListMetersRequest
+ */
+export type ListMetersRequest = Message<"vouch.rating.v1.ListMetersRequest"> & {
+  /**
+   * Period.
+   *
+   * @generated from field: vouch.rating.v1.Period period = 1;
+   */
+  period?: Period | undefined;
+};
+
+/**
+ * Describes the message vouch.rating.v1.ListMetersRequest.
+ * Use `create(ListMetersRequestSchema)` to create a new message.
+ */
+export const ListMetersRequestSchema: GenMessage<ListMetersRequest> = /*@__PURE__*/
+  messageDesc(file_vouch_rating_v1_rating, 8);
+
+/**
+ * A meter that measured.
+ *
+ * @generated from message vouch.rating.v1.MeasuredMeter
+ */
+export type MeasuredMeter = Message<"vouch.rating.v1.MeasuredMeter"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string meter = 1;
+   */
+  meter: string;
+
+  /**
+   * What it counts in.
+   *
+   * @generated from field: string unit = 2;
+   */
+  unit: string;
+
+  /**
+   * How many resources it measured.
+   *
+   * @generated from field: uint32 resources = 3;
+   */
+  resources: number;
+};
+
+/**
+ * Describes the message vouch.rating.v1.MeasuredMeter.
+ * Use `create(MeasuredMeterSchema)` to create a new message.
+ */
+export const MeasuredMeterSchema: GenMessage<MeasuredMeter> = /*@__PURE__*/
+  messageDesc(file_vouch_rating_v1_rating, 9);
+
+/**
+ * By meter, then unit.
+ *
+ * @generated from message vouch.rating.v1.ListMetersResponse
+ */
+export type ListMetersResponse = Message<"vouch.rating.v1.ListMetersResponse"> & {
+  /**
+   * Meters with a reading in one of the hours that the period touches.
+   *
+   * @generated from field: repeated vouch.rating.v1.MeasuredMeter meters = 1;
+   */
+  meters: MeasuredMeter[];
+};
+
+/**
+ * Describes the message vouch.rating.v1.ListMetersResponse.
+ * Use `create(ListMetersResponseSchema)` to create a new message.
+ */
+export const ListMetersResponseSchema: GenMessage<ListMetersResponse> = /*@__PURE__*/
+  messageDesc(file_vouch_rating_v1_rating, 10);
+
+/**
  * The tariff to look at.
  *
  * @generated from message vouch.rating.v1.CheckTariffRequest
@@ -326,7 +403,7 @@ export type CheckTariffRequest = Message<"vouch.rating.v1.CheckTariffRequest"> &
  * Use `create(CheckTariffRequestSchema)` to create a new message.
  */
 export const CheckTariffRequestSchema: GenMessage<CheckTariffRequest> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 8);
+  messageDesc(file_vouch_rating_v1_rating, 11);
 
 /**
  * What is wrong with one place of a tariff.
@@ -361,7 +438,7 @@ export type TariffFault = Message<"vouch.rating.v1.TariffFault"> & {
  * Use `create(TariffFaultSchema)` to create a new message.
  */
 export const TariffFaultSchema: GenMessage<TariffFault> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 9);
+  messageDesc(file_vouch_rating_v1_rating, 12);
 
 /**
  * What is wrong with the tariff, all of it.
@@ -382,7 +459,7 @@ export type CheckTariffResponse = Message<"vouch.rating.v1.CheckTariffResponse">
  * Use `create(CheckTariffResponseSchema)` to create a new message.
  */
 export const CheckTariffResponseSchema: GenMessage<CheckTariffResponse> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 10);
+  messageDesc(file_vouch_rating_v1_rating, 13);
 
 /**
  * A resource and the stretch of time in which it belongs to the payer.
@@ -431,7 +508,7 @@ export type Assignment = Message<"vouch.rating.v1.Assignment"> & {
  * Use `create(AssignmentSchema)` to create a new message.
  */
 export const AssignmentSchema: GenMessage<Assignment> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 11);
+  messageDesc(file_vouch_rating_v1_rating, 14);
 
 /**
  * What to measure.
@@ -487,7 +564,7 @@ export type MeasureRequest = Message<"vouch.rating.v1.MeasureRequest"> & {
  * Use `create(MeasureRequestSchema)` to create a new message.
  */
 export const MeasureRequestSchema: GenMessage<MeasureRequest> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 12);
+  messageDesc(file_vouch_rating_v1_rating, 15);
 
 /**
  * What was measured. A resource and meter without any stream gives no measurement.
@@ -508,7 +585,7 @@ export type MeasureResponse = Message<"vouch.rating.v1.MeasureResponse"> & {
  * Use `create(MeasureResponseSchema)` to create a new message.
  */
 export const MeasureResponseSchema: GenMessage<MeasureResponse> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 13);
+  messageDesc(file_vouch_rating_v1_rating, 16);
 
 /**
  * What to rate.
@@ -543,7 +620,7 @@ export type RateRequest = Message<"vouch.rating.v1.RateRequest"> & {
  * Use `create(RateRequestSchema)` to create a new message.
  */
 export const RateRequestSchema: GenMessage<RateRequest> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 14);
+  messageDesc(file_vouch_rating_v1_rating, 17);
 
 /**
  * Charges in the order of the tariff's rules.
@@ -578,7 +655,7 @@ export type RateResponse = Message<"vouch.rating.v1.RateResponse"> & {
  * Use `create(RateResponseSchema)` to create a new message.
  */
 export const RateResponseSchema: GenMessage<RateResponse> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 15);
+  messageDesc(file_vouch_rating_v1_rating, 18);
 
 /**
  * What a metered resource used in a stretch that a line prices.
@@ -627,7 +704,7 @@ export type UsagePart = Message<"vouch.rating.v1.UsagePart"> & {
  * Use `create(UsagePartSchema)` to create a new message.
  */
 export const UsagePartSchema: GenMessage<UsagePart> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 16);
+  messageDesc(file_vouch_rating_v1_rating, 19);
 
 /**
  * The usage that a line prices, before increments, rounding and allowances.
@@ -655,7 +732,7 @@ export type LineUsage = Message<"vouch.rating.v1.LineUsage"> & {
  * Use `create(LineUsageSchema)` to create a new message.
  */
 export const LineUsageSchema: GenMessage<LineUsage> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 17);
+  messageDesc(file_vouch_rating_v1_rating, 20);
 
 /**
  * Which batches, and the stretch of each agent's chain between them.
@@ -676,7 +753,7 @@ export type GetEvidenceRequest = Message<"vouch.rating.v1.GetEvidenceRequest"> &
  * Use `create(GetEvidenceRequestSchema)` to create a new message.
  */
 export const GetEvidenceRequestSchema: GenMessage<GetEvidenceRequest> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 18);
+  messageDesc(file_vouch_rating_v1_rating, 21);
 
 /**
  * One item of evidence: batches in full, then the headers that link them, then streams, then keys.
@@ -719,7 +796,7 @@ export type GetEvidenceResponse = Message<"vouch.rating.v1.GetEvidenceResponse">
  * Use `create(GetEvidenceResponseSchema)` to create a new message.
  */
 export const GetEvidenceResponseSchema: GenMessage<GetEvidenceResponse> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 19);
+  messageDesc(file_vouch_rating_v1_rating, 22);
 
 /**
  * What to keep, and for how long.
@@ -754,7 +831,7 @@ export type PinEvidenceRequest = Message<"vouch.rating.v1.PinEvidenceRequest"> &
  * Use `create(PinEvidenceRequestSchema)` to create a new message.
  */
 export const PinEvidenceRequestSchema: GenMessage<PinEvidenceRequest> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 20);
+  messageDesc(file_vouch_rating_v1_rating, 23);
 
 /**
  * What is kept.
@@ -782,7 +859,7 @@ export type PinEvidenceResponse = Message<"vouch.rating.v1.PinEvidenceResponse">
  * Use `create(PinEvidenceResponseSchema)` to create a new message.
  */
 export const PinEvidenceResponseSchema: GenMessage<PinEvidenceResponse> = /*@__PURE__*/
-  messageDesc(file_vouch_rating_v1_rating, 21);
+  messageDesc(file_vouch_rating_v1_rating, 24);
 
 /**
  * Steps of the calendar.
@@ -874,6 +951,16 @@ export const RatingService: GenService<{
     methodKind: "unary";
     input: typeof ListResourcesRequestSchema;
     output: typeof ListResourcesResponseSchema;
+  },
+  /**
+   * Meters that measured anything in a period.
+   *
+   * @generated from rpc vouch.rating.v1.RatingService.ListMeters
+   */
+  listMeters: {
+    methodKind: "unary";
+    input: typeof ListMetersRequestSchema;
+    output: typeof ListMetersResponseSchema;
   },
   /**
    * Whether a tariff can be published: every single fault of it is in the answer, with its place.

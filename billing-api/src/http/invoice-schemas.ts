@@ -221,6 +221,15 @@ export const SimulationBody = Type.Object(
       minItems: 1,
       maxItems: 20,
     }),
+    cost: Type.Optional(
+      Type.Object(
+        { id: Slug, version: Type.Optional(Version) },
+        {
+          ...closed,
+          description: 'The tariff by which the same usage costs the seller: margins are beyond it',
+        },
+      ),
+    ),
   },
   closed,
 )
@@ -243,6 +252,15 @@ export const SimulationReply = Type.Object(
           total: Amount,
           mean: Amount,
           variationPercent: Type.Optional(Decimal),
+          margin: Type.Optional(Amount),
+          marginPercent: Type.Optional(Decimal),
+          breakEven: Type.Optional(
+            Type.Integer({
+              minimum: 1,
+              description:
+                'The period from which on all periods so far come to no more than under the present contracts',
+            }),
+          ),
           totals: Type.Array(Amount),
           reasons: Type.Array(Type.String()),
         },

@@ -259,12 +259,15 @@ export function simulationView(
   return {
     account: id,
     periods: periods.map(periodView),
-    courses: courses.map(({ rank, tariff, total, mean, variation, totals, reasons }) => ({
+    courses: courses.map(({ rank, tariff, total, mean, variation, margin, breakEven, totals, reasons }) => ({
       rank,
       ...(tariff === undefined ? {} : { tariff }),
       total: amountView(total),
       mean: amountView(mean),
       ...(variation === undefined ? {} : { variationPercent: variation }),
+      ...(margin === undefined ? {} : { margin: amountView(margin.amount) }),
+      ...(margin?.percent === undefined ? {} : { marginPercent: margin.percent }),
+      ...(breakEven === undefined ? {} : { breakEven }),
       totals: totals.map(amountView),
       reasons: [...reasons],
     })),

@@ -48,6 +48,35 @@ describe('a simulation', () => {
     expect((await ask()).body['courses']).toEqual(body['courses'])
   })
 
+  it('says what the cost of the usage leaves, and keeps the ranking in the trail', async () => {
+    await fixture.send('POST', '/v1/tariffs', {
+      id: 'cost',
+      currency: 'EUR',
+      amountRounding: 'half-even',
+      rules: [{ kind: 'fee', id: 'rack', amount: '12.50' }],
+    })
+    const { body } = await ask({ cost: { id: 'cost' } })
+    expect(body['courses']![0]).toMatchObject({
+      tariff: { id: 'flat' },
+      margin: { amount: '35.00', currency: 'EUR' },
+      marginPercent: '58.3',
+      breakEven: 2,
+    })
+    const { body: trail } = await fixture.send('GET', '/v1/audit?limit=200')
+    const [flat, present] = [0, 1].map((index) => body['courses']![index]!['total'])
+    const ranking = [
+      { tariff: { id: 'flat', version: 1 }, total: flat },
+      { tariff: null, total: present },
+    ]
+    const records = list(trail['items']).map(({ record }): unknown => JSON.parse(String(record)))
+    expect(records).toContainEqual(
+      expect.objectContaining({ detail: expect.objectContaining({ ranking }) as unknown }),
+    )
+    const { body: faults } = await ask({ cost: { id: 'dollars' } })
+    expect(faults).toMatchObject({ code: 'CURRENCY_MISMATCH', pointer: '/cost' })
+    expect((await ask({ cost: { id: 'none' } })).body).toMatchObject({ code: 'NOT_FOUND', pointer: '/cost' })
+  })
+
   it('runs over the end of a year', async () => {
     const { body } = await ask({ from: { year: 2025, month: 12 }, months: 2 })
     expect(body['periods']).toMatchObject([

@@ -42,18 +42,18 @@ export const simulate = write({
     const account = found(await findAccount(context.sql, body.account), `account ${body.account}`)
     const periods = monthsOf(account, body)
     checkBegun(periods.at(-1)!, context.nowMs, '/months')
-    const candidates = await tariffsOf(context, body)
+    const [cost, candidates] = await tariffsOf(context, body)
     const present = await presentCourse(context, account, periods)
     const currency = present?.currency ?? currencyOf(candidates[0]!)
     const months = present?.months ?? periods.map((period) => ({ period, stretches: [period] }))
     const courses: Course[] = present === undefined ? [] : [present.course]
-    checkCurrencies(candidates, currency)
+    checkCurrencies(candidates, cost, currency)
     for (const tariff of candidates)
       courses.push(await courseUnder(context, account, months, tariff, currency))
-    return {
-      reply: simulationView(account, periods, rankCourses(courses, currency)),
-      subject: account.id,
-    }
+    const costs = cost && (await courseUnder(context, account, months, cost, currency)).totals
+    const reply = simulationView(account, periods, rankCourses(courses, currency, costs))
+    const ranking = reply.courses.map(({ tariff = null, total }) => ({ tariff, total }))
+    return { reply, subject: account.id, detail: { ranking } }
   },
 })
 
@@ -67,30 +67,33 @@ function monthsOf({ timeZone }: Account, { from, months }: Static<typeof Simulat
 
 async function tariffsOf(
   { sql }: WriteContext,
-  { candidates }: Static<typeof SimulationBody>,
-): Promise<Tariff[]> {
+  { candidates, cost }: Static<typeof SimulationBody>,
+): Promise<[cost: Tariff | undefined, candidates: Tariff[]]> {
   const tariffs: Result<Tariff>[] = []
-  for (const [index, candidate] of candidates.entries()) {
-    const tariff = await findTariff(sql, candidate)
-    const pointer = `/candidates/${index}`
+  const named = candidates.map((each, index) => ({ ...each, pointer: `/candidates/${index}` }))
+  for (const { pointer, ...each } of cost === undefined ? named : [...named, { ...cost, pointer: '/cost' }]) {
+    const tariff = await findTariff(sql, each)
     tariffs.push(
       tariff === undefined
-        ? fail('NOT_FOUND', `there is no tariff ${candidate.id} of this version`, { pointer })
+        ? fail('NOT_FOUND', `there is no tariff ${each.id} of this version`, { pointer })
         : ok(tariff),
     )
   }
-  return unwrap(collect(tariffs))
+  const all = unwrap(collect(tariffs))
+  return [all[candidates.length], all.slice(0, candidates.length)]
 }
 
-function checkCurrencies(candidates: readonly Tariff[], currency: CurrencyCode): void {
-  const checks = candidates.map((tariff, index) =>
+function checkCurrencies(
+  candidates: readonly Tariff[],
+  cost: Tariff | undefined,
+  currency: CurrencyCode,
+): void {
+  const check = (tariff: Tariff, pointer: string): Result<Tariff> =>
     tariff.currency === currency
       ? ok(tariff)
-      : fail('CURRENCY_MISMATCH', `it is in ${tariff.currency}, others are in ${currency}`, {
-          pointer: `/candidates/${index}`,
-        }),
-  )
-  unwrap(collect<Tariff>(checks))
+      : fail('CURRENCY_MISMATCH', `it is in ${tariff.currency}, others are in ${currency}`, { pointer })
+  const checks = candidates.map((tariff, index) => check(tariff, `/candidates/${index}`))
+  unwrap(collect(cost === undefined ? checks : [...checks, check(cost, '/cost')]))
 }
 
 /** A month, and where in it the account is under contract: another tariff is compared over just that. */

@@ -81,7 +81,7 @@ describe('the interface describes itself', () => {
   it('with every write under an Idempotency-Key', async () => {
     const { body } = await fixture.send('GET', '/v1/openapi.json')
     const operations = Object.values(body['paths'] as object).flatMap((path: object) => Object.entries(path))
-    expect(operations.length).toBe(46)
+    expect(operations.length).toBe(47)
     for (const [method, operation] of operations) {
       const names = ((operation.parameters ?? []) as { name: string }[]).map(({ name }) => name)
       expect(names.includes('idempotency-key')).toBe(method !== 'get')

@@ -6,6 +6,7 @@ import { simulate } from './operations/simulate.ts'
 import { releaseInvoice } from './operations/release-invoice.ts'
 import { noteAvailability } from './operations/note-availability.ts'
 import { exportFocus } from './operations/export-focus.ts'
+import { exportGrants } from './operations/export-grants.ts'
 import { exportRounding } from './operations/export-rounding.ts'
 import { rerateInvoice } from './operations/rerate-invoice.ts'
 import { createAccount } from './operations/create-account.ts'
@@ -63,6 +64,7 @@ export const OPERATIONS: readonly Operation[] = [
   endAssignment,
   endContract,
   exportFocus,
+  exportGrants,
   exportRounding,
   getAccount,
   getAttribution,

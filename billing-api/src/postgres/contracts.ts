@@ -121,6 +121,16 @@ export async function contractsIn(sql: Sql, account: string, period: OpenPeriod)
   return rows.map(contractOf)
 }
 
+/** Contracts in force at an instant, of one account or all, by account. */
+export async function contractsAt(sql: Sql, atMs: number, account?: string): Promise<Contract[]> {
+  const rows = await sql.rows<ContractRow>(
+    `SELECT ${CONTRACT} FROM billing.contracts
+     WHERE period @> $1::timestamptz AND ($2::text IS NULL OR account_id = $2) ORDER BY account_id`,
+    [formatInstant(atMs), account ?? null],
+  )
+  return rows.map(contractOf)
+}
+
 /**
  * What is agreed of the tariff of a contract. A version that bounds windows in another way begins
  * anew: what was promised before is settled where it ends.

@@ -157,7 +157,13 @@ function readRule({ rule, item }: SoldRule, pointer: string, terms: Terms, reade
         effective: undefined,
       }
     case 'credit':
-      return { ...common, kind: 'credit', of: rule.of, grants: readGrants(rule, pointer, terms, reader) }
+      return {
+        ...common,
+        kind: 'credit',
+        of: rule.of,
+        order: rule.order ?? 'priority',
+        grants: readGrants(rule, pointer, terms, reader),
+      }
     case 'sla-credit':
       return { ...common, ...readSla(rule, pointer, reader) }
     default:

@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import { DIRECTION_POLICIES, MISSING_SLOT_POLICIES } from '../usage/percentile.ts'
+import { GRANT_ORDERS } from '../rule/credit.ts'
 import { FEE_TIMINGS } from '../rule/fee.ts'
 import { GRAINS } from '@vouch/proto/kernel/calendar-steps.ts'
 import {
@@ -184,6 +185,7 @@ export const RuleDocument = Type.Union([
       kind: Type.Literal('credit'),
       ...rule,
       ...ofRules,
+      order: optional(oneOf(GRANT_ORDERS, 'which grant is used first; priority by default')),
       grants: Type.Array(
         Type.Object(
           {

@@ -20,6 +20,7 @@ const ruleOf = (grants: readonly Grant[], of?: readonly string[]): CreditRule =>
   id: 'wallet',
   name: 'wallet',
   of,
+  order: 'priority',
   grants,
 })
 /** What each grant pays, and what it has left, used or not. */
@@ -27,6 +28,23 @@ const said = ({ lines, balances = [] }: Outcome): [string[], string[]] => [
   lines.map(({ pool, amount }) => `${pool} ${formatAmount(amount)}`),
   balances.map(({ grant: id, left }) => `${id} ${formatAmount(left)}`),
 ]
+test.each<[CreditRule['order'], string[]]>([
+  ['priority', ['c -10.00', 'b -10.00', 'a -10.00', 'd -10.00']],
+  ['expiry', ['b -10.00', 'c -10.00', 'a -10.00', 'd -10.00']],
+])('in the order of %s', (order, expected) => {
+  const [soon, late] = [MARCH.to, MARCH.to + 1]
+  const grants = [
+    grant('d', 1000n, { priority: 3 }),
+    grant('c', 1000n, { priority: 1, expiresMs: late }),
+    grant('a', 1000n, { priority: 2, expiresMs: late }),
+    grant('b', 1000n, { priority: 2, expiresMs: soon }),
+  ]
+  const due = { ...ruleOf(grants), order }
+  // Whatever the order in which they are stated.
+  for (const given of [grants, grants.toReversed()])
+    expect(said(applyCredit({ ...due, grants: given }, scopeOf([['a', '100']])))[0]).toEqual(expected)
+})
+
 const A: Lines = [['a', '100']]
 const TWO: Lines = [
   ['a', '100'],

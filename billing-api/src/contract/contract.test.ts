@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { contains, durationMs, overlaps } from '@vouch/proto/kernel/period.ts'
-import { CLOSING, agreedOver, assignedIn, closed, cutByContract } from './contract.ts'
+import { CLOSING, termCutShort, agreedOver, assignedIn, closed, cutByContract } from './contract.ts'
 import type { Assignment, Contract } from './contract.ts'
 
 /** Contracts side by side, some with holes between them, the last perhaps without end. */
@@ -83,19 +83,19 @@ describe('cutByContract', () => {
   })
 })
 
+const contract = (tariff: string, from: number, to?: number, more: Partial<Contract> = {}): Contract => ({
+  id: `${from}`,
+  account: 'a',
+  tariff,
+  tariffVersion: 1,
+  period: { from, to },
+  agreedTo: undefined,
+  isFeeWaived: false,
+  closing: CLOSING,
+  ...more,
+})
+
 describe('agreedOver', () => {
-  const contract = (tariff: string, from: number, to?: number): Contract => {
-    return {
-      id: `${from}`,
-      account: 'a',
-      tariff,
-      tariffVersion: 1,
-      period: { from, to },
-      agreedTo: undefined,
-      isFeeWaived: false,
-      closing: CLOSING,
-    }
-  }
   it.each([
     ['alone', [contract('t', 10, 20)], { from: 10, to: 20 }],
     [
@@ -117,5 +117,40 @@ describe('agreedOver', () => {
   ])('a contract %s', (_, all, expected) => {
     const own = all.find(({ period: { from } }) => from === 10)!
     expect(agreedOver(own, all.toReversed())).toEqual(expected)
+  })
+})
+
+describe('termCutShort', () => {
+  const agreed = { agreedTo: 50 }
+  const waived = { isFeeWaived: true }
+  const cut = (from: number, atMs: number, to = 50): object => ({ atMs, term: { from, to } })
+  it.each([
+    ['no term', [contract('t', 10, 20)], undefined],
+    ['its term', [contract('t', 10, 20, { agreedTo: 20 })], undefined],
+    ['before its term', [contract('t', 10, 20, agreed)], cut(10, 20)],
+    ['before it, waived', [contract('t', 10, 20, { ...agreed, ...waived })], undefined],
+    ['and another tariff follows', [contract('t', 10, 20, agreed), contract('u', 20)], cut(10, 20)],
+    ['and a pause follows', [contract('t', 10, 20, agreed), contract('t', 21)], cut(10, 20)],
+    ['and goes on to its term', [contract('t', 10, 20, agreed), contract('t', 20, 50)], undefined],
+    ['and goes on without end', [contract('t', 10, 20, agreed), contract('t', 20)], undefined],
+    ['and goes on, but not to its term', [contract('t', 10, 20, agreed), contract('t', 20, 49)], cut(10, 49)],
+    [
+      'and the last is waived, which has no term of its own',
+      [contract('t', 10, 20, agreed), contract('t', 20, 49, waived)],
+      undefined,
+    ],
+    [
+      'waived, and the next ends before its own',
+      [contract('t', 10, 20, { ...agreed, ...waived }), contract('t', 20, 30, { agreedTo: 40 })],
+      cut(10, 30, 40),
+    ],
+    [
+      'of two terms before the longer',
+      [contract('t', 10, 20, agreed), contract('t', 20, 30, { agreedTo: 40 })],
+      cut(10, 30),
+    ],
+  ])('a contract ends %s', (_, all, expected) => {
+    for (const one of all.filter(({ tariff, period }) => tariff === 't' && period.from <= 20))
+      expect(termCutShort(one, all.toReversed())).toEqual(expected)
   })
 })

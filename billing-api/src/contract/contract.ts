@@ -107,14 +107,18 @@ export function agreedOver(
 }
 
 /**
- * The term that a contract and those of the same tariff that it follows, or that follow it, end before; of several terms the longest, and
- * none where its fee is waived.
+ * The term that a contract and those of the same tariff that it follows, or that follow it, end before; of several terms the longest. A
+ * waiver at the end of one is for its own term, that of the last for all of them.
  */
 export function termCutShort(contract: Contract, contracts: readonly Contract[]): Agreement['cutShort'] {
   const { from, to } = agreedOver(contract, contracts)
-  const ends = contracts
-    .filter(({ tariff, period }) => tariff === contract.tariff && intersect(closed(period), { from, to }))
-    .flatMap(({ agreedTo, isFeeWaived }) => (agreedTo === undefined || isFeeWaived ? [] : [agreedTo]))
+  const joined = contracts.filter(
+    ({ tariff, period }) => tariff === contract.tariff && intersect(closed(period), { from, to }),
+  )
+  if (joined.some(({ period, isFeeWaived }) => isFeeWaived && closed(period).to === to)) return undefined
+  const ends = joined.flatMap(({ agreedTo, isFeeWaived }) =>
+    agreedTo === undefined || isFeeWaived ? [] : [agreedTo],
+  )
   const last = Math.max(...ends, to)
   return last === to ? undefined : { atMs: to, term: { from, to: last } }
 }

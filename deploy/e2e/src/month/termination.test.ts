@@ -82,6 +82,10 @@ describe('when another contract follows', () => {
     expect(rows(await customer.bill(2))).toEqual([['base', 'fee', '31.00']])
     expect(rows(await customer.bill(3))).toEqual([['base', 'fee', '31.00']])
     await end(second, { to: '2026-10-01T00:00:00Z' })
+    const september = await customer.draw(9)
+    await end(second, { to: '2026-10-01T00:00:00Z', feeWaived: 'a good customer' })
+    await expect(customer.issue(september)).rejects.toMatchObject({ code: 'DRAFT_STALE' })
+    await end(second, { to: '2026-10-01T00:00:00Z' })
     expect(rows(await customer.bill(9))).toContainEqual(['early', 'termination', '46.50'])
   })
 

@@ -49,7 +49,7 @@ export function orphansOf({ items, tariffs, agreed, measured }: Sold): {
       const meters = sold.now.get(item)
       if (meters === undefined)
         return [{ ...orphan, reason: sold.ever.has(item) ? 'no-contract' : 'no-tariff' }]
-      return meters.some((each) => active.has(each)) ? [] : [{ ...orphan, reason: 'not-measured' }]
+      return meters.isDisjointFrom(active) ? [{ ...orphan, reason: 'not-measured' }] : []
     }),
   }
 }
@@ -63,10 +63,10 @@ function metersOf(tariffs: readonly Tariff[]): Set<string> {
 }
 
 /** Meters that items of tariffs bill, by item: versions of one may bill several. */
-function itemsOf(tariffs: readonly Tariff[]): Map<string, string[]> {
-  const found = new Map<string, string[]>()
+function itemsOf(tariffs: readonly Tariff[]): Map<string, Set<string>> {
+  const found = new Map<string, Set<string>>()
   for (const { itemId, meter } of tariffs.flatMap(({ items }) => items))
-    found.set(itemId, [...(found.get(itemId) ?? []), meter])
+    found.getOrInsertComputed(itemId, () => new Set()).add(meter)
   return found
 }
 

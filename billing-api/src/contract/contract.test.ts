@@ -142,7 +142,12 @@ describe('termCutShort', () => {
     [
       'waived, and the next ends before its own',
       [contract('t', 10, 20, { ...agreed, ...waived }), contract('t', 20, 30, { agreedTo: 40 })],
-      cut(10, 30, 40),
+      cut(20, 30, 40),
+    ],
+    [
+      'after a term that it served, before the next',
+      [contract('t', 10, 20, { agreedTo: 20 }), contract('t', 20, 30, { agreedTo: 40 })],
+      cut(20, 30, 40),
     ],
     [
       'of two terms before the longer',
@@ -150,7 +155,7 @@ describe('termCutShort', () => {
       cut(10, 30),
     ],
   ])('a contract ends %s', (_, all, expected) => {
-    for (const one of all.filter(({ tariff, period }) => tariff === 't' && period.from <= 20))
+    for (const one of all.filter((each) => each.tariff === 't' && each.period.from <= 20))
       expect(termCutShort(one, all.toReversed())).toEqual(expected)
   })
 })

@@ -107,7 +107,8 @@ export function agreedOver(
 }
 
 /**
- * The term that a contract and those of the same tariff that it follows, or that follow it, end before; of several terms the longest. A
+ * The term that a contract and those of the same tariff that it follows, or that follow it, end before; of several terms the longest, from
+ * where the contract began in which it was agreed. A
  * waiver at the end of one is for its own term, that of the last for all of them.
  */
 export function termCutShort(contract: Contract, contracts: readonly Contract[]): Agreement['cutShort'] {
@@ -116,11 +117,17 @@ export function termCutShort(contract: Contract, contracts: readonly Contract[])
     ({ tariff, period }) => tariff === contract.tariff && intersect(closed(period), { from, to }),
   )
   if (joined.some(({ period, isFeeWaived }) => isFeeWaived && closed(period).to === to)) return undefined
-  const ends = joined.flatMap(({ agreedTo, isFeeWaived }) =>
-    agreedTo === undefined || isFeeWaived ? [] : [agreedTo],
-  )
-  const last = Math.max(...ends, to)
-  return last === to ? undefined : { atMs: to, term: { from, to: last } }
+  const [term] = joined
+    .flatMap(({ period, agreedTo, isFeeWaived }) =>
+      agreedTo === undefined || agreedTo <= to || isFeeWaived ? [] : [{ from: period.from, to: agreedTo }],
+    )
+    .toSorted((a, b) => b.to - a.to || a.from - b.from)
+  return term && { atMs: to, term }
+}
+
+/** What is agreed of the tariff of a contract, where all that it takes are as they are given. */
+export function agreementIn(contract: Contract, contracts: readonly Contract[]): Agreement {
+  return { period: agreedOver(contract, contracts), cutShort: termCutShort(contract, contracts) }
 }
 
 /** The part of each assignment that lies in a period, in order of resource, then of time. */

@@ -23,6 +23,7 @@ const CATEGORIES: Readonly<Record<string, string>> = {
   'late-usage': 'Usage',
   estimate: 'Usage',
   fee: 'Purchase',
+  termination: 'Purchase',
   discount: 'Credit',
   credit: 'Credit',
   'sla-credit': 'Credit',

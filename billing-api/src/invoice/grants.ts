@@ -17,7 +17,15 @@ export interface GrantBalance {
   readonly left: Money
   readonly fromMs: number | undefined
   readonly expiresMs: number | undefined
+  /** What an invoice that is not issued yet may use of it. */
   readonly standing: 'to-come' | 'usable' | 'used-up' | 'expired'
+}
+
+/** When one looks at grants. */
+export interface GrantsAt {
+  readonly nowMs: number
+  /** Where the next invoice begins: what expires later it may still use. */
+  readonly openFromMs: number
 }
 
 /**
@@ -28,7 +36,7 @@ export interface GrantBalance {
 export function grantBalances(
   { currency: name, rules }: Pick<Tariff, 'currency' | 'rules'>,
   used: ReadonlyMap<string, string>,
-  atMs: number,
+  when: GrantsAt,
 ): GrantBalance[] {
   const currency = unwrap(parseCurrency(name))
   return rules
@@ -44,18 +52,18 @@ export function grantBalances(
       const rest = subtractMoney(amount, gone)
       const left = rest.minor < 0n ? money(0n, currency) : rest
       const span = { fromMs: instantOf(from), expiresMs: instantOf(expires) }
-      return { rule, grant, amount, used: gone, left, ...span, standing: standingOf(left, span, atMs) }
+      return { rule, grant, amount, used: gone, left, ...span, standing: standingOf(left, span, when) }
     })
 }
 
 function standingOf(
   left: Money,
   { fromMs, expiresMs }: Pick<GrantBalance, 'fromMs' | 'expiresMs'>,
-  atMs: number,
+  { nowMs, openFromMs }: GrantsAt,
 ): GrantBalance['standing'] {
   if (left.minor === 0n) return 'used-up'
-  if (expiresMs !== undefined && expiresMs <= atMs) return 'expired'
-  return fromMs !== undefined && fromMs > atMs ? 'to-come' : 'usable'
+  if (expiresMs !== undefined && expiresMs <= openFromMs) return 'expired'
+  return fromMs !== undefined && fromMs > nowMs ? 'to-come' : 'usable'
 }
 
 function instantOf(text: unknown): number | undefined {

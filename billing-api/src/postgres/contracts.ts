@@ -121,12 +121,16 @@ export async function contractsIn(sql: Sql, account: string, period: OpenPeriod)
   return rows.map(contractOf)
 }
 
-/** Contracts in force at an instant, of one account or all, by account. */
-export async function contractsAt(sql: Sql, atMs: number, account?: string): Promise<Contract[]> {
+/** So many contracts in force at an instant, of one account or all, by account. */
+export async function contractsAt(
+  sql: Sql,
+  atMs: number,
+  { account, limit }: { readonly account: string | undefined; readonly limit: number },
+): Promise<Contract[]> {
   const rows = await sql.rows<ContractRow>(
     `SELECT ${CONTRACT} FROM billing.contracts
-     WHERE period @> $1::timestamptz AND ($2::text IS NULL OR account_id = $2) ORDER BY account_id`,
-    [formatInstant(atMs), account ?? null],
+     WHERE period @> $1::timestamptz AND ($2::text IS NULL OR account_id = $2) ORDER BY account_id LIMIT $3`,
+    [formatInstant(atMs), account ?? null, limit],
   )
   return rows.map(contractOf)
 }

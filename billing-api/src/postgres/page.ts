@@ -1,4 +1,4 @@
-import { fail, ok } from '@vouch/proto/kernel/fault.ts'
+import { fail, ok, throwFault } from '@vouch/proto/kernel/fault.ts'
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 
 /** A bounded part of a listing: at most `limit` rows after the key `after`. */
@@ -30,14 +30,16 @@ export function pageOf<R, T>(
 }
 
 const WHOLE_PAGE = 1000
+const WHOLE_MAX = 100_000
 
-/** Everything that a listing has, page by page. */
+/** Everything that a listing has, page by page. Fault: OUT_OF_RANGE beyond 100,000. */
 export async function allOf<T>(list: (request: PageRequest) => Promise<Page<T>>): Promise<T[]> {
   const found: T[] = []
   let after: string | undefined
   do {
     const page = await list({ limit: WHOLE_PAGE, after })
     found.push(...page.items)
+    if (found.length > WHOLE_MAX) throwFault('OUT_OF_RANGE', `more than ${WHOLE_MAX} entries`)
     after = page.next
   } while (after !== undefined)
   return found

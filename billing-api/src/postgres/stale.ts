@@ -36,7 +36,7 @@ export async function staleness(sql: Sql, draft: Draft & Pick<Invoice, 'id'>): P
     if (!snapshot.advance && !usedAlike(snapshot.used, await books.grants.used(draft.currency, corrects)))
       return 'grants that it uses were used since'
     if (await windowsDiffer(sql, books, draft.buyer.id, statement))
-      return 'what counts for its windows has changed since'
+      return 'what counts for its windows, or the end of its contract, has changed since'
     const own = draft.lines.filter((line) => line.statement === index)
     books.count(
       { tariffId },

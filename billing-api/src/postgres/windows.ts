@@ -24,14 +24,12 @@ export interface WindowPlace {
 export interface WindowBooks {
   /**
    * What issued invoices, and the statements counted so far, billed under a tariff before a stretch, from where its windows begin; nothing where
-   * no rule counts over a window.
+   * no rule counts over a window. Beside it the term that ends early with the stretch, where a rule asks a fee for that.
    */
   of(tariff: Tariff, place: WindowPlace): Promise<Windows>
   /** Counts what a statement's charges bill. */
   count(tariff: string, charges: readonly Charge[]): void
 }
-
-const NONE: Windows = { windowBilled: [] }
 
 /**
  * Opens the books of an account.
@@ -44,7 +42,7 @@ export function openWindowBooks(sql: Sql, account: string, untilMs?: number): Wi
     of: async (tariff, { inForce, timeZone: zone, agreed }) => {
       const names = windowsOf(tariff)
       const term = termAt(tariff, inForce, agreed)
-      if (names.length === 0) return { ...NONE, ...term }
+      if (names.length === 0) return { windowBilled: [], term }
       const starts = names.map(
         (name) => windowAt(name, inForce.from, { zone, contractFromMs: agreed.period.from }).from,
       )
@@ -57,7 +55,7 @@ export function openWindowBooks(sql: Sql, account: string, untilMs?: number): Wi
       return {
         windowBilled: sumLines([...issued, ...own], within, currency),
         contract: messageOf(agreed.period),
-        ...term,
+        term,
       }
     },
     count: (tariff, charges) => {
@@ -67,9 +65,9 @@ export function openWindowBooks(sql: Sql, account: string, untilMs?: number): Wi
 }
 
 /** The term that ends early with a stretch, where a rule asks for it. */
-function termAt({ rules }: Tariff, { to }: Period, { cutShort }: Agreement): Pick<Windows, 'term'> {
+function termAt({ rules }: Tariff, { to }: Period, { cutShort }: Agreement): PeriodMessage | undefined {
   const isDue = cutShort?.atMs === to && rules.some(({ kind }) => kind === 'termination')
-  return isDue ? { term: messageOf(cutShort.term) } : {}
+  return isDue ? messageOf(cutShort.term) : undefined
 }
 
 function messageOf({ from, to }: Period): PeriodMessage {

@@ -45,7 +45,7 @@ export function withFees(
   known: ReadonlyMap<string, Rule>,
 ): TerminationRule {
   if (rule.due.basis !== 'remaining') return rule
-  const named = of === undefined ? [...known.values()] : of.flatMap((id) => known.get(id) ?? [])
+  const named = of === undefined ? [...known.values()] : [...new Set(of)].flatMap((id) => known.get(id) ?? [])
   return { ...rule, due: { ...rule.due, fees: named.filter((each) => each.kind === 'fee') } }
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { document, faultsOf } from '../testing/quotes.ts'
+import { ask, document, faultsOf } from '../testing/quotes.ts'
 
 test.each<[string, object, readonly string[]]>([
   [
@@ -50,4 +50,14 @@ test.each<[string, object, readonly string[]]>([
   ],
 ])('%s', (_, given, expected) => {
   expect(faultsOf(given).toSorted()).toEqual(expected.toSorted())
+})
+
+test('a fee that is named twice remains once', () => {
+  const rules = (of: string[]): object[] => [
+    { kind: 'fee', id: 'base', amount: '100' },
+    { kind: 'termination', id: 'early', percent: '100', of },
+  ]
+  const term = { from: '2026-03-01T00:00:00Z', to: '2026-07-01T00:00:00Z' }
+  const total = (of: string[]) => ask({ rules: rules(of), term }).total
+  expect([total(['base']), total(['base', 'base'])]).toEqual(['400.00', '400.00'])
 })

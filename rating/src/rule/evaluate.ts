@@ -146,7 +146,7 @@ function apply(rule: Rule, scope: Scope): Result<Outcome> {
     case 'sla-credit':
       return applySla(rule, scope)
     case 'termination':
-      return applyTermination(rule, scope)
+      return ok(applyTermination(rule, scope))
     default:
       throw new Error(`not a rule: ${JSON.stringify(rule satisfies never)}`)
   }

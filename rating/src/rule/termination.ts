@@ -1,6 +1,4 @@
-import { fail, ok } from '@vouch/proto/kernel/fault.ts'
-import type { Result } from '@vouch/proto/kernel/fault.ts'
-import { nextPeriod } from '@vouch/proto/kernel/next-period.ts'
+import { periodAt, startsOf } from '@vouch/proto/kernel/next-period.ts'
 import { formatInstant, intersect } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import { ZERO, add, divide, multiply, rational, subtract } from '@vouch/proto/kernel/rational.ts'
@@ -42,24 +40,16 @@ export type TerminationDue =
       readonly fees: readonly FeeRule[]
     }
 
-/** Most periods that a fee is reckoned for ahead: a hundred years of months. */
-const PERIODS_MAX = 1200
-
 interface Reckoned {
   readonly amount: Rational
   readonly trace: readonly TraceStep[]
 }
 
-/**
- * The fee where the contract ends with this document before its term; nothing otherwise. Fault: OUT_OF_RANGE where more periods
- * remain than can be reckoned.
- */
-export function applyTermination({ id, name, due }: TerminationRule, { terms }: Scope): Result<Outcome> {
+/** The fee where the contract ends with this document before its term; nothing otherwise. */
+export function applyTermination({ id, name, due }: TerminationRule, { terms }: Scope): Outcome {
   const { term, inForce } = terms
-  if (term === undefined) return ok({ lines: [] })
-  const reckoned = reckon(due, term, terms)
-  if (!reckoned.ok) return reckoned
-  const { amount: exact, trace } = reckoned.value
+  if (term === undefined) return { lines: [] }
+  const { amount: exact, trace } = reckon(due, term, terms)
   const steps = [
     {
       rule: 'term',
@@ -69,20 +59,18 @@ export function applyTermination({ id, name, due }: TerminationRule, { terms }: 
     ...trace,
   ]
   const draft = { rule: id, kind: 'termination', pool: '', name, period: inForce } as const
-  return ok({
-    lines: [lineOf({ ...draft, quantity: undefined, unit: undefined, exact, trace: steps }, terms)],
-  })
+  return { lines: [lineOf({ ...draft, quantity: undefined, unit: undefined, exact, trace: steps }, terms)] }
 }
 
-function reckon(due: TerminationDue, term: Period, terms: Terms): Result<Reckoned> {
+function reckon(due: TerminationDue, term: Period, terms: Terms): Reckoned {
   switch (due.basis) {
     case 'fixed':
-      return ok({
+      return {
         amount: due.amount,
         trace: [{ rule: 'termination fixed', input: '', output: exactText(due.amount) }],
-      })
+      }
     case 'steps':
-      return ok(byMonths(due.steps, term, terms))
+      return byMonths(due.steps, term, terms)
     case 'remaining':
       return ofRemaining(due, term, terms)
     default:
@@ -106,17 +94,16 @@ function ofRemaining(
   { percent, fees }: { readonly percent: Rational; readonly fees: readonly FeeRule[] },
   term: Period,
   terms: Terms,
-): Result<Reckoned> {
+): Reckoned {
   const trace: TraceStep[] = []
   let sum = ZERO
   for (const fee of fees) {
     const periods = remainingPeriods(fee, term, terms)
-    if (!periods.ok) return periods
     const whole = multiply(fee.amount, fee.quantity)
-    const amount = multiply(whole, periods.value)
+    const amount = multiply(whole, periods)
     trace.push({
       rule: `remaining ${fee.id}`,
-      input: `${exactText(whole)} × ${exactText(periods.value)} periods to ${formatInstant(term.to)}`,
+      input: `${exactText(whole)} × ${exactText(periods)} periods to ${formatInstant(term.to)}`,
       output: exactText(amount),
     })
     sum = add(sum, amount)
@@ -127,21 +114,25 @@ function ofRemaining(
     input: `${exactText(percent)} % of ${exactText(sum)}`,
     output: exactText(amount),
   }
-  return ok({ amount, trace: [...trace, share] })
+  return { amount, trace: [...trace, share] }
 }
 
 /** How many periods of a fee, with fractions by its proration, lie between the end of the contract and that of the term. */
-function remainingPeriods(fee: FeeRule, term: Period, terms: Terms): Result<Rational> {
-  let [sum, period] = [ZERO, fee.timing === 'advance' ? terms.period : fee.period]
-  for (let count = 0; period.from < term.to; count += 1) {
-    if (count === PERIODS_MAX)
-      return fail('OUT_OF_RANGE', `more than ${PERIODS_MAX} periods remain to ${formatInstant(term.to)}`)
+function remainingPeriods(fee: FeeRule, term: Period, terms: Terms): Rational {
+  const { effective } = fee
+  const start = startsOf(fee.timing === 'advance' ? terms.period : fee.period, terms.zone)
+  const from = Math.max(terms.inForce.to, start(0), effective?.from ?? 0)
+  const to = Math.min(term.to, effective?.to ?? term.to)
+  if (from >= to) return ZERO
+  const due = (count: number): Rational => {
+    const period = { from: start(count), to: start(count + 1) }
     // What is due up to the one end beyond what is due up to the other: both together make the whole.
-    const after = dueUpTo(term.to, fee, period, terms)
-    sum = add(sum, subtract(after, dueUpTo(terms.inForce.to, fee, period, terms)))
-    period = nextPeriod(period, terms.zone)
+    return subtract(dueUpTo(term.to, fee, period, terms), dueUpTo(terms.inForce.to, fee, period, terms))
   }
-  return ok(sum)
+  const [first, last] = [periodAt(from, start), periodAt(to, start)]
+  if (first === last) return due(first)
+  const between = rational(BigInt(last - first - 1))
+  return add(add(due(first), between), due(last))
 }
 
 /** The share of a fee that is due of one of its periods up to an instant. */

@@ -6,11 +6,11 @@ import { collect, fail, ok, throwFault, unwrap } from '@vouch/proto/kernel/fault
 import type { Result } from '@vouch/proto/kernel/fault.ts'
 import { parseAmount, sumMoney } from '@vouch/proto/kernel/money.ts'
 import type { Money } from '@vouch/proto/kernel/money.ts'
-import { monthOf } from '@vouch/proto/kernel/period.ts'
+import { contains, monthOf } from '@vouch/proto/kernel/period.ts'
 import type { Period } from '@vouch/proto/kernel/period.ts'
 import { cutAtWindows } from '@vouch/proto/kernel/window.ts'
 import { at } from '../../catalogue/item.ts'
-import { closed, cutByContract } from '../../contract/contract.ts'
+import { agreementIn, closed, cutByContract } from '../../contract/contract.ts'
 import type { Account } from '../../contract/contract.ts'
 import type { Rated } from '../../invoice/draft.ts'
 import { rankCourses } from '../../invoice/simulation.ts'
@@ -146,22 +146,25 @@ async function courseUnder(
   currency: CurrencyCode,
 ): Promise<Course> {
   const totals: Money[] = []
-  const ever = { from: 0, to: undefined }
-  const agreements = cutByContract(closed(ever), await contractsIn(context.sql, account.id, ever))
   // Under another tariff all contracts that follow each other are one; without any, it begins with the first month.
-  const contracts = joined(agreements.map((part) => part.period))
+  const contracts = (await contractsIn(context.sql, account.id, { from: 0, to: undefined })).map(
+    (contract) => ({
+      ...contract,
+      tariff: tariff.tariffId,
+    }),
+  )
   const always = closed({ from: months[0]!.period.from, to: undefined })
   const books = openBooks(context.sql, account.id, months[0]!.period.from)
   for (const { period, stretches } of months) {
     const rated: Rated[] = []
     for (const stretch of stretches) {
-      const agreed = contracts.find(({ from, to }) => from <= stretch.from && stretch.to <= to) ?? always
-      // What was agreed under other tariffs is no term of this one.
-      const whole = { period: agreed, cutShort: undefined }
-      const place = { zone: account.timeZone, contractFromMs: agreed.from }
+      const contract = contracts.find((each) => contains(closed(each.period), stretch.from))
+      const agreed =
+        contract === undefined ? { period: always, cutShort: undefined } : agreementIn(contract, contracts)
+      const place = { zone: account.timeZone, contractFromMs: agreed.period.from }
       for (const inForce of cutAtWindows(stretch, windowsOf(tariff), place))
         rated.push(
-          await rateStretch(context, account, tariff, { period, inForce, agreed: whole, billed: [] }, books),
+          await rateStretch(context, account, tariff, { period, inForce, agreed, billed: [] }, books),
         )
     }
     totals.push(totalOf(rated, currency))

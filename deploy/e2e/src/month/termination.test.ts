@@ -70,6 +70,30 @@ it('the fee of an end that is set when its month was billed comes with the next 
   expect(rows(await customer.bill(3))).toEqual([['early', 'termination', '-170.50']])
 })
 
+it('a fee that is waived when it is billed comes back, whatever becomes of late usage', async () => {
+  const customer = await openCustomer(services, 'no-late')
+  const contract = await agree('no-late', { closing: { lateUsage: 'reject' } })
+  await end(contract, { to: '2026-02-01T00:00:00Z' })
+  expect(rows(await customer.bill(1))).toContainEqual(['early', 'termination', '170.50'])
+  await end(contract, { to: '2026-02-01T00:00:00Z', feeWaived: 'goodwill' })
+  expect(rows(await customer.bill(2))).toEqual([['early', 'termination', '-170.50']])
+})
+
+it('a simulation comes to the fee as the invoice does, and to the same under the same rules', async () => {
+  await openCustomer(services, 'simulated')
+  const contract = await agree('simulated')
+  await end(contract, { to: '2026-03-11T00:00:00Z' })
+  const asked = { account: 'simulated', from: { year: 2026, month: 3 }, months: 1 }
+  const { courses } = await services.rest.post<{ courses: { total: { amount: string } }[] }>(
+    '/v1/simulations',
+    {
+      ...asked,
+      candidates: [{ id: 'yearly' }, { id: 'other' }],
+    },
+  )
+  expect(courses.map(({ total }) => total.amount)).toEqual(['10.00', '160.00', '160.00'])
+})
+
 describe('when another contract follows', () => {
   it('a new version of the tariff goes on with the term, whatever it bounds', async () => {
     const customer = await openCustomer(services, 'renewed')

@@ -1065,7 +1065,8 @@ export type Charge = Message<"vouch.rating.v1.Charge"> & {
   ruleId: string;
 
   /**
-   * usage, late-usage, estimate, fee, minimum, maximum, true-up, overage, discount, credit, sla-credit, rounding.
+   * usage, late-usage, estimate, fee, minimum, maximum, true-up, overage, discount, credit, sla-credit, termination,
+   * rounding.
    *
    * @generated from field: string kind = 16;
    */
